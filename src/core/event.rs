@@ -1,0 +1,216 @@
+//! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
+
+use super::exit::ExitRecord;
+use super::fact::{Actor, GitBase, ProjectWork};
+use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
+use super::plan::{Plan, SessionPlan};
+use super::run::{CheckResult, OutputSeen, Started};
+use std::collections::BTreeSet;
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// The daemon began (first event after the journal was folded). Waits are armed again, intents are taken up.
+    DaemonStarted {
+        /// Its process id.
+        pid: u32,
+        /// Its version.
+        version: String,
+        /// Which boot.
+        boot_id: String,
+    },
+    /// The daemon is about to end in order; sessions run on.
+    DaemonStopping {
+        /// Why.
+        reason: String,
+    },
+    /// A checked config: at the start, or after a change of the file.
+    PlanLoaded {
+        /// It.
+        plan: Box<Plan>,
+    },
+    /// The changed file is broken.
+    PlanBroken {
+        /// The first problem, with file and line.
+        problem: String,
+    },
+    /// `up`: open the night and queue these sessions (empty: all).
+    Up {
+        /// The night for the current local date.
+        night: NightId,
+        /// Which sessions; empty means all that are not disabled.
+        sessions: Vec<SessionName>,
+        /// Start now, whatever their start time is.
+        now: bool,
+        /// Who.
+        by: Actor,
+    },
+    /// `down`: end the night.
+    Down {
+        /// Do not wait for the grace.
+        now: bool,
+        /// Who.
+        by: Actor,
+    },
+    /// An operator's verb on one session.
+    Operator {
+        /// Which verb.
+        verb: Verb,
+        /// Which session.
+        session: SessionName,
+        /// Who.
+        by: Actor,
+    },
+    /// `add`: a session that stands in no file.
+    Add {
+        /// Its checked plan.
+        session: Box<SessionPlan>,
+        /// Who.
+        by: Actor,
+    },
+    /// `dead retry`: a second chance for a dead letter.
+    Redrive {
+        /// Which run.
+        run: RunId,
+        /// Who.
+        by: Actor,
+    },
+    /// The recorder says that the program runs.
+    Started {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The recorder's word.
+        started: Started,
+    },
+    /// The output of an attempt told something new.
+    Output {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// All that is known of it so far.
+        output: Box<OutputSeen>,
+    },
+    /// An attempt ended, or was found to be gone.
+    Ended {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Its death certificate.
+        exit: ExitRecord,
+        /// All that is known of its output.
+        output: Box<OutputSeen>,
+    },
+    /// A start could not be performed (tmux refused, the disk is full); the program never ran.
+    StartFailed {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why.
+        why: String,
+    },
+    /// The checks of an attempt are through.
+    Checked {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Results in the order asked.
+        results: Vec<CheckResult>,
+    },
+    /// A wait ran out.
+    Timer {
+        /// Which.
+        timer: Timer,
+        /// The epoch it was armed in.
+        epoch: u64,
+    },
+    /// A reconcile pass is through: these attempts have a living recorder. Whatever else the core believes alive was
+    /// reported before by `Started`, `Ended` or is still being started.
+    Reconciled {
+        /// Attempts whose recorder lives.
+        alive: BTreeSet<AttemptId>,
+    },
+    /// A tmux server was started.
+    TmuxStarted {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The tmux server is gone.
+    TmuxLost {
+        /// What was seen.
+        why: String,
+    },
+    /// Where a project's repository stands as the night begins.
+    ProjectBase {
+        /// Which project.
+        project: ProjectName,
+        /// Its state.
+        git: GitBase,
+    },
+    /// What a project's repository shows of the night.
+    ProjectSeen {
+        /// Which project.
+        project: ProjectName,
+        /// The evidence.
+        work: ProjectWork,
+    },
+    /// The report was written.
+    ReportWritten {
+        /// Which night.
+        night: NightId,
+        /// Its files.
+        files: Vec<String>,
+    },
+    /// The wall clock jumped against the monotonic one.
+    ClockJumped {
+        /// By how much, in milliseconds; negative is backwards.
+        by_ms: i64,
+    },
+    /// Something could not be read, written or sent.
+    Trouble {
+        /// Which part.
+        part: String,
+        /// What happened.
+        what: String,
+    },
+}
+
+/// What an operator can do with a session. All are idempotent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    /// Queue it now: a new run if the last one ended, at once if it waits.
+    Start,
+    /// End it for this night.
+    Stop,
+    /// Stop it if it runs, then start it again; counts no attempt.
+    Restart,
+    /// Keep it from starting; a running one is let be.
+    Hold,
+    /// Undo `hold`.
+    Release,
+    /// End the run without running it, as `skipped`.
+    Skip,
+}
+
+impl Verb {
+    /// The word for it on the command line and in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Hold => "hold",
+            Self::Release => "release",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// A wait of the core.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The back-off or limit of a run is over.
+    RunDue(RunId),
+    /// An attempt reached its `timeout`.
+    AttemptTimeout(AttemptId),
+    /// An attempt that was started has not shown up.
+    StartOverdue(AttemptId),
+    /// The rest of a paced batch of starts.
+    Pacing,
+}

@@ -1,0 +1,287 @@
+//! What the journal holds: facts, each complete in itself, so that state is a fold over them.
+//!
+//! The serialized form is a file format: fields are only ever added, with a default.
+
+use super::exit::{ExitRecord, Verdict};
+use super::ids::{AttemptId, NightId, ProjectName, RunId};
+use super::plan::{Plan, SessionPlan};
+use super::run::{CheckResult, OutputSeen, RunState, Started};
+use super::time::At;
+use serde::{Deserialize, Serialize};
+
+/// A fact with the time it was journaled for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: At,
+    /// What.
+    pub fact: Fact,
+}
+
+/// Who asked for something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// `uid 1000 (anna), pid 4242` for a person at the socket, `nightkeep` for the daemon itself.
+    pub who: String,
+    /// The reason they gave.
+    pub reason: Option<String>,
+}
+
+/// What is known to have happened, or to be intended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// A daemon began its work.
+    DaemonStarted {
+        /// Its process id.
+        pid: u32,
+        /// Its version.
+        version: String,
+        /// Which boot.
+        boot_id: String,
+        /// Time since the journal's last fact during which nobody watched; 0 at the first start.
+        unwatched_ms: u64,
+    },
+    /// A daemon ended in order.
+    DaemonStopped {
+        /// Why.
+        reason: String,
+    },
+    /// A config came into force.
+    PlanAdopted {
+        /// The checked file.
+        plan: Box<Plan>,
+        /// What changed against the one before, a line each.
+        changes: Vec<String>,
+    },
+    /// A changed file was not taken: the old plan stays.
+    PlanRejected {
+        /// The first problem, with file and line.
+        problem: String,
+    },
+    /// A session that stands in no file.
+    SessionAdded {
+        /// Its plan.
+        session: Box<SessionPlan>,
+        /// Who added it.
+        by: Actor,
+    },
+    /// A night began, or was opened again on the same date.
+    NightOpened {
+        /// Its id.
+        night: NightId,
+        /// Who opened it.
+        by: Actor,
+    },
+    /// The night ended.
+    NightClosed {
+        /// Its id.
+        night: NightId,
+        /// Why.
+        reason: String,
+    },
+    /// A run came to be.
+    RunCreated {
+        /// Its id.
+        run: RunId,
+        /// Where it stands at first.
+        state: RunState,
+        /// Why, in words.
+        reason: String,
+        /// The dead letter it is the second chance of.
+        redriven_from: Option<RunId>,
+    },
+    /// A run changed its state.
+    RunMoved {
+        /// Which run.
+        run: RunId,
+        /// The new state.
+        to: RunState,
+        /// Why, in words.
+        reason: String,
+    },
+    /// The run's attempt counter was set, by progress or by the operator.
+    CounterReset {
+        /// Which run.
+        run: RunId,
+        /// Why.
+        reason: String,
+    },
+    /// The operator holds a run back, or lets it go.
+    HoldSet {
+        /// Which run.
+        run: RunId,
+        /// Held or not.
+        held: bool,
+    },
+    /// A session of the run was taken out of the file; the run goes on.
+    RunOrphaned {
+        /// Which run.
+        run: RunId,
+    },
+    /// An attempt is about to be started. Journaled before the effect.
+    AttemptIntended {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The recorder says the program runs.
+    AttemptStarted {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The recorder's word.
+        started: Started,
+    },
+    /// An attempt is about to be stopped. Journaled before the effect.
+    StopIntended {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Why, in words.
+        reason: String,
+    },
+    /// What the output told since the last such fact; the whole of it, not a difference.
+    OutputObserved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// All that is known of its output.
+        output: Box<OutputSeen>,
+    },
+    /// An attempt ended. Exactly one per attempt.
+    AttemptEnded {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Its death certificate.
+        exit: ExitRecord,
+        /// The failure class, unless the end was good.
+        verdict: Option<Verdict>,
+        /// Whether the verdict takes one of `max_attempts`.
+        counted: bool,
+    },
+    /// `require`, `forbid` and `verify` were checked.
+    ChecksDone {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Results in the order of the file.
+        results: Vec<CheckResult>,
+    },
+    /// An operator did something, or tried to.
+    OperatorActed {
+        /// The verb: `stop`, `hold`, `send`, ...
+        verb: String,
+        /// What it was meant for.
+        target: String,
+        /// Who.
+        by: Actor,
+        /// `done`, or why it was refused.
+        result: String,
+    },
+    /// The tmux server was started.
+    TmuxStarted {
+        /// Its process id.
+        pid: u32,
+    },
+    /// The tmux server is gone.
+    TmuxLost {
+        /// What was seen.
+        why: String,
+    },
+    /// Where a project's repository stood when the night began.
+    ProjectBase {
+        /// Which project.
+        project: ProjectName,
+        /// Its state.
+        git: GitBase,
+    },
+    /// What a project's repository shows of the night.
+    ProjectSeen {
+        /// Which project.
+        project: ProjectName,
+        /// The evidence.
+        work: ProjectWork,
+    },
+    /// The report was written.
+    ReportWritten {
+        /// Which night.
+        night: NightId,
+        /// Its files.
+        files: Vec<String>,
+    },
+    /// The wall clock jumped against the monotonic one.
+    ClockJumped {
+        /// By how much, in milliseconds; negative is backwards.
+        by_ms: i64,
+    },
+    /// Something could not be read, written or sent. It stands in the report.
+    Trouble {
+        /// Which part: `tmux`, `git glacier-backend`, `output load`, ...
+        part: String,
+        /// What happened and what was done about it.
+        what: String,
+    },
+}
+
+/// Where a repository stood.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum GitBase {
+    /// `HEAD` pointed at this commit.
+    At {
+        /// Full hash.
+        head: String,
+        /// Branch, or `None` when detached.
+        branch: Option<String>,
+    },
+    /// A repository without a commit yet.
+    Unborn,
+    /// Not a git repository.
+    None,
+    /// Could not be read.
+    Failed {
+        /// Why.
+        why: String,
+    },
+}
+
+/// What a repository shows of the night.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProjectWork {
+    /// Commits since the base, newest first, at most 200.
+    pub commits: Vec<Commit>,
+    /// How many there are in all.
+    pub commit_count: u64,
+    /// Whether the base is no longer an ancestor of `HEAD` (history was rewritten).
+    pub rewritten: bool,
+    /// Files changed by those commits, at most 500, and what stands uncommitted.
+    pub files: Vec<FileChange>,
+    /// How many there are in all.
+    pub file_count: u64,
+    /// Uncommitted changes, untracked files included.
+    pub dirty_count: u64,
+    /// What could not be read.
+    pub problem: Option<String>,
+}
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Full hash.
+    pub hash: String,
+    /// Author's name, made harmless.
+    pub author: String,
+    /// Commit time in milliseconds since the Unix epoch.
+    pub at_ms: i64,
+    /// First line of the message, made harmless.
+    pub subject: String,
+}
+
+/// One changed file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileChange {
+    /// Path in the repository, made harmless.
+    pub path: String,
+    /// Lines added; `None` for a binary file.
+    pub added: Option<u64>,
+    /// Lines removed; `None` for a binary file.
+    pub removed: Option<u64>,
+    /// Whether it is committed, or only in the work tree.
+    pub committed: bool,
+}

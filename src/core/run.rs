@@ -1,0 +1,341 @@
+//! The life of a run: its states, its attempts, how it can end.
+
+use super::exit::{ExitRecord, Verdict};
+use super::ids::{AttemptId, RunId, SessionName};
+use super::time::{At, Mono, Wall, millis};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a run stands. Data lives in the state it belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum RunState {
+    /// Its time is to come.
+    Scheduled {
+        /// When it becomes ready.
+        at: Wall,
+    },
+    /// Waits for the sessions named in `after`.
+    Waiting {
+        /// Those that have not ended well yet.
+        on: Vec<SessionName>,
+    },
+    /// Ready, waits for a slot.
+    Queued,
+    /// The start is journaled; the program is not seen running yet.
+    Starting {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The program runs.
+    Running {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// The program ended well; `verify` and `require` are being checked. Shown as running.
+    Checking {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// Waits before the next attempt.
+    BackingOff {
+        /// When the next attempt is due.
+        until: Due,
+    },
+    /// A usage limit or provider breaker; no attempt is lost by it.
+    Limited {
+        /// When it is looked at again.
+        until: Due,
+    },
+    /// The operator holds it back.
+    Held,
+    /// A stop is under way.
+    Stopping {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What the run becomes afterwards.
+        then: AfterStop,
+    },
+    /// It has ended.
+    Ended {
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// When a wait ends, on both clocks and with the boot the monotonic one belongs to: after a restart of the daemon the
+/// remaining delay is kept, after a reboot it is recomputed from the wall clock and clamped to `delay`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Due {
+    /// By the wall clock, for people and for other boots.
+    pub wall: Wall,
+    /// By the monotonic clock of `boot_id`.
+    pub mono: Mono,
+    /// Which boot `mono` belongs to.
+    pub boot_id: String,
+    /// The full length of the wait.
+    #[serde(with = "millis")]
+    pub delay: Duration,
+}
+
+/// What a run becomes when its stop is through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterStop {
+    /// The operator's stop: final.
+    Stopped,
+    /// `restart`: queued again, without counting.
+    Requeue,
+    /// `hold` of a running session.
+    Held,
+    /// `skip`.
+    Skipped,
+    /// The night ended first.
+    Unfinished,
+    /// `timeout`: judged like a failure.
+    Timeout,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The exit was good and everything required was seen.
+    Succeeded,
+    /// The exit was good, something required is missing.
+    Partial,
+    /// Failed for good: a dead letter.
+    Failed,
+    /// The operator stopped it.
+    Stopped,
+    /// It never ran: skipped by the operator or because a dependency did not succeed.
+    Skipped,
+    /// The night ended first.
+    Unfinished,
+}
+
+impl Outcome {
+    /// The word for it in JSON, tables and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::Skipped => "skipped",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+impl RunState {
+    /// The word for it in JSON, tables and reports (`cli.md`).
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Scheduled { .. } => "scheduled",
+            Self::Waiting { .. } => "waiting",
+            Self::Queued => "queued",
+            Self::Starting { .. } => "starting",
+            Self::Running { .. } | Self::Checking { .. } => "running",
+            Self::BackingOff { .. } => "backing_off",
+            Self::Limited { .. } => "limited",
+            Self::Held => "held",
+            Self::Stopping { .. } => "stopping",
+            Self::Ended { outcome } => outcome.as_str(),
+        }
+    }
+    /// The attempt whose process may be alive in this state.
+    pub fn live_attempt(&self) -> Option<&AttemptId> {
+        match self {
+            Self::Starting { attempt } | Self::Running { attempt } | Self::Stopping { attempt, .. } => Some(attempt),
+            Self::Scheduled { .. }
+            | Self::Waiting { .. }
+            | Self::Queued
+            | Self::Checking { .. }
+            | Self::BackingOff { .. }
+            | Self::Limited { .. }
+            | Self::Held
+            | Self::Ended { .. } => None,
+        }
+    }
+    /// Whether the run has ended.
+    pub fn is_ended(&self) -> bool {
+        self.outcome().is_some()
+    }
+    /// How it ended, if it has.
+    pub fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::Ended { outcome } => Some(*outcome),
+            Self::Scheduled { .. }
+            | Self::Waiting { .. }
+            | Self::Queued
+            | Self::Starting { .. }
+            | Self::Running { .. }
+            | Self::Checking { .. }
+            | Self::BackingOff { .. }
+            | Self::Limited { .. }
+            | Self::Held
+            | Self::Stopping { .. } => None,
+        }
+    }
+    /// Whether it takes one of the slots of `concurrent`.
+    pub fn holds_slot(&self) -> bool {
+        match self {
+            Self::Starting { .. } | Self::Running { .. } | Self::Checking { .. } | Self::Stopping { .. } => true,
+            Self::Scheduled { .. }
+            | Self::Waiting { .. }
+            | Self::Queued
+            | Self::BackingOff { .. }
+            | Self::Limited { .. }
+            | Self::Held
+            | Self::Ended { .. } => false,
+        }
+    }
+}
+
+/// A run with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// Its id.
+    pub id: RunId,
+    /// Where it stands.
+    pub state: RunState,
+    /// Why it stands there, in words for `status` and `why`.
+    pub reason: String,
+    /// Since when.
+    pub since: At,
+    /// Rises with every change of state; a timer armed in an older epoch is ignored.
+    pub epoch: u64,
+    /// When it was created.
+    pub created: At,
+    /// The run it is the second chance of.
+    pub redriven_from: Option<RunId>,
+    /// Its attempts, oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Attempts that count against `max_attempts` since the counter was last reset.
+    pub counted: u32,
+    /// Whether the session was taken out of the file while this ran.
+    pub removed: bool,
+    /// Whether the operator holds the run back.
+    pub held: bool,
+}
+
+impl Run {
+    /// The newest attempt.
+    pub fn last_attempt(&self) -> Option<&Attempt> {
+        self.attempts.last()
+    }
+}
+
+/// One start of the command.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Its id.
+    pub id: AttemptId,
+    /// When the start was journaled.
+    pub intended: At,
+    /// What the recorder said of the start; `None` until then.
+    pub started: Option<Started>,
+    /// The death certificate; `None` while it may live.
+    pub exit: Option<ExitRecord>,
+    /// What kind of failure it was; `None` for a good end or while it lives.
+    pub verdict: Option<Verdict>,
+    /// What its output told so far.
+    pub output: OutputSeen,
+    /// Results of `require`, `forbid` and `verify`.
+    pub checks: Vec<CheckResult>,
+}
+
+/// The recorder's word on a start.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// When, by the recorder's wall clock.
+    pub at: Wall,
+    /// The program's process id.
+    pub pid: u32,
+    /// Its start time as `/proc/PID/stat` field 22 gives it; with `boot_id` it makes the pid unique. 0 where unknown.
+    pub pid_start: u64,
+    /// The recorder's process id.
+    pub shim_pid: u32,
+    /// Which boot.
+    pub boot_id: String,
+}
+
+/// What the output of an attempt told so far. All of it is bounded.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OutputSeen {
+    /// Bytes of output.
+    pub bytes: u64,
+    /// When the last output came.
+    pub last_at: Option<Wall>,
+    /// The last line with text, made harmless, at most 400 characters.
+    pub last_line: String,
+    /// The last lines with text, oldest first; at most 20 while running, kept at the end.
+    pub tail: Vec<String>,
+    /// Metrics by name.
+    pub metrics: BTreeMap<String, MetricSeen>,
+    /// Errors by fingerprint, at most 200; the rest is counted under `other`.
+    pub errors: BTreeMap<String, ErrorSeen>,
+    /// The output rule that matched the last lines, if one did: its id.
+    pub rule: Option<String>,
+    /// `regex:` requirements whose pattern was seen.
+    pub patterns: Vec<String>,
+}
+
+/// A number read from the output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MetricSeen {
+    /// The first value and when it came; with the last one it gives the rate.
+    pub first: (f64, Wall),
+    /// The last value.
+    pub value: f64,
+    /// The total, when known.
+    pub total: Option<f64>,
+    /// When the last value came.
+    pub at: Wall,
+}
+
+impl MetricSeen {
+    /// Units per second since the first value; `None` until it moved.
+    pub fn per_second(&self) -> Option<f64> {
+        let seconds = self.at.since(self.first.1).as_secs_f64();
+        let moved = self.value - self.first.0;
+        (seconds > 0.0 && moved > 0.0).then(|| moved / seconds)
+    }
+    /// When the total will be reached at this rate.
+    pub fn eta(&self) -> Option<Wall> {
+        let left = self.total? - self.value;
+        let rate = self.per_second()?;
+        let seconds = left / rate;
+        (left > 0.0 && seconds < 1e9).then(|| self.at.plus(Duration::from_secs_f64(seconds)))
+    }
+    /// Whether the total is known, above 0, and reached.
+    pub fn complete(&self) -> bool {
+        self.total.is_some_and(|total| total > 0.0 && self.value >= total)
+    }
+}
+
+/// An error in the output, counted by fingerprint.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ErrorSeen {
+    /// One line as it stood, made harmless, at most 400 characters.
+    pub sample: String,
+    /// How often.
+    pub count: u64,
+    /// First seen.
+    pub first: Wall,
+    /// Last seen.
+    pub last: Wall,
+}
+
+/// The result of one `require`, `forbid` or `verify`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// As written: `metric:profiles=complete`, `verify: pytest -q`.
+    pub text: String,
+    /// Whether it is as it should be.
+    pub passed: bool,
+    /// What was seen: `profiles 3100 of 3513`, `exit 1 after 4 s`.
+    pub seen: String,
+}

@@ -1,0 +1,221 @@
+//! Where one instance keeps its things: one `sessions.toml`, one state folder beside it, one private runtime folder.
+
+use crate::core::ids::{AttemptId, NightId, SessionName};
+use sha2::{Digest, Sha256};
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// Longest path a Unix socket can have, without the final NUL (`sun_path` of `unix(7)`).
+pub const SOCKET_PATH_MAX: usize = 107;
+
+/// The places of one instance. All paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    file: PathBuf,
+    state: PathBuf,
+    runtime: PathBuf,
+}
+
+/// Why the places cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum InstanceError {
+    /// A folder could not be made or looked at.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// `cannot create`, `cannot look at`, ...
+        what: &'static str,
+        /// Which path.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A private folder belongs to somebody else or can be written by others.
+    #[error("{} is not private: {problem}", path.display())]
+    NotPrivate {
+        /// Which path.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A socket path is longer than the system allows.
+    #[error("the socket path {} has {} bytes, the system allows {SOCKET_PATH_MAX}", path.display(), path.as_os_str().len())]
+    TooLong {
+        /// Which path.
+        path: PathBuf,
+    },
+    /// Neither `XDG_RUNTIME_DIR` nor `HOME` names an absolute folder.
+    #[error("neither XDG_RUNTIME_DIR nor HOME names an absolute folder")]
+    NoHome,
+}
+
+impl Instance {
+    /// The places for a config file. `state` is `[paths] state`, relative to the file's folder; default `logs`.
+    /// `runtime_base` is the folder for sockets of all instances, see [`runtime_base`].
+    pub fn new(file: &Path, state: Option<&Path>, runtime_base: &Path) -> io::Result<Self> {
+        let file = file.canonicalize()?;
+        let root = file.parent().unwrap_or(Path::new("/"));
+        let state = root.join(state.unwrap_or(Path::new("logs")));
+        let digest = Sha256::digest(file.as_os_str().as_bytes());
+        let key: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
+        let runtime = runtime_base.join(key);
+        Ok(Self { file, state, runtime })
+    }
+    /// The config file, canonical.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+    /// The folder the config file stands in.
+    pub fn root(&self) -> &Path {
+        self.file.parent().unwrap_or(Path::new("/"))
+    }
+    /// The state folder.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+    /// The private folder for sockets.
+    pub fn runtime(&self) -> &Path {
+        &self.runtime
+    }
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state.join("nightkeep.db")
+    }
+    /// Held by the daemon while it lives; contains its process id.
+    pub fn lock_file(&self) -> PathBuf {
+        self.state.join("daemon.lock")
+    }
+    /// The daemon's own log.
+    pub fn daemon_log(&self) -> PathBuf {
+        self.state.join("daemon.log")
+    }
+    /// The reports of all nights.
+    pub fn reports(&self) -> PathBuf {
+        self.state.join("reports")
+    }
+    /// The report of a night without ending: `logs/reports/2026-11-21`.
+    pub fn report(&self, night: &NightId, extension: &str) -> PathBuf {
+        self.reports().join(format!("{night}.{extension}"))
+    }
+    /// The run directories.
+    pub fn runs(&self) -> PathBuf {
+        self.state.join("runs")
+    }
+    /// The run directory of an attempt.
+    pub fn run_dir(&self, attempt: &AttemptId) -> PathBuf {
+        self.runs().join(attempt.run.session.as_str()).join(attempt.file_stem())
+    }
+    /// The raw output of a session's attempts.
+    pub fn output_dir(&self, session: &SessionName) -> PathBuf {
+        self.state.join("output").join(session.as_str())
+    }
+    /// The raw output of an attempt.
+    pub fn output_log(&self, attempt: &AttemptId) -> PathBuf {
+        self.output_dir(&attempt.run.session).join(format!("{}.log", attempt.file_stem()))
+    }
+    /// The daemon's socket.
+    pub fn api_socket(&self) -> PathBuf {
+        self.runtime.join("api.sock")
+    }
+    /// The tmux server's socket.
+    pub fn tmux_socket(&self) -> PathBuf {
+        self.runtime.join("tmux.sock")
+    }
+    /// The tmux server's configuration.
+    pub fn tmux_conf(&self) -> PathBuf {
+        self.runtime.join("tmux.conf")
+    }
+    /// The recorder's socket of an attempt. The name is a hash: session names can be long, socket paths cannot.
+    pub fn shim_socket(&self, attempt: &AttemptId) -> PathBuf {
+        let digest = Sha256::digest(attempt.to_string().as_bytes());
+        let key: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
+        self.runtime.join(format!("r-{key}"))
+    }
+    /// Makes the state folder and the private runtime folder, and checks that the latter is private and its sockets'
+    /// paths are short enough.
+    pub fn prepare(&self) -> Result<(), InstanceError> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state).map_err(|source| InstanceError::Io {
+            what: "cannot create",
+            path: self.state.clone(),
+            source,
+        })?;
+        private_dir(&self.runtime)?;
+        let longest = self.runtime.join("r-0123456789abcdef");
+        if longest.as_os_str().len() > SOCKET_PATH_MAX {
+            return Err(InstanceError::TooLong { path: longest });
+        }
+        Ok(())
+    }
+}
+
+/// The folder for all instances' sockets: `$XDG_RUNTIME_DIR/nightkeep`, else `$HOME/.local/state/nightkeep/run`; never
+/// `/tmp`. A relative value counts as unset, as the XDG specification says.
+pub fn runtime_base(xdg_runtime_dir: Option<&Path>, home: Option<&Path>) -> Result<PathBuf, InstanceError> {
+    let absolute = |p: Option<&Path>| p.filter(|p| p.is_absolute()).map(Path::to_path_buf);
+    absolute(xdg_runtime_dir)
+        .map(|p| p.join("nightkeep"))
+        .or_else(|| absolute(home).map(|p| p.join(".local/state/nightkeep/run")))
+        .ok_or(InstanceError::NoHome)
+}
+
+/// Makes a folder of mode 0700 and checks it and its parent: owned by us, no symlink, not writable by others.
+fn private_dir(dir: &Path) -> Result<(), InstanceError> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|source| InstanceError::Io {
+        what: "cannot create",
+        path: dir.to_path_buf(),
+        source,
+    })?;
+    for path in [dir.parent().unwrap_or(dir), dir] {
+        let meta = fs::symlink_metadata(path).map_err(|source| InstanceError::Io {
+            what: "cannot look at",
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let problem = if !meta.is_dir() {
+            Some("it is not a directory".to_owned())
+        } else if meta.uid() != rustix::process::geteuid().as_raw() {
+            Some(format!("it belongs to uid {}", meta.uid()))
+        } else if meta.permissions().mode() & 0o022 != 0 {
+            Some(format!("its mode is {:o}", meta.permissions().mode() & 0o7777))
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(InstanceError::NotPrivate { path: path.to_path_buf(), problem });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_runtime_dir_counts_as_unset_and_tmp_is_never_used() {
+        let home = Path::new("/home/anna");
+        assert_eq!(runtime_base(Some(Path::new("run")), Some(home)).unwrap(), home.join(".local/state/nightkeep/run"));
+        assert_eq!(runtime_base(Some(Path::new("/run/user/7")), None).unwrap(), Path::new("/run/user/7/nightkeep"));
+        assert!(matches!(runtime_base(None, None), Err(InstanceError::NoHome)));
+    }
+
+    #[test]
+    fn a_runtime_dir_that_others_can_write_is_refused() {
+        let tmp = tempfile::tempdir().unwrap();
+        let dir = tmp.path().join("open/key");
+        fs::create_dir_all(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(private_dir(&dir), Err(InstanceError::NotPrivate { .. })));
+    }
+
+    #[test]
+    fn a_socket_path_that_is_too_long_is_refused_before_anything_starts() {
+        let tmp = tempfile::tempdir().unwrap();
+        let file = tmp.path().join("sessions.toml");
+        fs::write(&file, "").unwrap();
+        let instance = Instance::new(&file, None, &tmp.path().join("x".repeat(100))).unwrap();
+        assert!(matches!(instance.prepare(), Err(InstanceError::TooLong { .. })));
+    }
+}

@@ -1,0 +1,3 @@
+//! The operating system, as thin as it can be: the only place that reads clocks, boot id and process tables.
+
+pub mod clock;
