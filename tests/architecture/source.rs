@@ -36,10 +36,8 @@ impl Source {
         let mut offset = 0;
         let mut count = 0;
         for line in self.code.split_inclusive('\n') {
-            let blank = line.trim().is_empty();
-            if !self.in_tests(offset) && !(code_only && blank) {
-                count += 1;
-            }
+            let skipped = self.in_tests(offset) || (code_only && line.trim().is_empty());
+            count += usize::from(!skipped);
             offset += line.len();
         }
         count
