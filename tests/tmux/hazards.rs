@@ -11,16 +11,18 @@ async fn start(tmux: &Tmux, session: &str, words: &[String]) -> Result<SessionSt
     tmux.start_session(&SessionStart { name: &name, attempt: &attempt, argv: words, size: (120, 40) }).await
 }
 
-/// Shows that nothing of what was sent ran as a command: whatever tmux had queued for a shell is done when a later job
-/// of the same kind is.
-async fn nothing_ran(lab: &Lab) {
-    lab.ask(&["run-shell", "touch sentinel"]);
-    let dir = lab.path().to_owned();
-    let pwned = [dir.join("pwned"), std::path::PathBuf::from("/pwned"), std::env::current_dir().unwrap().join("pwned")];
-    for path in pwned {
-        assert!(!path.exists(), "{}", path.display());
+/// Shows that nothing of what was sent ran as a command. A command of the same kind, planted by us afterwards, must show
+/// first: it proves that the trap works and that there was time for it.
+async fn nothing_ran(lab: &Lab, tmux: &Tmux) {
+    let control = lab.path().join("control");
+    // Over our connection: tmux gives such a job up when its client leaves.
+    let planted = format!("#(touch '{}')", control.display());
+    tmux.command(&argv(&["display-message", "-p", &planted])).await.unwrap();
+    until("the planted command ran", || async { control.exists() }).await;
+    let here = std::env::current_dir().unwrap();
+    for dir in [lab.path(), here.as_path(), std::path::Path::new("/")] {
+        assert!(!dir.join("pwned").exists(), "{}", dir.display());
     }
-    let _ = fs::remove_file("/sentinel");
 }
 
 #[tokio::test]
@@ -51,18 +53,21 @@ async fn arguments_reach_the_recorder_as_they_are() {
     until("the program wrote its arguments", || async { seen.exists() }).await;
     let expected: String = hostile.iter().map(|w| format!("{w}\n")).collect();
     assert_eq!(fs::read_to_string(&seen).unwrap(), expected);
-    nothing_ran(&lab).await;
+    nothing_ran(&lab, &tmux).await;
 }
 
 #[tokio::test]
-async fn a_working_folder_never_passes_through_tmux() {
-    let lab = Lab::new();
-    let dir = lab.path().join("#(touch pwned)");
-    fs::create_dir(&dir).unwrap();
+async fn folders_with_format_syntax_in_their_names_stay_folders() {
+    let lab = Lab::in_folder("#(touch pwned) #{pid};");
     let tmux = lab.connect().await.tmux;
-    start(&tmux, "cwd", &argv(&["/bin/sleep", "600"])).await.unwrap();
-    assert_eq!(lab.ask(&["display", "-p", "-t", "=cwd:", "#{session_path} #{pane_current_path}"]).trim(), "/ /");
-    nothing_ran(&lab).await;
+    let run = lab.folder().join("logs/runs/cwd/2026-11-21-1.1");
+    let seen = lab.path().join("seen");
+    let script = format!("printf %s \"$2\" >{0}.new; mv {0}.new {0}; exec sleep 600", seen.display());
+    start(&tmux, "cwd", &argv(&["/bin/sh", "-c", &script, "exec", "--run", run.to_str().unwrap()])).await.unwrap();
+    until("the program saw its folder", || async { seen.exists() }).await;
+    assert_eq!(fs::read_to_string(&seen).unwrap(), run.to_str().unwrap());
+    assert_eq!(lab.ask(&["display", "-p", "-t", "=cwd:", "#{session_path}"]).trim(), "/");
+    nothing_ran(&lab, &tmux).await;
 }
 
 #[tokio::test]
@@ -73,7 +78,7 @@ async fn a_mark_with_format_syntax_stays_text() {
     let value = format!("#(touch {}/pwned) #{{pid}} #[fg=red];", lab.path().display());
     tmux.command(&argv(&["set-option", "-t", &session.session_id, "@nk_run", &value])).await.unwrap();
     assert_eq!(tmux.list().await.unwrap()[0].nk_run, value);
-    nothing_ran(&lab).await;
+    nothing_ran(&lab, &tmux).await;
 }
 
 #[tokio::test]
@@ -171,7 +176,7 @@ async fn neither_the_users_configuration_nor_their_tmux_matters() {
         ),
     )
     .unwrap();
-    // The user sits in a tmux of their own while they call us; nextest runs each test in a process of its own.
+    // The user has a server of their own.
     let own = lab.path().join("own.sock");
     let out =
         Command::new("tmux").arg("-S").arg(&own).args(["-f", "/dev/null", "new-session", "-d", "-s", "mine"]).output();

@@ -18,18 +18,28 @@ pub struct Lab {
 
 impl Lab {
     pub fn new() -> Self {
+        Self::in_folder("run")
+    }
+    /// A lab whose socket and files stand in a folder of this name.
+    pub fn in_folder(folder: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        let run = dir.path().join(folder);
+        std::fs::create_dir(&run).unwrap();
         let places = Places {
             tmux: PathBuf::from("tmux"),
-            socket: dir.path().join("tmux.sock"),
-            conf: dir.path().join("tmux.conf"),
-            pid_file: dir.path().join("tmux.pid"),
+            socket: run.join("tmux.sock"),
+            conf: run.join("tmux.conf"),
+            pid_file: run.join("tmux.pid"),
             home: dir.path().into(),
             path: std::env::var_os("PATH").unwrap(),
             systemd_runtime: None,
             keep: ["/bin/sh", "-c", "exec tail -f /dev/null"].map(str::to_owned).to_vec(),
         };
         Self { dir, places }
+    }
+    /// Where the socket stands.
+    pub fn folder(&self) -> &Path {
+        self.places.socket.parent().unwrap()
     }
     pub fn path(&self) -> &Path {
         self.dir.path()
