@@ -11,3 +11,4 @@ pub mod instance;
 pub mod os;
 pub mod protocol;
 pub mod recording;
+pub mod terminal;
