@@ -10,3 +10,5 @@ pub mod instance;
 pub mod os;
 pub mod protocol;
 pub mod recording;
+pub mod report;
+pub mod status;
