@@ -205,7 +205,9 @@ fn reason(
 ) -> String {
     let Some(run) = run else { return not_asked(name, plan, state) };
     let mut words = harmless(&run.reason);
-    if run.state.outcome() == Some(Outcome::Succeeded) && run.last_attempt().is_some_and(words::unverified) {
+    if run.state.outcome() == Some(Outcome::Succeeded)
+        && run.last_attempt().is_some_and(|a| words::unverified(&a.checks, &a.output))
+    {
         if !words.is_empty() {
             words.push_str("; ");
         }

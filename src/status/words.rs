@@ -2,7 +2,7 @@
 
 use super::text::harmless;
 use crate::core::exit::{Ending, ExitRecord};
-use crate::core::run::{Attempt, Outcome, RunState};
+use crate::core::run::{CheckResult, MetricSeen, Outcome, OutputSeen, RunState};
 
 /// How bad a state is: sessions are listed by it, lowest first. Failures and what waits for a person come first, then
 /// what is delayed, what runs, what is to come, and what ended as it should.
@@ -89,9 +89,11 @@ fn errno(number: i32) -> String {
     }
 }
 
-/// Whether nothing was seen that proves the work of a good attempt: no check was declared and no total was reached.
-pub fn unverified(attempt: &Attempt) -> bool {
-    attempt.checks.is_empty() && !attempt.output.metrics.values().any(|m| m.complete())
+/// Whether nothing was seen that proves the work of a good end: no check was declared, no total was reached, and no
+/// number without a total was counted.
+pub fn unverified(checks: &[CheckResult], output: &OutputSeen) -> bool {
+    let seen = |m: &MetricSeen| m.complete() || (m.total.is_none() && m.value > 0.0);
+    checks.is_empty() && !output.metrics.values().any(seen)
 }
 
 #[cfg(test)]
