@@ -12,3 +12,5 @@ pub mod os;
 pub mod protocol;
 pub mod recording;
 pub mod terminal;
+pub mod report;
+pub mod status;
