@@ -9,21 +9,25 @@ use std::time::Duration;
 /// One deed. Performed only after the facts of the same step are in the journal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Start the attempt, unless its run directory shows that it was started before.
+    /// Start the attempt, unless its run directory shows that it was started before: then say what it shows (`Started`,
+    /// `Ended`). A start that could not be performed is told by `StartFailed`, and only if no program runs.
     Start {
         /// Which attempt.
         attempt: AttemptId,
         /// What to run.
         session: Box<SessionPlan>,
     },
-    /// Stop the attempt's whole process tree: hang-up or interrupt, `SIGTERM`, `SIGKILL` within the grace.
+    /// Stop the attempt's whole process tree: hang-up or interrupt, `SIGTERM`, `SIGKILL` within the grace. To be
+    /// performed after a start of the same attempt that is under way. A later stop with a shorter grace shortens it. If
+    /// the attempt has ended, say so (`Ended`); if there is no trace that it was ever started, say `StartFailed`.
     Stop {
         /// Which attempt.
         attempt: AttemptId,
         /// From the first request to the last kill.
         grace: Duration,
     },
-    /// Evaluate `require`, `forbid` and `verify`, then report `Checked`.
+    /// Evaluate what [`for_rim`](super::success::for_rim) names, then report `Checked` with one result each. Metrics and
+    /// `regex:` are not the rim's.
     Check {
         /// Which attempt.
         attempt: AttemptId,
@@ -46,12 +50,13 @@ pub enum Effect {
         /// Its directory.
         dir: PathBuf,
     },
-    /// Collect what the repositories show, write the night's report, then report `ProjectSeen`s and `ReportWritten`.
+    /// Collect what the repositories show, write the night's report, then report `ProjectSeen`s and `ReportWritten`. The
+    /// night may not be the open one.
     WriteReport {
         /// Which night.
         night: NightId,
     },
-    /// The night is closed and everything stopped: the daemon may end.
+    /// The night is closed and everything stopped: the daemon may end once the report that was asked for is written.
     NightOver {
         /// Which night.
         night: NightId,

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The daemon began (first event after the journal was folded). Waits are armed again, intents are taken up.
+    /// The daemon began (first event after the journal was folded). Waits are armed again, intents are taken up. Nothing
+    /// new is started before the next `PlanLoaded` or `PlanBroken`, as the plan of the journal may be an old one.
     DaemonStarted {
         /// Its process id.
         pid: u32,
@@ -34,7 +35,8 @@ pub enum Event {
         /// The first problem, with file and line.
         problem: String,
     },
-    /// `up`: open the night and queue these sessions (empty: all).
+    /// `up`: open the night and queue these sessions (empty: all) with those they come after. On an open night only what
+    /// has no run yet or did not finish; a closed night that is opened again runs everything once more.
     Up {
         /// The night for the current local date.
         night: NightId,
@@ -89,7 +91,8 @@ pub enum Event {
         /// All that is known of it so far.
         output: Box<OutputSeen>,
     },
-    /// An attempt ended, or was found to be gone.
+    /// An attempt ended, or was found to be gone. When the certificate shows a hang-up, the rim looks at the tmux server
+    /// first and tells `TmuxLost` before this if it is gone: that is how a lost server is told from a killed session.
     Ended {
         /// Which attempt.
         attempt: AttemptId,
@@ -109,7 +112,7 @@ pub enum Event {
     Checked {
         /// Which attempt.
         attempt: AttemptId,
-        /// Results in the order asked.
+        /// The rim's results, one for each of [`for_rim`](super::success::for_rim), with the same texts.
         results: Vec<CheckResult>,
     },
     /// A wait ran out.

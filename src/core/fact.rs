@@ -73,6 +73,13 @@ pub enum Fact {
         /// Who opened it.
         by: Actor,
     },
+    /// The night is about to end: nothing starts any more, what runs is being stopped.
+    NightClosing {
+        /// Its id.
+        night: NightId,
+        /// Why.
+        reason: String,
+    },
     /// The night ended.
     NightClosed {
         /// Its id.
@@ -171,7 +178,7 @@ pub enum Fact {
         target: String,
         /// Who.
         by: Actor,
-        /// `done`, or why it was refused.
+        /// `done` or `done: what exactly`; anything else is why it was refused. See [`Fact::is_done`].
         result: String,
     },
     /// The tmux server was started.
@@ -217,6 +224,13 @@ pub enum Fact {
         /// What happened and what was done about it.
         what: String,
     },
+}
+
+impl Fact {
+    /// Whether the result of an `OperatorActed` says that the wish was granted.
+    pub fn is_done(result: &str) -> bool {
+        result == "done" || result.starts_with("done: ")
+    }
 }
 
 /// Where a repository stood.

@@ -2,13 +2,32 @@
 //!
 //! [`Night::step`](night::Night::step) takes what happened and gives back the facts to journal and the effects to
 //! perform. State is a fold over facts ([`state::State::apply`]), so a journal replayed gives the same state.
+//!
+//! Where is what decided? `attempt`: from a start to its end · `failure`: what kind of failure an end is · `retry`:
+//! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
+//! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
+//! taking up the work after a restart · `why`: what holds a run up.
 
+mod attempt;
 pub mod effect;
+mod evening;
 pub mod event;
 pub mod exit;
 pub mod fact;
+pub mod failure;
 pub mod ids;
+mod invariants;
+pub mod night;
+mod operator;
 pub mod plan;
+mod queue;
+mod reconcile;
+mod reload;
+pub mod retry;
+pub mod rows;
 pub mod run;
 pub mod state;
+pub mod success;
 pub mod time;
+mod turn;
+pub mod why;

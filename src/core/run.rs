@@ -2,6 +2,7 @@
 
 use super::exit::{ExitRecord, Verdict};
 use super::ids::{AttemptId, RunId, SessionName};
+use super::plan::SessionPlan;
 use super::time::{At, Mono, Wall, millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -77,6 +78,19 @@ pub struct Due {
     /// The full length of the wait.
     #[serde(with = "millis")]
     pub delay: Duration,
+}
+
+impl Due {
+    /// A wait of this length that begins now.
+    pub fn new(at: At, delay: Duration, boot_id: &str) -> Self {
+        Self { wall: at.wall.plus(delay), mono: at.mono.plus(delay), boot_id: boot_id.to_owned(), delay }
+    }
+    /// What is left of the wait. Within its boot the monotonic clock decides; after a reboot the wall clock does. Never
+    /// more than the whole wait, so a clock that jumped back cannot make it longer.
+    pub fn left(&self, at: At, boot_id: &str) -> Duration {
+        let left = if self.boot_id == boot_id { self.mono.since(at.mono) } else { self.wall.since(at.wall) };
+        left.min(self.delay)
+    }
 }
 
 /// What a run becomes when its stop is through.
@@ -211,20 +225,58 @@ pub struct Run {
     pub created: At,
     /// The run it is the second chance of.
     pub redriven_from: Option<RunId>,
+    /// The newest run that is this one's second chance. A failed run without one is a dead letter.
+    #[serde(default)]
+    pub redriven_by: Option<RunId>,
+    /// The plan its newest attempt was started with. A reload changes the next attempt, never this one: its timeout, its
+    /// grace and its success are judged by this. `None` before the first attempt.
+    #[serde(default)]
+    pub session: Option<Box<SessionPlan>>,
     /// Its attempts, oldest first.
     pub attempts: Vec<Attempt>,
     /// Attempts that count against `max_attempts` since the counter was last reset.
     pub counted: u32,
     /// Whether the session was taken out of the file while this ran.
     pub removed: bool,
-    /// Whether the operator holds the run back.
+    /// Whether the operator keeps the run from starting: by `hold`, or for good by `skip`. A skipped run without this
+    /// was skipped because of a dependency, and comes back when that gets a second chance.
     pub held: bool,
 }
 
 impl Run {
+    /// A run as it comes to be.
+    pub fn new(id: RunId, state: RunState, reason: String, created: At) -> Self {
+        Self {
+            id,
+            state,
+            reason,
+            since: created,
+            epoch: 0,
+            created,
+            redriven_from: None,
+            redriven_by: None,
+            session: None,
+            attempts: Vec::new(),
+            counted: 0,
+            removed: false,
+            held: false,
+        }
+    }
     /// The newest attempt.
     pub fn last_attempt(&self) -> Option<&Attempt> {
         self.attempts.last()
+    }
+    /// The attempt with this number.
+    pub fn attempt(&self, number: u32) -> Option<&Attempt> {
+        self.attempts.iter().find(|attempt| attempt.id.number == number)
+    }
+    /// Whether it failed for good and was not sent again.
+    pub fn is_dead_letter(&self) -> bool {
+        self.state.outcome() == Some(Outcome::Failed) && self.redriven_by.is_none()
+    }
+    /// Whether it was skipped because of a dependency, not by the operator.
+    pub fn is_blocked(&self) -> bool {
+        self.state.outcome() == Some(Outcome::Skipped) && !self.held && self.attempts.is_empty()
     }
 }
 
@@ -245,6 +297,21 @@ pub struct Attempt {
     pub output: OutputSeen,
     /// Results of `require`, `forbid` and `verify`.
     pub checks: Vec<CheckResult>,
+}
+
+impl Attempt {
+    /// An attempt whose start was just journaled.
+    pub fn new(id: AttemptId, intended: At) -> Self {
+        Self {
+            id,
+            intended,
+            started: None,
+            exit: None,
+            verdict: None,
+            output: OutputSeen::default(),
+            checks: Vec::new(),
+        }
+    }
 }
 
 /// The recorder's word on a start.
@@ -279,8 +346,32 @@ pub struct OutputSeen {
     pub errors: BTreeMap<String, ErrorSeen>,
     /// The output rule that matched the last lines, if one did: its id.
     pub rule: Option<String>,
-    /// `regex:` requirements whose pattern was seen.
+    /// `regex:` requirements whose pattern was seen: the pattern, or the requirement as typed.
     pub patterns: Vec<String>,
+}
+
+/// Tail lines and errors kept of an attempt once a newer one begins; the raw log has the rest.
+const KEPT_OF_OLD_ATTEMPTS: usize = 5;
+
+impl OutputSeen {
+    /// The same without numbers that are not finite: JSON cannot hold them, and the journal must stay readable.
+    pub fn finite(mut self) -> Self {
+        let finite =
+            |m: &MetricSeen| m.value.is_finite() && m.first.0.is_finite() && m.total.is_none_or(f64::is_finite);
+        self.metrics.retain(|_, metric| finite(metric));
+        self
+    }
+    /// Cuts what is kept of an older attempt, so that a run with many attempts stays small.
+    pub(super) fn shrink(&mut self) {
+        let surplus = self.tail.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
+        self.tail.drain(..surplus);
+        while self.errors.len() > KEPT_OF_OLD_ATTEMPTS {
+            let rarest = self.errors.iter().min_by_key(|(_, error)| error.count).map(|(print, _)| print.clone());
+            if let Some(print) = rarest {
+                self.errors.remove(&print);
+            }
+        }
+    }
 }
 
 /// A number read from the output.

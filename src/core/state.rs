@@ -1,10 +1,9 @@
-//! The state of the daemon's world: a fold over facts, and the rows the journal keeps of it.
+//! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
-use super::fact::Actor;
-use super::fact::{GitBase, ProjectWork};
-use super::ids::{NightId, ProjectName, RunId, SessionName};
+use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
+use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
-use super::run::Run;
+use super::run::{Attempt, Outcome, Run, RunState};
 use super::time::At;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -24,6 +23,12 @@ pub struct State {
     pub daemon: Option<DaemonSeen>,
     /// The tmux server's process id, while one is known to run.
     pub tmux_pid: Option<u32>,
+    /// When the last tmux server of this boot was lost; attempts intended before then had their terminal in it.
+    #[serde(default)]
+    pub tmux_lost: Option<At>,
+    /// When the last fact was journaled.
+    #[serde(default)]
+    pub last: Option<At>,
 }
 
 /// One night.
@@ -45,6 +50,9 @@ pub struct NightState {
     pub bases: BTreeMap<ProjectName, GitBase>,
     /// What they showed when last looked at.
     pub work: BTreeMap<ProjectName, ProjectWork>,
+    /// Whether a report was written since a run last changed.
+    #[serde(default)]
+    pub reported: bool,
 }
 
 /// The daemon as the journal knows it.
@@ -60,4 +68,257 @@ pub struct DaemonSeen {
     pub started: At,
     /// Whether it ended in order.
     pub stopped: bool,
+}
+
+impl State {
+    /// Takes a fact into account. This is the only way state changes. Total: a fact about something unknown changes
+    /// nothing, so that any journal can be folded.
+    pub fn apply(&mut self, entry: &Entry) {
+        let at = entry.at;
+        self.last = Some(at);
+        match &entry.fact {
+            Fact::DaemonStarted { pid, version, boot_id, unwatched_ms: _ } => {
+                if self.daemon.as_ref().is_some_and(|before| before.boot_id != *boot_id) {
+                    // No tmux server outlives its boot, and the monotonic clock began again.
+                    self.tmux_pid = None;
+                    self.tmux_lost = None;
+                }
+                self.daemon = Some(DaemonSeen {
+                    pid: *pid,
+                    version: version.clone(),
+                    boot_id: boot_id.clone(),
+                    started: at,
+                    stopped: false,
+                });
+            }
+            Fact::DaemonStopped { reason: _ } => {
+                if let Some(daemon) = &mut self.daemon {
+                    daemon.stopped = true;
+                }
+            }
+            Fact::PlanAdopted { plan, changes: _ } => {
+                self.plan = (**plan).clone();
+                for run in self.runs.values_mut().filter(|run| run.removed && !run.state.is_ended()) {
+                    run.removed = !self.plan.sessions.contains_key(&run.id.session);
+                }
+            }
+            Fact::SessionAdded { session, by: _ } => {
+                self.added.insert(session.name.clone(), (**session).clone());
+            }
+            Fact::NightOpened { night, by } => self.open(night, by, at),
+            Fact::NightClosing { night, reason: _ } => {
+                if let Some(open) = self.night.as_mut().filter(|open| open.id == *night) {
+                    open.closing = true;
+                }
+            }
+            Fact::NightClosed { night, reason: _ } => {
+                if let Some(open) = self.night.as_mut().filter(|open| open.id == *night) {
+                    open.closed = Some(at);
+                    open.closing = false;
+                    open.reported = false;
+                }
+            }
+            Fact::RunCreated { run, state, reason, redriven_from } => {
+                let mut new = Run::new(run.clone(), state.clone(), reason.clone(), at);
+                new.redriven_from = redriven_from.clone();
+                self.runs.insert(run.clone(), new);
+                if let Some(first) = redriven_from.as_ref().and_then(|first| self.runs.get_mut(first)) {
+                    first.redriven_by = Some(run.clone());
+                }
+                self.unreported();
+            }
+            Fact::RunMoved { run, to, reason } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.state = to.clone();
+                    run.reason = reason.clone();
+                    run.since = at;
+                    run.epoch += 1;
+                    self.unreported();
+                }
+            }
+            Fact::CounterReset { run, reason: _ } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.counted = 0;
+                }
+            }
+            Fact::HoldSet { run, held } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.held = *held;
+                }
+            }
+            Fact::RunOrphaned { run } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.removed = true;
+                }
+            }
+            Fact::AttemptIntended { attempt } => self.intend(attempt, at),
+            Fact::AttemptStarted { attempt, started } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.started = Some(started.clone());
+                }
+            }
+            Fact::OutputObserved { attempt, output } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.output = (**output).clone();
+                }
+            }
+            Fact::AttemptEnded { attempt: id, exit, verdict, counted } => {
+                if let Some(attempt) = self.attempt_mut(id) {
+                    attempt.exit = Some(exit.clone());
+                    attempt.verdict = verdict.clone();
+                    if let Some(run) = self.runs.get_mut(&id.run).filter(|_| *counted) {
+                        run.counted += 1;
+                    }
+                }
+            }
+            Fact::ChecksDone { attempt, results } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.checks = results.clone();
+                }
+            }
+            Fact::TmuxStarted { pid } => self.tmux_pid = Some(*pid),
+            Fact::TmuxLost { why: _ } => {
+                self.tmux_pid = None;
+                self.tmux_lost = Some(at);
+            }
+            Fact::ProjectBase { project, git } => {
+                if let Some(night) = &mut self.night {
+                    night.bases.insert(project.clone(), git.clone());
+                }
+            }
+            Fact::ProjectSeen { project, work } => {
+                if let Some(night) = &mut self.night {
+                    night.work.insert(project.clone(), work.clone());
+                }
+            }
+            Fact::ReportWritten { night, files: _ } => {
+                if let Some(open) = self.night.as_mut().filter(|open| open.id == *night) {
+                    open.reported = true;
+                }
+            }
+            Fact::PlanRejected { .. }
+            | Fact::StopIntended { .. }
+            | Fact::OperatorActed { .. }
+            | Fact::ClockJumped { .. }
+            | Fact::Trouble { .. } => {}
+        }
+    }
+
+    /// The plan of a session, from the file or added by hand.
+    pub fn session(&self, name: &SessionName) -> Option<&SessionPlan> {
+        self.plan.sessions.get(name).or_else(|| self.added.get(name))
+    }
+    /// The night, while it is open; one that is being closed still is.
+    pub fn open_night(&self) -> Option<&NightState> {
+        self.night.as_ref().filter(|night| night.closed.is_none())
+    }
+    /// Whether the night is being closed.
+    pub fn closing(&self) -> bool {
+        self.open_night().is_some_and(|night| night.closing)
+    }
+    /// The newest run of a session in the night.
+    pub fn latest_run(&self, session: &SessionName) -> Option<&Run> {
+        let night = self.night.as_ref()?;
+        let numbered = |number| RunId { night: night.id.clone(), session: session.clone(), number };
+        self.runs.range(numbered(0)..=numbered(u32::MAX)).next_back().map(|(_, run)| run)
+    }
+    /// The run of a session that has not ended, if there is one.
+    pub fn open_run(&self, session: &SessionName) -> Option<&Run> {
+        self.latest_run(session).filter(|run| !run.state.is_ended())
+    }
+    /// The runs of the night.
+    pub fn night_runs(&self) -> impl Iterator<Item = &Run> {
+        let night = self.night.as_ref().map(|night| &night.id);
+        self.runs.values().filter(move |run| Some(&run.id.night) == night)
+    }
+    /// Runs that failed for good and were not sent again, of this night and of older ones.
+    pub fn dead_letters(&self) -> impl Iterator<Item = &Run> {
+        self.runs.values().filter(|run| run.is_dead_letter())
+    }
+    /// Slots taken.
+    pub fn slots_taken(&self) -> u32 {
+        u32::try_from(self.runs.values().filter(|run| run.state.holds_slot()).count()).unwrap_or(u32::MAX)
+    }
+    /// Slots in all: `concurrent`, at least one.
+    pub fn slots(&self) -> u32 {
+        self.plan.concurrent.max(1)
+    }
+    /// Starts of a session in the night, for `hard_cap_starts`.
+    pub fn starts(&self, session: &SessionName) -> u32 {
+        self.night.as_ref().and_then(|night| night.starts.get(session).copied()).unwrap_or(0)
+    }
+    /// Whether nothing more happens in the night without the operator: every run has ended, is held, or waits for one
+    /// that is.
+    pub fn settled(&self) -> bool {
+        let mut any = false;
+        let settled = self.night_runs().all(|run| {
+            any = true;
+            match run.state {
+                RunState::Waiting { .. } | RunState::Held | RunState::Ended { .. } => true,
+                RunState::Scheduled { .. }
+                | RunState::Queued
+                | RunState::Starting { .. }
+                | RunState::Running { .. }
+                | RunState::Checking { .. }
+                | RunState::BackingOff { .. }
+                | RunState::Limited { .. }
+                | RunState::Stopping { .. } => false,
+            }
+        });
+        any && settled
+    }
+
+    /// Opens a night, or the same one again. A new night starts with a clean table: what is carried over are dead
+    /// letters; sessions added by hand were for the old one.
+    fn open(&mut self, id: &NightId, by: &Actor, at: At) {
+        if let Some(again) = self.night.as_mut().filter(|night| night.id == *id) {
+            again.closed = None;
+            again.closing = false;
+            return;
+        }
+        self.night = Some(NightState {
+            id: id.clone(),
+            opened: at,
+            by: by.clone(),
+            closed: None,
+            closing: false,
+            starts: BTreeMap::new(),
+            bases: BTreeMap::new(),
+            work: BTreeMap::new(),
+            reported: false,
+        });
+        self.added.clear();
+        self.runs.retain(|_, run| kept(run, Some(id)));
+    }
+
+    fn intend(&mut self, id: &AttemptId, at: At) {
+        let session = self.session(&id.run.session).cloned().map(Box::new);
+        let Some(run) = self.runs.get_mut(&id.run) else { return };
+        for older in &mut run.attempts {
+            older.output.shrink();
+        }
+        run.attempts.push(Attempt::new(id.clone(), at));
+        run.session = session.or(run.session.take());
+        if let Some(night) = self.night.as_mut().filter(|night| night.id == id.run.night) {
+            *night.starts.entry(id.run.session.clone()).or_insert(0) += 1;
+        }
+    }
+
+    fn attempt_mut(&mut self, id: &AttemptId) -> Option<&mut Attempt> {
+        self.runs.get_mut(&id.run)?.attempts.iter_mut().find(|attempt| attempt.id.number == id.number)
+    }
+
+    fn unreported(&mut self) {
+        if let Some(night) = &mut self.night {
+            night.reported = false;
+        }
+    }
+}
+
+/// Whether a run belongs to the state when this night is the last one: its own runs, and of older nights what is still
+/// open, what is a dead letter, and what this night gave a second chance.
+pub(super) fn kept(run: &Run, night: Option<&NightId>) -> bool {
+    let failed = run.state.outcome() == Some(Outcome::Failed);
+    let second = run.redriven_by.as_ref().map(|second| &second.night);
+    Some(&run.id.night) == night || !run.state.is_ended() || (failed && (second.is_none() || second == night))
 }

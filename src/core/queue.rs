@@ -1,0 +1,226 @@
+//! Who starts next, and who waits for whom.
+//!
+//! Ready runs start by priority, then by name, as long as slots are free; there is no pacing. A run whose dependency
+//! ended otherwise than asked is skipped at once, so that a night always settles; a second chance of the dependency
+//! brings it back as a new run (`docs/decisions/0002-dependencies.md`).
+
+use super::exit::FailureClass;
+use super::fact::Fact;
+use super::ids::{AttemptId, NightId, RunId, SessionName};
+use super::plan::{Dependency, DependencyOn, SessionPlan};
+use super::run::{Outcome, Run, RunState};
+use super::state::State;
+use super::turn::Turn;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// How a session stands to those it comes after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// All ended as asked.
+    Free,
+    /// These may still do so.
+    Pending(Vec<SessionName>),
+    /// One ended otherwise, or has no run: nothing happens without the operator. The words say which.
+    Blocked(String),
+}
+
+impl State {
+    /// How a session stands to those it comes after.
+    pub(super) fn standing(&self, session: &SessionPlan) -> Standing {
+        let mut pending = Vec::new();
+        for dependency in &session.after {
+            match self.latest_run(&dependency.session).map(|run| run.state.outcome()) {
+                None => return Standing::Blocked(format!("needs {}, which has no run tonight", dependency.session)),
+                Some(None) => pending.push(dependency.session.clone()),
+                Some(Some(outcome)) if satisfies(dependency, outcome) => {}
+                Some(Some(outcome)) => {
+                    return Standing::Blocked(format!("needs {}, which {}", dependency.session, ended(outcome)));
+                }
+            }
+        }
+        if pending.is_empty() { Standing::Free } else { Standing::Pending(pending) }
+    }
+}
+
+/// Whether this end is what the dependency asks for.
+pub(super) fn satisfies(dependency: &Dependency, outcome: Outcome) -> bool {
+    match dependency.on {
+        DependencyOn::Success => outcome == Outcome::Succeeded,
+        DependencyOn::End => true,
+    }
+}
+
+fn ended(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "succeeded",
+        Outcome::Partial => "ended only in part",
+        Outcome::Failed => "failed",
+        Outcome::Stopped => "was stopped",
+        Outcome::Skipped => "was skipped",
+        Outcome::Unfinished => "did not finish",
+    }
+}
+
+/// Whether the run's next attempt is to run with nothing beside it: the one before ran out of memory.
+fn wants_alone(run: &Run) -> bool {
+    let before = if run.state.holds_slot() { run.attempts.iter().rev().nth(1) } else { run.attempts.last() };
+    before.and_then(|attempt| attempt.verdict.as_ref()).is_some_and(|v| v.class == FailureClass::OomKilled)
+}
+
+impl Turn<'_> {
+    /// Creates the next run of a session in the open night, and new runs of those that were skipped because of it.
+    pub(super) fn create_run(&mut self, session: &SessionPlan, ignore_after: bool, reason: &str) -> Option<RunId> {
+        let night = self.state().open_night()?.id.clone();
+        let before = self.state().latest_run(&session.name);
+        let dead = before.filter(|run| run.state.outcome() == Some(Outcome::Failed)).map(|run| run.id.clone());
+        let id = self.next_id(night, &session.name);
+        let state = if session.after.is_empty() || ignore_after {
+            RunState::Queued
+        } else {
+            RunState::Waiting { on: session.after.iter().map(|d| d.session.clone()).collect() }
+        };
+        self.insert_run(id, state, reason, dead)
+    }
+    /// Creates a run that is the second chance of a dead letter.
+    pub(super) fn create_second_chance(&mut self, session: &SessionName, of: &RunId, reason: &str) -> Option<RunId> {
+        let night = self.state().open_night()?.id.clone();
+        let id = self.next_id(night, session);
+        self.insert_run(id, RunState::Queued, reason, Some(of.clone()))
+    }
+
+    fn next_id(&self, night: NightId, session: &SessionName) -> RunId {
+        let number = self.state().latest_run(session).map_or(0, |run| run.id.number).saturating_add(1);
+        RunId { night, session: session.clone(), number }
+    }
+
+    fn insert_run(&mut self, id: RunId, state: RunState, reason: &str, dead: Option<RunId>) -> Option<RunId> {
+        let reason = reason.to_owned();
+        self.fact(Fact::RunCreated { run: id.clone(), state, reason, redriven_from: dead });
+        self.note_new_run();
+        self.revive_blocked(&id.session);
+        Some(id)
+    }
+
+    /// Gives those a new run that were skipped because of a session which now has a chance again.
+    fn revive_blocked(&mut self, by: &SessionName) {
+        let state = self.state();
+        let sessions = state.plan.sessions.values().chain(state.added.values());
+        let back: Vec<SessionPlan> = sessions
+            .filter(|session| session.after.iter().any(|dependency| dependency.session == *by))
+            .filter(|session| state.latest_run(&session.name).is_some_and(Run::is_blocked))
+            .filter(|session| match state.standing(session) {
+                Standing::Free | Standing::Pending(_) => true,
+                Standing::Blocked(_) => false,
+            })
+            .cloned()
+            .collect();
+        for session in back {
+            self.create_run(&session, false, &format!("{by} has another chance"));
+        }
+    }
+
+    /// Moves the waiting runs on whose dependencies have ended, until nothing changes.
+    pub(super) fn settle_dependencies(&mut self) {
+        for id in self.ids(|run| matches!(run.state, RunState::Waiting { .. })) {
+            let Some(session) = self.state().session(&id.session) else {
+                self.end(&id, Outcome::Skipped, "removed from the file");
+                continue;
+            };
+            match self.state().standing(session) {
+                Standing::Free => self.go(&id, RunState::Queued, "what it waited for has ended"),
+                Standing::Blocked(why) => self.end(&id, Outcome::Skipped, why),
+                Standing::Pending(on) => {
+                    let waits = RunState::Waiting { on: on.clone() };
+                    if self.run(&id).is_some_and(|run| run.state != waits) {
+                        self.go(&id, waits, format!("waits for {}", names(&on)));
+                    }
+                }
+            }
+        }
+        for id in self.stuck_in_a_ring() {
+            self.end(&id, Outcome::Skipped, "waits for itself in a ring of `after`");
+        }
+    }
+
+    /// Waiting runs that no order of events can free: each waits, by others, for itself. The file is checked for that,
+    /// but sessions added by hand and reloads can still join into a ring.
+    fn stuck_in_a_ring(&self) -> Vec<RunId> {
+        let state = self.state();
+        let mut stuck: Vec<(&RunId, &Vec<SessionName>)> = Vec::new();
+        for run in state.runs.values() {
+            if let RunState::Waiting { on } = &run.state {
+                stuck.push((&run.id, on));
+            }
+        }
+        loop {
+            let names: BTreeSet<&SessionName> = stuck.iter().map(|(id, _)| &id.session).collect();
+            let before = stuck.len();
+            stuck.retain(|(_, on)| on.iter().any(|name| names.contains(name)));
+            if stuck.len() == before {
+                return stuck.into_iter().map(|(id, _)| id.clone()).collect();
+            }
+        }
+    }
+
+    /// Starts ready runs while slots are free.
+    pub(super) fn start_ready(&mut self) {
+        let open = self.state().open_night().is_some_and(|night| !night.closing);
+        if !open || self.night.awaits_plan {
+            return;
+        }
+        let mut ready: Vec<(Reverse<i32>, RunId)> = self
+            .ids(|run| run.state == RunState::Queued)
+            .into_iter()
+            .map(|id| (Reverse(self.state().session(&id.session).map_or(0, |s| s.priority)), id))
+            .collect();
+        ready.sort();
+        for (_, id) in ready {
+            let state = self.state();
+            let taken = state.slots_taken();
+            if taken >= state.slots() || state.runs.values().any(|run| run.state.holds_slot() && wants_alone(run)) {
+                return;
+            }
+            if taken > 0 && state.runs.get(&id).is_some_and(wants_alone) {
+                continue;
+            }
+            self.start_attempt(&id);
+        }
+    }
+
+    /// Journals the intent and asks for the start.
+    fn start_attempt(&mut self, id: &RunId) {
+        let (Some(run), Some(session)) = (self.run(id), self.state().session(&id.session)) else {
+            return self.end(id, Outcome::Skipped, "removed from the file");
+        };
+        let policy = &session.retry;
+        let starts = self.state().starts(&id.session);
+        if starts >= policy.hard_cap_starts {
+            let why = format!("{starts} starts in this night, {} are allowed", policy.hard_cap_starts);
+            return self.end(id, Outcome::Failed, why);
+        }
+        if run.counted >= policy.max_attempts {
+            let why = format!("{} of {} attempts are used up", run.counted, policy.max_attempts);
+            return self.end(id, Outcome::Failed, why);
+        }
+        let number = run.last_attempt().map_or(0, |attempt| attempt.id.number).saturating_add(1);
+        let attempt = AttemptId { run: id.clone(), number };
+        self.fact(Fact::AttemptIntended { attempt: attempt.clone() });
+        self.go(id, RunState::Starting { attempt: attempt.clone() }, format!("attempt {number} is being started"));
+        self.ask_start(&attempt);
+    }
+
+    /// Makes a run ready: to the queue, or held.
+    pub(super) fn make_ready(&mut self, id: &RunId, reason: &str) {
+        if self.run(id).is_some_and(|run| run.held) {
+            self.go(id, RunState::Held, "held by the operator");
+        } else {
+            self.go(id, RunState::Queued, reason);
+        }
+    }
+}
+
+/// Names for a sentence.
+pub(super) fn names(names: &[SessionName]) -> String {
+    names.iter().map(SessionName::as_str).collect::<Vec<_>>().join(", ")
+}
