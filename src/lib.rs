@@ -10,3 +10,4 @@ pub mod instance;
 pub mod os;
 pub mod protocol;
 pub mod recording;
+pub mod shim;
