@@ -14,3 +14,4 @@ pub mod recording;
 pub mod terminal;
 pub mod report;
 pub mod status;
+pub mod shim;
