@@ -5,6 +5,8 @@
 //! [`daemon`] runs the loop between them; [`protocol`] and [`client`] are its API; [`report`] tells the morning;
 //! [`cli`] is what a person types. `tests/architecture.rs` checks who may use whom.
 
+pub mod cli;
+pub mod client;
 pub mod core;
 pub mod instance;
 pub mod os;
