@@ -6,12 +6,14 @@
 //! [`cli`] is what a person types. `tests/architecture.rs` checks who may use whom.
 
 pub mod adapters;
+pub mod cli;
+pub mod client;
 pub mod core;
 pub mod instance;
 pub mod os;
 pub mod protocol;
 pub mod recording;
-pub mod terminal;
 pub mod report;
-pub mod status;
 pub mod shim;
+pub mod status;
+pub mod terminal;

@@ -12,5 +12,5 @@ fn main() -> ExitCode {
     {
         return nightkeep::shim::run(Path::new(dir));
     }
-    ExitCode::FAILURE
+    nightkeep::cli::main()
 }
