@@ -5,6 +5,7 @@
 //! [`daemon`] runs the loop between them; [`protocol`] and [`client`] are its API; [`report`] tells the morning;
 //! [`cli`] is what a person types. `tests/architecture.rs` checks who may use whom.
 
+pub mod config;
 pub mod core;
 pub mod instance;
 pub mod os;
