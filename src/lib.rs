@@ -8,6 +8,7 @@
 pub mod adapters;
 pub mod cli;
 pub mod client;
+pub mod config;
 pub mod core;
 pub mod instance;
 pub mod os;
