@@ -181,12 +181,13 @@ mod planted {
             "use std::time::Instant;",
             "use tokio::sync::mpsc;",
             "fn f() -> SystemTime { x }",
+            "fn f() { libc::getpid(); }",
         ] {
             assert_eq!(check(rules::purity, "src/core/retry.rs", text).len(), 1, "{text}");
             assert_eq!(check(rules::purity, "src/daemon/run.rs", text).len(), 0, "{text}");
             assert_eq!(check(rules::purity, "src/config/source.rs", text).len(), 0, "{text}");
         }
-        for text in ["// std::fs", "use std::fmt;", "fn instant() {}", "struct InstantNoodles;"] {
+        for text in ["// std::fs", "use std::fmt;", "fn instant() {}", "struct InstantNoodles;", "libc::SIGTERM"] {
             assert_eq!(check(rules::purity, "src/core/retry.rs", text).len(), 0, "{text}");
         }
     }
