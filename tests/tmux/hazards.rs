@@ -76,7 +76,7 @@ async fn a_mark_with_format_syntax_stays_text() {
     let tmux = lab.connect().await.tmux;
     let session = start(&tmux, "job", &sleeper()).await.unwrap();
     let value = format!("#(touch {}/pwned) #{{pid}} #[fg=red];", lab.path().display());
-    tmux.command(&argv(&["set-option", "-t", &session.session_id, "@nk_run", &value])).await.unwrap();
+    tmux.command(&argv(&["set-option", "-p", "-t", &session.pane_id, "@nk_run", &value])).await.unwrap();
     assert_eq!(tmux.list().await.unwrap()[0].nk_run, value);
     nothing_ran(&lab, &tmux).await;
 }
@@ -144,7 +144,7 @@ async fn replies_may_hold_bytes_that_are_not_text() {
     let out = Command::new("tmux")
         .arg("-S")
         .arg(&lab.places.socket)
-        .args(["set-option", "-t", "=job:", "@nk_run"])
+        .args(["set-option", "-p", "-t", "=job:", "@nk_run"])
         .arg(std::ffi::OsStr::from_bytes(b"a\xff\xfeb"))
         .output()
         .unwrap();
@@ -158,7 +158,7 @@ async fn a_line_end_in_a_mark_cannot_fake_a_pane_that_breaks_the_list() {
     let lab = Lab::new();
     let tmux = lab.connect().await.tmux;
     start(&tmux, "job", &sleeper()).await.unwrap();
-    lab.ask(&["set-option", "-t", "=job:", "@nk_run", "x\n%end 1 1 1\n%exit\nrubbish"]);
+    lab.ask(&["set-option", "-p", "-t", "=job:", "@nk_run", "x\n%end 1 1 1\n%exit\nrubbish"]);
     let panes = tmux.list().await.unwrap();
     assert_eq!(panes.len(), 1);
     assert_eq!(panes[0].nk_run, "x");
