@@ -210,6 +210,30 @@ async fn no_global_window_size_and_every_window_keeps_its_own() {
 }
 
 #[tokio::test]
+async fn a_person_with_a_small_terminal_leaves_the_size_alone() {
+    let lab = Lab::new();
+    let tmux = lab.connect().await.tmux;
+    start(&tmux, "job", &sleeper()).await.unwrap();
+    // Their terminal is a pane of a tmux of their own.
+    let own = lab.path().join("own.sock");
+    let their = |words: &[&str]| {
+        let out = Command::new("tmux").arg("-S").arg(&own).args(["-f", "/dev/null"]).args(words).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+    };
+    let attach = attach_argv(&lab.places.socket, &name("job"));
+    let mut words = vec!["new-session", "-d", "-x", "80", "-y", "24", "--", "env", "-u", "TMUX"];
+    words.extend(attach.iter().map(|word| word.to_str().unwrap()));
+    their(&words);
+    let clients = || lab.ask(&["list-clients", "-t", "=job:"]).lines().count();
+    until("they are attached", || async { clients() == 1 }).await;
+    let size = || lab.ask(&["display", "-p", "-t", "=job:", "#{window_width}x#{window_height}"]);
+    assert_eq!(size().trim(), "120x40");
+    their(&["kill-server"]);
+    until("they are gone", || async { clients() == 0 }).await;
+    assert_eq!(size().trim(), "120x40");
+}
+
+#[tokio::test]
 async fn nothing_of_our_environment_gets_into_the_server() {
     let lab = Lab::new();
     // Run ourselves again with a secret in the environment, as a person who exported one would.
