@@ -421,11 +421,11 @@ mod tests {
 
     #[test]
     fn listings_that_are_cut_off_or_damaged_give_what_is_whole() {
-        let listing = b"1\t2\ta\tb\0-\t-\tbin\0x\t1\todd\07\t8\tcut";
+        let listing = b"1\t2\ta\tb\x00-\t-\tbin\x00x\t1\todd\x007\t8\tcut";
         let files = numstat(listing, true);
         assert_eq!(files.keys().copied().collect::<Vec<_>>(), [&b"a\tb"[..], b"bin", b"odd"]);
         assert_eq!((files[&b"bin"[..]].added, files[&b"a\tb"[..]].removed), (None, Some(2)));
-        let status = b"# branch.oid x\01 .M N... 100644 100644 100644 h1 h2 a b\0? -new\n\0u UU N... 1 2 3 4 h1 h2 h3 c d\0! no\0? cut";
+        let status = b"# branch.oid x\x001 .M N... 100644 100644 100644 h1 h2 a b\x00? -new\n\x00u UU N... 1 2 3 4 h1 h2 h3 c d\x00! no\x00? cut";
         assert_eq!(status_paths(status), [&b"a b"[..], b"-new\n", b"c d"]);
         let hash = "a".repeat(40);
         let log = format!("{hash}\x0099\0Ann\0first\0\n{hash}\0-5\0\0\0\nbad\01\0x\0y\0\n{hash}\08\0cut");

@@ -76,7 +76,7 @@ async fn a_mark_with_format_syntax_stays_text() {
     let tmux = lab.connect().await.tmux;
     let session = start(&tmux, "job", &sleeper()).await.unwrap();
     let value = format!("#(touch {}/pwned) #{{pid}} #[fg=red];", lab.path().display());
-    tmux.command(&argv(&["set-option", "-t", &session.session_id, "@nk_run", &value])).await.unwrap();
+    tmux.command(&argv(&["set-option", "-p", "-t", &session.pane_id, "@nk_run", &value])).await.unwrap();
     assert_eq!(tmux.list().await.unwrap()[0].nk_run, value);
     nothing_ran(&lab, &tmux).await;
 }
@@ -144,7 +144,7 @@ async fn replies_may_hold_bytes_that_are_not_text() {
     let out = Command::new("tmux")
         .arg("-S")
         .arg(&lab.places.socket)
-        .args(["set-option", "-t", "=job:", "@nk_run"])
+        .args(["set-option", "-p", "-t", "=job:", "@nk_run"])
         .arg(std::ffi::OsStr::from_bytes(b"a\xff\xfeb"))
         .output()
         .unwrap();
@@ -158,7 +158,7 @@ async fn a_line_end_in_a_mark_cannot_fake_a_pane_that_breaks_the_list() {
     let lab = Lab::new();
     let tmux = lab.connect().await.tmux;
     start(&tmux, "job", &sleeper()).await.unwrap();
-    lab.ask(&["set-option", "-t", "=job:", "@nk_run", "x\n%end 1 1 1\n%exit\nrubbish"]);
+    lab.ask(&["set-option", "-p", "-t", "=job:", "@nk_run", "x\n%end 1 1 1\n%exit\nrubbish"]);
     let panes = tmux.list().await.unwrap();
     assert_eq!(panes.len(), 1);
     assert_eq!(panes[0].nk_run, "x");
@@ -207,6 +207,30 @@ async fn no_global_window_size_and_every_window_keeps_its_own() {
     assert_eq!(lab.ask(&["show-options", "-gv", "destroy-unattached"]).trim(), "off");
     assert_eq!(lab.ask(&["show-options", "-gv", "default-size"]).trim(), "200x50");
     assert_eq!(lab.ask(&["show-options", "-sv", "default-terminal"]).trim(), "tmux-256color");
+}
+
+#[tokio::test]
+async fn a_person_with_a_small_terminal_leaves_the_size_alone() {
+    let lab = Lab::new();
+    let tmux = lab.connect().await.tmux;
+    start(&tmux, "job", &sleeper()).await.unwrap();
+    // Their terminal is a pane of a tmux of their own.
+    let own = lab.path().join("own.sock");
+    let their = |words: &[&str]| {
+        let out = Command::new("tmux").arg("-S").arg(&own).args(["-f", "/dev/null"]).args(words).output().unwrap();
+        assert!(out.status.success(), "{out:?}");
+    };
+    let attach = attach_argv(&lab.places.socket, &name("job"));
+    let mut words = vec!["new-session", "-d", "-x", "80", "-y", "24", "--", "env", "-u", "TMUX"];
+    words.extend(attach.iter().map(|word| word.to_str().unwrap()));
+    their(&words);
+    let clients = || lab.ask(&["list-clients", "-t", "=job:"]).lines().count();
+    until("they are attached", || async { clients() == 1 }).await;
+    let size = || lab.ask(&["display", "-p", "-t", "=job:", "#{window_width}x#{window_height}"]);
+    assert_eq!(size().trim(), "120x40");
+    their(&["kill-server"]);
+    until("they are gone", || async { clients() == 0 }).await;
+    assert_eq!(size().trim(), "120x40");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn starting_an_attempt_twice_starts_it_once() {
     assert!(again.already);
     assert_eq!(again.pane_pid, first.pane_pid);
     // Also when we were killed between the start and the mark.
-    lab.ask(&["set-option", "-u", "-t", "=load:", "@nk_run"]);
+    lab.ask(&["set-option", "-p", "-u", "-t", "=load:", "@nk_run"]);
     assert!(start(&tmux, "load", "2026-11-21/load/1.1", &sleeper()).await.unwrap().already);
     let other = start(&tmux, "load", "2026-11-21/load/1.2", &sleeper()).await.unwrap_err();
     assert!(matches!(&other, TmuxError::NameTaken { run, .. } if run == "2026-11-21/load/1.1"), "{other}");
@@ -84,6 +84,25 @@ async fn a_dead_remnant_makes_room() {
     let panes = tmux.list().await.unwrap();
     assert_eq!(panes.len(), 1);
     assert_eq!(panes[0].nk_run, "2026-11-21/load/1.2");
+}
+
+#[tokio::test]
+async fn a_pane_that_a_person_opened_lives_on_under_another_name() {
+    let lab = Lab::new();
+    let tmux = lab.connect().await.tmux;
+    let old = start(&tmux, "load", "2026-11-21/load/1.1", &sleeper()).await.unwrap();
+    lab.ask(&["split-window", "-d", "-t", "=load:", "/bin/sleep", "600"]);
+    let beside = tmux.list().await.unwrap().into_iter().find(|p| p.pane_id != old.pane_id).unwrap();
+    assert_eq!(beside.nk_run, "", "the mark is on our pane only");
+    let taken = start(&tmux, "load", "2026-11-21/load/1.2", &sleeper()).await.unwrap_err();
+    assert!(matches!(&taken, TmuxError::NameTaken { run, .. } if run == "2026-11-21/load/1.1"), "{taken}");
+    send(old.pane_pid, "KILL");
+    until("our pane is gone", || async { tmux.list().await.unwrap().len() == 1 }).await;
+    let new = start(&tmux, "load", "2026-11-21/load/1.2", &sleeper()).await.unwrap();
+    let panes = tmux.list().await.unwrap();
+    let of = |pid| panes.iter().find(|p| p.pane_pid == pid).unwrap();
+    assert_eq!(of(new.pane_pid).session, "load");
+    assert_eq!(of(beside.pane_pid).session, format!("_left-{}-load", &old.session_id[1..]));
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use tmux_interface::commands::clients_and_sessions::{AttachSession, KillSession, NewSession};
+use tmux_interface::commands::clients_and_sessions::{AttachSession, KillSession, NewSession, RenameSession};
 use tmux_interface::commands::options::SetOption;
 use tmux_interface::commands::windows_and_panes::ListPanes;
 use tokio::sync::mpsc;
@@ -204,7 +204,7 @@ pub struct Pane {
     pub session: String,
     /// `$3`.
     pub session_id: String,
-    /// The attempt it was started for, as text; empty when it is not ours.
+    /// The attempt it was started for, as text; empty when it is not one of ours.
     pub nk_run: String,
     /// `%3`.
     pub pane_id: String,
@@ -214,7 +214,7 @@ pub struct Pane {
     pub dead: bool,
 }
 
-/// The option that says which attempt a session is for.
+/// The option that says which attempt a pane is for.
 const RUN_OPTION: &str = "@nk_run";
 /// The same in the session's environment: set with the session in one step, so it is there whenever the session is.
 const RUN_VARIABLE: &str = "NIGHTKEEP_RUN";
@@ -255,8 +255,8 @@ impl Tmux {
         &self.inner.server
     }
 
-    /// Starts a session, unless the attempt runs in one already. A remnant of the same name whose programs have all
-    /// ended is removed first; a living one is left alone: [`TmuxError::NameTaken`].
+    /// Starts a session, unless the attempt runs in one already. A session of the same name whose recorder has ended
+    /// makes room; one with a living recorder, or of somebody else, is left alone: [`TmuxError::NameTaken`].
     ///
     /// When the error [may have happened](TmuxError::may_have_happened), calling it again is safe.
     pub async fn start_session(&self, start: &SessionStart<'_>) -> Result<SessionStarted, TmuxError> {
@@ -276,8 +276,9 @@ impl Tmux {
             other => other?,
         };
         // The session exists from here on, so nothing below may look like a failed start. It may even have ended already.
-        let label =
-            SetOption::new().target_pane(&started.session_id).option(RUN_OPTION).value(start.attempt.to_string());
+        // The mark is the pane's own: panes that a person opens in the session do not have it.
+        let label = SetOption::new().pane().target_pane(&started.pane_id).option(RUN_OPTION);
+        let label = label.value(start.attempt.to_string());
         // Per window, never globally: whoever attaches with a small terminal leaves the program's size alone.
         let size = SetOption::new().window().target_pane(&started.session_id).option("window-size").value("manual");
         let (label, size) = (words::of(&label.build()), words::of(&size.build()));
@@ -315,25 +316,34 @@ impl Tmux {
         }
     }
 
-    /// Looks at the session that has the name: gives it when it runs this attempt, removes it when it is dead.
+    /// Looks at the session that has the name: gives it when it runs this attempt, frees the name when its recorder has
+    /// ended.
     async fn make_room(&self, start: &SessionStart<'_>) -> Result<Option<SessionStarted>, TmuxError> {
-        let panes = self.list().await?;
-        let mut of_name = panes.into_iter().filter(|pane| pane.session == start.name.as_str()).peekable();
-        let Some(first) = of_name.peek().cloned() else {
-            // It ended meanwhile.
+        let panes = self.list().await?.into_iter().filter(|pane| pane.session == start.name.as_str());
+        let (living, dead): (Vec<Pane>, Vec<Pane>) =
+            panes.partition(|pane| !pane.dead && ProcessIdentity::of(pane.pane_pid).is_some());
+        let Some(first) = living.first() else {
+            if let Some(remnant) = dead.first() {
+                self.kill_session(&remnant.session_id).await?;
+            }
             return Ok(None);
         };
-        let living = of_name.find(|pane| !pane.dead && ProcessIdentity::of(pane.pane_pid).is_some());
-        let Some(pane) = living else {
-            self.kill_session(&first.session_id).await?;
-            return Ok(None);
-        };
-        let run = if pane.nk_run.is_empty() { self.run_variable(&pane.session_id).await? } else { pane.nk_run };
+        let pane = living.iter().find(|pane| !pane.nk_run.is_empty()).unwrap_or(first);
+        let marked = !pane.nk_run.is_empty();
+        let run = if marked { pane.nk_run.clone() } else { self.run_variable(&pane.session_id).await? };
         if run == start.attempt.to_string() {
-            let Pane { session_id, pane_id, pane_pid, .. } = pane;
+            let Pane { session_id, pane_id, pane_pid, .. } = pane.clone();
             return Ok(Some(SessionStarted { session_id, pane_id, pane_pid, already: true }));
         }
-        Err(TmuxError::NameTaken { name: start.name.to_string(), run })
+        if marked || run.is_empty() {
+            return Err(TmuxError::NameTaken { name: start.name.to_string(), run });
+        }
+        // The recorder of an earlier attempt has ended; what lives is a pane that a person opened beside it. It keeps
+        // running under another name, which no session of ours can have.
+        let aside = format!("_left-{}-{}", pane.session_id.trim_start_matches('$'), start.name);
+        let rename = RenameSession::new().target_session(&pane.session_id).new_name(aside);
+        self.inner.control.command(&words::of(&rename.build())).await?;
+        Ok(None)
     }
 
     /// The attempt in a session's environment; empty when there is none.
