@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 /// Most moments kept for the timeline.
 pub const MOMENTS_MAX: usize = 5_000;
 
+/// Most kinds of trouble that are kept apart; the rest is counted together.
+pub const TROUBLES_MAX: usize = 500;
+
 /// One night.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Facts {
@@ -31,6 +34,8 @@ pub struct Facts {
     pub plan: Plan,
     /// Sessions that stand in no file.
     pub added: BTreeMap<SessionName, SessionPlan>,
+    /// Sessions that stood in the file and were taken out of it.
+    pub former: BTreeMap<SessionName, SessionPlan>,
     /// A changed file that was not taken.
     pub broken_file: Option<(Wall, String)>,
     /// Times in which no daemon watched.

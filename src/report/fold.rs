@@ -1,6 +1,6 @@
 //! The fold from the journal's facts to those of one night.
 
-use super::facts::{Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, ProjectFacts, RunFacts, TroubleFact};
+use super::facts::{Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact};
 use super::passage::{Elapsed, Gap, Passage, Segments, millis};
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
@@ -54,6 +54,7 @@ impl Folder {
             last: Wall(0),
             plan: Plan::default(),
             added: BTreeMap::new(),
+            former: BTreeMap::new(),
             broken_file: None,
             gaps: Vec::new(),
             unwatched_since: None,
@@ -104,7 +105,8 @@ impl Folder {
             }
             Fact::PlanAdopted { plan, changes } => {
                 if self.phase == Phase::Before || open {
-                    self.facts.plan = (**plan).clone();
+                    let before = std::mem::replace(&mut self.facts.plan, (**plan).clone());
+                    self.facts.former.extend(before.sessions);
                     self.facts.broken_file = None;
                 }
                 if open && !changes.is_empty() {
@@ -230,6 +232,11 @@ impl Folder {
     }
 
     fn trouble(&mut self, at: Wall, part: &str, what: &str) {
+        let (part, what) = if self.facts.troubles.len() < TROUBLES_MAX {
+            (part, what)
+        } else {
+            ("many parts", "more kinds of trouble than can be listed")
+        };
         let same = self.facts.troubles.iter_mut().find(|t| t.part == part && t.what == what);
         match same {
             Some(known) => known.times += 1,
@@ -311,7 +318,7 @@ impl Folder {
                 attempt_of(run, attempt, at).checks.clone_from(results);
                 let red = results.iter().filter(|r| !r.passed).count();
                 if red > 0 {
-                    told = Some((format!("{red} of {} checks do not hold", results.len()), 2));
+                    told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
                 }
             }
             Fact::CounterReset { .. }

@@ -8,6 +8,7 @@ mod fingerprints;
 mod fold;
 pub mod json;
 pub mod markdown;
+mod markdown_sections;
 mod markup;
 pub mod model;
 mod needs;

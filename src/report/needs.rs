@@ -112,7 +112,8 @@ fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> 
             } else {
                 format!("nightkeep logs {name}")
             };
-            Some((kind, format!("{name} failed for good: {}", quote(&ending(run))), command))
+            let word = class.map_or_else(String::new, |c| format!(" ({})", c.as_str().replace('_', " ")));
+            Some((kind, format!("{name} failed for good{word}: {}", quote(&ending(run))), command))
         }
         Outcome::Partial => {
             let missed = run.attempts.last().and_then(|a| a.checks.iter().find(|c| !c.passed));
@@ -121,7 +122,7 @@ fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> 
                 Some(check) => format!("{} does not hold, seen: {}", check.text, check.seen),
                 None => run.reason.clone(),
             };
-            let what = format!("{name} ended well but is not complete: {}", quote(&why));
+            let what = format!("{name} ended without an error but is not complete: {}", quote(&why));
             Some((Kind::Partial, what, format!("nightkeep logs {name}")))
         }
         Outcome::Unfinished => {
@@ -159,14 +160,9 @@ fn worth_another_try(class: FailureClass) -> bool {
     }
 }
 
-/// How a failed run ended: the last exit with its class, or the reason when no program ran.
+/// How a failed run ended: the last exit, or the reason when no program ran.
 fn ending(run: &RunFacts) -> String {
-    let exit = run.attempts.iter().rev().find_map(|a| a.exit.as_ref());
-    match (exit, class(run)) {
-        (Some(exit), Some(class)) => format!("{} ({})", words::exit(exit), class.as_str().replace('_', " ")),
-        (Some(exit), None) => words::exit(exit),
-        (None, _) => run.reason.clone(),
-    }
+    run.attempts.iter().rev().find_map(|a| a.exit.as_ref()).map_or_else(|| run.reason.clone(), words::exit)
 }
 
 /// Sessions that did not run because of this one, directly or through others.
@@ -239,18 +235,23 @@ pub fn title(totals: &Totals) -> String {
         (n, false) => format!("{n} things need you."),
         (n, true) => format!("Still running, {n} things need you."),
     };
+    format!("{needs} {}", counts(totals))
+}
+
+/// The second half of that sentence: how many finished, and what became of the others.
+pub fn counts(totals: &Totals) -> String {
     let all = totals.sessions;
     if all == 0 {
-        return format!("{needs} No session ran.");
+        return "No session ran.".to_owned();
     }
     if totals.succeeded == all {
-        return format!("{needs} {all} of {all} finished.");
+        return format!("{all} of {all} finished.");
     }
     let noun = if all == 1 { "session" } else { "sessions" };
-    let mut words = format!("{needs} {} of {all} {noun} finished", totals.succeeded);
+    let mut words = format!("{} of {all} {noun} finished", totals.succeeded);
     let others = [
         (totals.failed, "failed"),
-        (totals.partial, "not complete"),
+        (totals.partial, "partial"),
         (totals.unfinished, "unfinished"),
         (totals.skipped, "skipped"),
         (totals.stopped, "stopped"),

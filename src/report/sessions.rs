@@ -33,9 +33,9 @@ pub fn quote(foreign: &str) -> String {
     cut_at_word(&clean, TEXT_MAX)
 }
 
-/// The plan of a session; `None` once it was taken out of the file.
+/// The plan of a session, also of one that was taken out of the file; `None` when the journal has none.
 pub fn plan_of<'f>(facts: &'f Facts, name: &SessionName) -> Option<&'f SessionPlan> {
-    facts.plan.sessions.get(name).or_else(|| facts.added.get(name))
+    facts.plan.sessions.get(name).or_else(|| facts.added.get(name)).or_else(|| facts.former.get(name))
 }
 
 /// The newest run of each session.

@@ -2,6 +2,7 @@
 
 use super::markdown::is_quiet;
 use super::model::{MetricReport, Report, SessionReport, Verdict};
+use super::needs::counts;
 use crate::core::time::Wall;
 use crate::status::table::sign;
 use crate::status::text::{count, cut, cut_at_word, number, pad, span_of_seconds, width, wrap};
@@ -23,9 +24,11 @@ pub fn push(report: &Report) -> String {
         (1, _) => "[1 needs you]".to_owned(),
         (n, _) => format!("[{n} need you]"),
     };
-    let mut out = format!("{state} {}", report.title);
+    let going_on = report.totals.running + report.totals.to_come > 0;
+    let still = if going_on { "Still running. " } else { "" };
+    let mut out = format!("{state} {still}{}", counts(&report.totals));
     for need in &report.needs_you {
-        out.push_str(&format!(" {}: {}.", cut_at_word(need.what.trim_end_matches('.'), 100), need.command));
+        out.push_str(&format!(" {}; try `{}`.", cut_at_word(need.what.trim_end_matches('.'), 100), need.command));
     }
     if report.needs_you.is_empty() {
         out.push_str(&format!(" {}.", window_line(report, &zone)));
@@ -40,10 +43,11 @@ pub fn page(report: &Report) -> String {
     let at = |text: &str| parse(text).map_or_else(|| "?".to_owned(), |wall| hh_mm_near(wall, from, &zone));
     let mut out = Lines::default();
     out.add(&report.title);
-    out.add(&format!("{}.", window_line(report, &zone)));
     if is_quiet(report) {
+        out.add(&quiet_line(report, &zone));
         return out.text;
     }
+    out.add(&format!("{}.", window_line(report, &zone)));
     for gap in report.window.gaps.iter().filter(|g| g.session.is_none()).take(5) {
         let at_most = if gap.at_most { "at most " } else { "" };
         let length = span_of_seconds(gap.seconds);
@@ -58,7 +62,7 @@ pub fn page(report: &Report) -> String {
     for (i, need) in report.needs_you.iter().enumerate() {
         let blocks =
             if need.blocks.is_empty() { String::new() } else { format!(" Blocks {}.", need.blocks.join(", ")) };
-        out.add(&format!("{}. {} (since {}).{blocks}", i + 1, need.what, at(&need.since)));
+        out.add(&format!("{}. {}. Since {}.{blocks}", i + 1, need.what, at(&need.since)));
         out.text.push_str(&format!("   {}\n", need.command));
     }
     if !report.sessions.is_empty() {
@@ -155,6 +159,32 @@ pub(super) fn window_line(report: &Report, zone: &TimeZone) -> String {
         }
         (None, _) => format!("Night {}: the journal has no fact of it", report.night),
     }
+}
+
+/// All that there is to say of a quiet night, after its title.
+pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
+    const NAMES: usize = 8;
+    const NUMBERS: usize = 4;
+    let mut parts = vec![window_line(report, zone)];
+    if report.sessions.len() <= NAMES {
+        let names: Vec<&str> = report.sessions.iter().map(|s| s.name.as_str()).collect();
+        parts.push(names.join(", "));
+    }
+    let numbers: Vec<String> =
+        report.sessions.iter().flat_map(|s| &s.metrics).filter(|m| m.value.is_some()).map(metric).collect();
+    if !numbers.is_empty() {
+        let more = numbers.len().saturating_sub(NUMBERS);
+        let more = if more > 0 { format!(" and {more} more numbers") } else { String::new() };
+        parts.push(format!("{}{more}", numbers[..numbers.len().min(NUMBERS)].join(", ")));
+    }
+    if report.totals.commits > 0 {
+        let commits = count(report.totals.commits, "commit", "commits");
+        parts.push(format!("{commits}, {}", count(report.totals.files, "changed file", "changed files")));
+    }
+    if report.totals.unverified > 0 {
+        parts.push(format!("{} unverified: nothing was declared that proves it", report.totals.unverified));
+    }
+    format!("{}.", parts.join(". "))
 }
 
 /// `working 62 %, waiting 30 %, backing off 8 %`; nothing when no time passed.

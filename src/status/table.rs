@@ -1,6 +1,6 @@
 //! The status document as text: a sentence on the night, what needs a person, and a table of sessions.
 
-use super::text::{cut, harmless, number, pad, span, width, wrap};
+use super::text::{KEEP, cut, harmless, number, pad, short_span, width, wrap};
 use super::words;
 use super::zone::{hh_mm, hh_mm_near, parse};
 use crate::core::time::Wall;
@@ -64,8 +64,8 @@ pub struct TableOptions<'a> {
 
 /// Narrower than this nothing can be told; a terminal that says so is not believed.
 const WIDTH_MIN: usize = 40;
-/// Room that the last column keeps before others are left out.
-const NOTE_MIN: usize = 18;
+/// Least room that the last column keeps before others are left out; on a wide terminal it is a fifth.
+const NOTE_MIN: usize = 16;
 const GAP: usize = 2;
 
 /// The sign and the tone of a state; the sign tells states apart without colour.
@@ -152,13 +152,13 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         .iter()
         .map(|word| (word, status.sessions.iter().filter(|s| s.state == **word).count()))
         .filter(|(_, n)| *n > 0)
-        .map(|(word, n)| format!("{n} {}", word.replace('_', " ")))
+        .map(|(word, n)| format!("{n}{KEEP}{}", word.replace('_', &KEEP.to_string())))
         .collect();
     let all = match status.sessions.len() {
         1 => "1 session".to_owned(),
         n => format!("{n} sessions"),
     };
-    lines.push((Tone::Strong, format!("{night} · {all}: {}", counts.join(", "))));
+    lines.push((Tone::Strong, format!("{night}. {}: {}", all.replace(' ', &KEEP.to_string()), counts.join(", "))));
     let open = status.alerts.iter().filter(|a| a.state == "open").count();
     if open > 0 {
         lines.push((Tone::Bad, format!("{open} open alerts: nightkeep alerts")));
@@ -170,7 +170,8 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
     if needing.is_empty() {
         lines.push((Tone::Good, "Nothing needs you.".into()));
     } else {
-        lines.push((Tone::Bad, format!("Needs you: {}{more} · nightkeep why {}", needing.join(", "), needing[0])));
+        lines
+            .push((Tone::Bad, format!("Needs you: {}{more}. Try `nightkeep why {}`.", needing.join(", "), needing[0])));
     }
     let night_open = status.night.as_ref().is_some_and(|n| n.to.is_none());
     if status.night.is_none() || !night_open {
@@ -181,42 +182,52 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
     lines
 }
 
-/// One column; those with a higher `leave` are left out earlier when the terminal is narrow, 0 never.
+/// One column; when the terminal is narrow, those with a lower `rank` get room first, and those of rank 0 always.
 struct Column {
     head: &'static str,
-    leave: u8,
+    rank: u8,
     widest: usize,
     cells: Vec<String>,
 }
 
 fn table(status: &Status, now: Wall, columns: usize, options: &TableOptions<'_>, out: &mut String) {
     let zone = options.zone;
-    let name_cap = if columns < 120 { 24 } else { 40 };
+    let name_cap = match columns {
+        0..70 => 16,
+        70..100 => 20,
+        100..160 => 28,
+        _ => 40,
+    };
     let cells = |cell: &dyn Fn(&SessionStatus) -> String| status.sessions.iter().map(cell).collect::<Vec<_>>();
-    let column = |head, leave, widest, cells| Column { head, leave, widest, cells };
+    let column = |head, rank, widest, cells| Column { head, rank, widest, cells };
     let mut shown = vec![
         column("STATE", 0, 14, cells(&state_cell)),
         column("SESSION", 0, name_cap, cells(&|s| s.name.clone())),
         column("PROJECT", 6, name_cap, cells(&|s| s.project.clone().unwrap_or_default())),
-        column("TRY", 2, 7, cells(&try_cell)),
-        column("SINCE", 4, 9, cells(&|s| since_cell(s, now, zone))),
-        column("TIME", 5, 11, cells(&|s| time_cell(s, now))),
-        column("NEXT", 3, 9, cells(&|s| next_cell(s, now, zone))),
-        column("PROGRESS", 1, 40, cells(&|s| progress(s, now, zone))),
+        column("TRY", 3, 7, cells(&try_cell)),
+        column("SINCE", 5, 9, cells(&|s| since_cell(s, now, zone))),
+        column("TIME", 2, 6, cells(&|s| time_cell(s, now))),
+        column("NEXT", 4, 9, cells(&|s| next_cell(s, now, zone))),
+        column("PROGRESS", 1, 36, cells(&|s| progress(s, now, zone, columns))),
     ];
     shown.retain(|c| c.cells.iter().any(|cell| !cell.is_empty()));
     let notes = cells(&note);
     let natural =
         |c: &Column| c.cells.iter().map(|cell| width(cell)).max().unwrap_or(0).max(width(c.head)).min(c.widest);
-    let taken = |shown: &[Column]| shown.iter().map(|c| natural(c) + GAP).sum::<usize>();
-    while taken(&shown) + NOTE_MIN > columns {
-        let Some(worst) = (0..shown.len()).max_by_key(|i| shown[*i].leave).filter(|i| shown[*i].leave > 0) else {
-            break;
-        };
-        shown.remove(worst);
+    let mut order: Vec<(u8, usize)> = shown.iter().map(|c| (c.rank, natural(c) + GAP)).collect();
+    order.sort_unstable();
+    let note_min = NOTE_MIN.max(columns / 5);
+    let mut taken = note_min;
+    let mut kept: Vec<u8> = Vec::new();
+    for (rank, wide) in order {
+        if rank == 0 || taken + wide <= columns {
+            taken += wide;
+            kept.push(rank);
+        }
     }
+    shown.retain(|c| kept.contains(&c.rank));
     let mut widths: Vec<usize> = shown.iter().map(natural).collect();
-    let over = (widths.iter().map(|w| w + GAP).sum::<usize>() + NOTE_MIN).saturating_sub(columns);
+    let over = (widths.iter().map(|w| w + GAP).sum::<usize>() + note_min).saturating_sub(columns);
     if let Some(name) = widths.get_mut(1) {
         *name = name.saturating_sub(over).max(6);
     }
@@ -282,7 +293,7 @@ fn time_cell(session: &SessionStatus, now: Wall) -> String {
         "skipped" | "scheduled" => None,
         _ => since(&session.since),
     };
-    time.map_or_else(String::new, span)
+    time.map_or_else(String::new, short_span)
 }
 
 fn next_cell(session: &SessionStatus, now: Wall, zone: &TimeZone) -> String {
@@ -291,26 +302,33 @@ fn next_cell(session: &SessionStatus, now: Wall, zone: &TimeZone) -> String {
     if left.is_zero() {
         "due".to_owned()
     } else if left < Duration::from_secs(3600) {
-        format!(
-            "in {}",
-            span(Duration::from_secs(if left.as_secs() < 90 { left.as_secs() } else { left.as_secs() / 60 * 60 }))
-        )
+        format!("in {}", short_span(left))
     } else {
         hh_mm_near(next, now, zone)
     }
 }
 
-/// `3,100/3,513 88 % until 04:20`, and how many more numbers there are.
-fn progress(session: &SessionStatus, now: Wall, zone: &TimeZone) -> String {
+/// `3,100/3,513 88 % until 04:20 +1`: the first number, when it is reached, and how many more there are; less of it when
+/// the terminal is narrow.
+fn progress(session: &SessionStatus, now: Wall, zone: &TimeZone, columns: usize) -> String {
     let seen = |m: &&MetricStatus| m.value.is_some() || m.total.is_some();
     let Some(metric) = session.metrics.iter().find(|m| m.total.is_some()).or_else(|| session.metrics.iter().find(seen))
     else {
         return String::new();
     };
     let mut out = of_total(metric);
+    if columns < 70 {
+        return match out.split_once(' ') {
+            Some((_, percent)) => percent.to_owned(),
+            None => out,
+        };
+    }
+    if columns < 110 {
+        return out;
+    }
     if let Some(eta) = metric.eta.as_deref().and_then(parse) {
-        let eta =
-            if eta.since(now) < Duration::from_secs(86_400) { hh_mm(eta, zone) } else { hh_mm_near(eta, now, zone) };
+        let soon = eta.since(now) < Duration::from_secs(86_400);
+        let eta = if soon { hh_mm(eta, zone) } else { hh_mm_near(eta, now, zone) };
         out.push_str(&format!(" until {eta}"));
     }
     let more = session.metrics.iter().filter(seen).count().saturating_sub(1);

@@ -132,11 +132,14 @@ pub fn cut_at_word(text: &str, characters: usize) -> String {
     format!("{}…", head[..at].trim_end())
 }
 
+/// Keeps two words on one line in [`wrap`], which turns it into a space.
+pub const KEEP: char = '\u{a0}';
+
 /// Breaks text at spaces into lines of at most so many columns; a longer word is cut.
 pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    for word in text.split(|c: char| c.is_whitespace() && c != KEEP).filter(|word| !word.is_empty()) {
         if !line.is_empty() && width(&line) + 1 + width(word) > columns {
             lines.push(std::mem::take(&mut line));
         }
@@ -147,6 +150,9 @@ pub fn wrap(text: &str, columns: usize) -> Vec<String> {
     }
     if !line.is_empty() {
         lines.push(line);
+    }
+    for line in &mut lines {
+        *line = line.replace(KEEP, " ");
     }
     lines
 }
@@ -163,8 +169,19 @@ pub fn span(span: Duration) -> String {
         0..=89 => format!("{seconds} s"),
         90..=599 => two(seconds / 60, "min", seconds % 60, "s"),
         600..=3599 => format!("{} min", seconds / 60),
-        3600..=86_399 => two(seconds / 3600, "h", seconds % 3600 / 60, "min"),
+        3600..=172_799 => two(seconds / 3600, "h", seconds % 3600 / 60, "min"),
         _ => two(seconds / 86_400, "d", seconds % 86_400 / 3600, "h"),
+    }
+}
+
+/// A span for a narrow column: `48s`, `12m`, `8h15m`, `3d4h`.
+pub fn short_span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    match seconds {
+        0..=89 => format!("{seconds}s"),
+        90..=3599 => format!("{}m", seconds / 60),
+        3600..=172_799 => format!("{}h{:02}m", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{}d{}h", seconds / 86_400, seconds % 86_400 / 3600),
     }
 }
 
@@ -267,10 +284,22 @@ mod tests {
     }
 
     #[test]
+    fn lines_break_between_words_but_not_within_a_pair() {
+        assert_eq!(wrap("aa bb\u{a0}cc dd", 5), ["aa", "bb cc", "dd"]);
+        assert_eq!(wrap("  a \n b  ", 20), ["a b"]);
+        assert_eq!(wrap("abcdefgh", 4), ["abc…"]);
+    }
+
+    #[test]
     fn spans_numbers_and_sizes_read_well() {
-        let spans: Vec<_> =
-            [0, 4, 60, 89, 90, 600, 3600, 29_700, 90_000].map(|s| span(Duration::from_secs(s))).into_iter().collect();
-        assert_eq!(spans, ["0 s", "4 s", "60 s", "89 s", "1 min 30 s", "10 min", "1 h", "8 h 15 min", "1 d 1 h"]);
+        let spans: Vec<_> = [0, 4, 60, 89, 90, 600, 3600, 29_700, 90_000, 180_000]
+            .map(|s| span(Duration::from_secs(s)))
+            .into_iter()
+            .collect();
+        assert_eq!(
+            spans,
+            ["0 s", "4 s", "60 s", "89 s", "1 min 30 s", "10 min", "1 h", "8 h 15 min", "25 h", "2 d 2 h"]
+        );
         assert_eq!(span(Duration::from_millis(1540)), "1.5 s");
         assert_eq!(grouped(179_341), "179,341");
         assert_eq!(grouped(12), "12");

@@ -214,3 +214,25 @@ fn a_huge_line_and_thousands_of_changes_stay_bounded() {
     assert!(render(&report, MarkdownOptions::default()).lines().all(|l| l.len() < 4000));
     assert!(json::render(&report).unwrap().len() < 200_000);
 }
+
+#[test]
+fn the_full_page_is_cut_where_nothing_is_left_open() {
+    let sessions: Vec<_> = (0..200).map(|i| session(&format!("s{i}"))).collect();
+    let mut j = Journal::begin("2026-11-21", "2026-11-21T21:30:00Z", plan(sessions));
+    let line = "`x` ".repeat(100);
+    for i in 0..200 {
+        let name = format!("s{i}");
+        j.queue(&name, RunState::Queued, "asked for tonight");
+        j.start(&name, 1);
+        j.output(&name, 1, lines(j.at.wall, &[line.as_str(); 20]));
+        j.end(&name, 1, 1, Ending::Code { code: 0 }, None);
+        let outcome = if i < 20 { Outcome::Failed } else { Outcome::Succeeded };
+        j.moved(&name, ended(outcome), "so it is");
+    }
+    j.close("done");
+    let page = render(&j.report(), MarkdownOptions { full: true });
+    assert!(page.len() <= nightkeep::report::markdown::BYTES_MAX + 200, "{} bytes", page.len());
+    assert!(page.trim_end().ends_with("more lines; everything is in the JSON."));
+    outside_code(&page);
+    assert_eq!(page.matches("<details>").count(), page.matches("</details>").count());
+}

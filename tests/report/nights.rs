@@ -114,7 +114,7 @@ fn a_mixed_night_begins_with_what_needs_you() {
     let journal = mixed();
     let report = journal.report();
     assert_eq!(check_code(&report), 2);
-    assert_eq!(report.title, "2 things need you. 1 of 5 sessions finished, 1 failed, 1 not complete, 2 skipped.");
+    assert_eq!(report.title, "2 things need you. 1 of 5 sessions finished, 1 failed, 1 partial, 2 skipped.");
     assert_eq!(report.needs_you[0].blocks, ["motherduck", "tests"]);
     assert_eq!(report.needs_you[0].command, "nightkeep logs load-x");
     insta::assert_snapshot!("mixed_short", render(&report, MarkdownOptions::default()));
@@ -203,7 +203,7 @@ fn the_night_of_the_clock_change_has_its_real_length() {
     let report = quiet("2026-10-24", "2026-10-24T10:00:00Z", "2026-10-25T11:00:00Z").report();
     assert_eq!(report.window.seconds, 90_000.0);
     let line = render(&report, MarkdownOptions::default());
-    assert!(line.contains("Sat 12:00 to Sun 12:00 Europe/Berlin (1 d 1 h)"), "{line}");
+    assert!(line.contains("Sat 12:00 to Sun 12:00 Europe/Berlin (25 h)"), "{line}");
 }
 
 #[test]
