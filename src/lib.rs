@@ -7,6 +7,7 @@
 
 pub mod core;
 pub mod instance;
+pub mod observe;
 pub mod os;
 pub mod protocol;
 pub mod recording;
