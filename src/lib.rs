@@ -11,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod core;
 pub mod instance;
+pub mod observe;
 pub mod os;
 pub mod protocol;
 pub mod recording;

@@ -495,6 +495,14 @@ mod tests {
     }
 
     #[test]
+    fn a_screen_is_as_high_as_the_program_goes_down() {
+        let raw = "\x1b[?1049h\x1b[2J\x1b[H\x1b[33Ba\r\x1b[2Bb\x1b[40;1Hc\x1b[999Bd\x1b[34;3HA";
+        let mut scanner = LineScanner::new();
+        scanner.feed(raw.as_bytes(), |_| {});
+        assert_eq!(scanner.last_rows(9), ["a A", "b", "cd"]);
+    }
+
+    #[test]
     fn absurd_arguments_are_bounded() {
         for raw in [
             "\x1b[999999999;999999999Hx",

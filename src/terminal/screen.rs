@@ -191,10 +191,13 @@ impl Screen {
         self.height = self.height.max((self.rows.len() - target).min(HEIGHT_MAX));
         self.move_to(target, out);
     }
-    /// Moves down, at most to the last row of the screen.
+    /// Moves down. A count beyond any screen means "the last row".
     pub(super) fn go_down(&mut self, count: usize, out: &mut Out<'_>) {
-        let last = (self.top() + self.height - 1).max(self.active);
-        self.move_to(self.active.saturating_add(count).min(last), out);
+        let top = self.top();
+        let target = if count < HEIGHT_MAX { self.active + count } else { top + self.height - 1 };
+        let target = target.min(top + HEIGHT_MAX - 1).max(self.active);
+        self.height = self.height.max((target + 1 - top).min(HEIGHT_MAX));
+        self.move_to(target, out);
     }
     /// Moves to a row of the screen, counted from 1.
     pub(super) fn go_to_row(&mut self, number: usize, out: &mut Out<'_>) {
