@@ -5,16 +5,24 @@
 use super::context::Context;
 use super::failure::{Exit, Failure, shown_path};
 use super::found::Found;
-use super::place::lenient_toml;
-use crate::core::ids::{NightId, ProjectName, SessionName};
-use crate::core::plan::{Command, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan, Success};
+use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
+use crate::core::fact::Entry;
+use crate::core::ids::{NightId, RunId, SessionName};
+use crate::core::plan::Plan;
+use crate::core::state::State;
 use crate::core::time::{At, Wall};
+use crate::daemon;
 use crate::instance::Instance;
 use crate::protocol::{Status, UpRequest, Why};
+use crate::report;
+use crate::status::{self, StatusContext, table::Style};
+use crate::store::{Filter, Journal, StoreError, StoredEvent};
+use crate::terminal::{Line, LineScanner};
+use jiff::tz::TimeZone;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 /// One thing that is wrong with a file, or that it should know.
@@ -42,86 +50,69 @@ pub struct Checked {
     pub warnings: Vec<Problem>,
 }
 
-fn not_wired(what: &str) -> Failure {
-    Failure::new(Exit::Failed, format!("{what}: not wired yet"))
-}
-
-/// Seam: `config`. Reads and checks a file; all problems at once.
+/// Reads and checks a file; all problems at once.
 pub fn check(context: &Context, file: &Path) -> Result<Checked, Failure> {
-    let Some(table) = lenient_toml(file) else {
-        let message = format!("{} is not TOML", shown_path(file));
-        let problem = Problem { line: None, column: None, rendered: format!("error: {message}"), message };
-        return Ok(Checked { plan: None, problems: vec![problem], warnings: Vec::new() });
+    let source = match Source::read(file) {
+        Ok(source) => source,
+        Err(e) => {
+            let failure = Failure::new(Exit::Usage, e.to_string());
+            return Err(match e.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
     };
-    let root = context.around.here.join(file.parent().unwrap_or(Path::new("/")));
-    let mut plan = Plan { concurrent: 4, ..Plan::default() };
-    let sessions = table.get("sessions").and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    for (name, body) in sessions {
-        let line = body.get("command").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
-        let name = SessionName::new(&name).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
-        plan.sessions.insert(name.clone(), bare_session(name, Command::Shell(line), root.clone()));
-    }
-    for (name, _) in table.get("projects").and_then(toml::Value::as_table).cloned().unwrap_or_default() {
-        let name = ProjectName::new(&name).map_err(|e| Failure::new(Exit::Usage, e.to_string()))?;
-        plan.projects.insert(name, ProjectPlan { dir: root.clone() });
-    }
-    Ok(Checked { plan: Some(plan), problems: Vec::new(), warnings: Vec::new() })
+    let outcome = config::load(&source, &config_context(context));
+    let (problems, warnings) = outcome.diagnostics.iter().partition::<Vec<_>, _>(|d| d.severity() == Severity::Error);
+    let told = |all: Vec<&Diagnostic>| all.into_iter().map(|d| problem(d, context.out.color)).collect();
+    Ok(Checked { plan: outcome.loaded.map(|loaded| loaded.plan), problems: told(problems), warnings: told(warnings) })
 }
 
-fn bare_session(name: SessionName, command: Command, dir: PathBuf) -> SessionPlan {
-    SessionPlan {
-        name,
-        project: None,
-        command,
-        dir,
-        env: Default::default(),
-        disabled: false,
-        after: Vec::new(),
-        priority: 0,
-        timeout: None,
-        stop_grace: Duration::from_secs(10),
-        on_tmux_loss: OnTmuxLoss::Stop,
-        retry: RetryPolicy::default(),
-        success: Success::default(),
-        metrics: Vec::new(),
-        verify: None,
-        verify_timeout: Duration::from_secs(600),
+fn config_context(context: &Context) -> config::Context {
+    config::Context { home: context.around.home.clone() }
+}
+
+fn problem(diagnostic: &Diagnostic, color: bool) -> Problem {
+    let hints = diagnostic.hints().join("; ");
+    Problem {
+        line: diagnostic.spot().map(|spot| spot.line),
+        column: diagnostic.spot().map(|spot| spot.column),
+        message: if hints.is_empty() {
+            diagnostic.message().to_owned()
+        } else {
+            format!("{} ({hints})", diagnostic.message())
+        },
+        rendered: diagnostic.render(color),
     }
 }
 
-/// Seam: `config`. The text of a new file.
+/// The text of a new file.
 pub fn template(found: &Found) -> String {
-    let mut text = String::from("#:schema ./docs/sessions.schema.json\n");
-    for repository in &found.repositories {
-        let dir = toml::Value::String(repository.dir.clone());
-        let _ = write!(text, "\n[projects.{}]\ndir = {dir}\n", repository.name);
-    }
-    text.push_str("\n[sessions.hello]\ncommand = \"echo hello\"\n");
-    text
+    let repositories = found.repositories.iter();
+    config::template(&config::Found {
+        repositories: repositories.map(|r| FoundRepository { name: r.name.to_string(), path: r.dir.clone() }).collect(),
+        agents: found.agents.iter().map(|&agent| agent.to_owned()).collect(),
+    })
 }
 
-/// Seam: `config`. The JSON Schema of the file.
-pub fn schema() -> Result<String, Failure> {
-    Err(not_wired("the schema"))
+/// The JSON Schema of the file.
+pub fn schema() -> String {
+    config::schema_json()
 }
 
-/// Seam: `status`. The table of sessions; every line fits the width and ends with a line feed.
-pub fn table(status: &Status, _width: usize, _color: bool) -> String {
-    let mut text = String::new();
-    for session in &status.sessions {
-        let _ = writeln!(text, "{}  {}  {}", session.name, session.state, session.reason);
-    }
-    text
+fn style(color: bool) -> Style {
+    if color { Style::Ansi } else { Style::Plain }
 }
 
-/// Seam: `status`. The chain of a session as text.
-pub fn why_text(why: &Why, _width: usize, _color: bool) -> String {
-    let mut text = format!("{}: {}\n", why.session, why.state);
-    for step in &why.chain {
-        let _ = writeln!(text, "{}  {}", step.at, step.what);
-    }
-    let _ = writeln!(text, "next: {}", why.next);
-    text
+/// The table of sessions; every line fits the width and ends with a line feed.
+pub fn table(status: &Status, width: usize, color: bool) -> String {
+    let zone = TimeZone::system();
+    status::table::render(status, &status::table::TableOptions { width, style: style(color), zone: &zone })
+}
+
+/// The chain of a session as text.
+pub fn why_text(why: &Why, width: usize, color: bool) -> String {
+    status::why::text(why, width, style(color), &TimeZone::system())
 }
 
 /// Tonight as it would go.
@@ -133,53 +124,142 @@ pub struct Forecast {
     pub text: String,
 }
 
-/// Seam: `status` (and `store` for how long sessions lasted in earlier nights). Plays the night through.
-pub async fn forecast(_context: &Context, _instance: &Instance, _plan: &Plan) -> Result<Forecast, Failure> {
-    Err(not_wired("the forecast"))
+/// Plays the night through, with how long sessions lasted before where the journal knows.
+pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Result<Forecast, Failure> {
+    let lasted = match journal(instance).await? {
+        Some(journal) => lasted(&state(instance, &journal).await?),
+        None => BTreeMap::new(),
+    };
+    let tonight = status::tonight::tonight(plan, &lasted);
+    let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    Ok(Forecast { json, text: status::tonight::text(&tonight, context.out.width) })
 }
 
-/// Seam: `store` + `status`. The status from the journal; `None` when there is no journal.
-pub async fn journal_status(instance: &Instance, _at: At) -> Result<Option<Status>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(None) }
+/// How long the newest run of each session ran, all attempts together.
+fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
+    let ended = state.runs.values().filter(|run| run.state.is_ended() && !run.attempts.is_empty());
+    ended
+        .map(|run| {
+            let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
+            (run.id.session.clone(), ran)
+        })
+        .collect()
 }
 
-/// Seam: `store` + `status`. The chain of a session from the journal; `None` when it knows no such session.
-pub async fn journal_why(instance: &Instance, _name: &SessionName, _at: At) -> Result<Option<Why>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(None) }
+/// The journal, when there is one.
+async fn journal(instance: &Instance) -> Result<Option<Journal>, Failure> {
+    let path = instance.journal();
+    if !path.exists() {
+        return Ok(None);
+    }
+    Journal::open_read_only(&path).await.map(Some).map_err(|e| unreadable(instance, &e))
 }
 
-/// A past night in a line.
-#[derive(Debug, Clone, Serialize)]
-pub struct NightLine {
-    /// Its id.
-    pub id: String,
-    /// When it began, RFC 3339.
-    pub from: String,
-    /// When it ended; null while open.
-    pub to: Option<String>,
-    /// Runs that succeeded.
-    pub succeeded: u64,
-    /// Runs that failed.
-    pub failed: u64,
-    /// Runs that ended in any other way or not yet.
-    pub other: u64,
-    /// Attempts in all.
-    pub attempts: u64,
+fn unreadable(instance: &Instance, error: &StoreError) -> Failure {
+    let what = format!("cannot read the journal {}: {error}", shown_path(&instance.journal()));
+    Failure::new(Exit::Failed, what).hint("`nightkeep doctor` looks at it more closely")
 }
 
-/// Seam: `store`. All nights, newest first.
-pub async fn nights(instance: &Instance) -> Result<Vec<NightLine>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(Vec::new()) }
+async fn state(instance: &Instance, journal: &Journal) -> Result<State, Failure> {
+    let rows = journal.rows().await.map_err(|e| unreadable(instance, &e))?;
+    State::from_rows(rows.into_iter().map(|row| (row.kind, row.key, row.body)))
+        .map_err(|e| Failure::new(Exit::Failed, format!("cannot read the journal's state: {e}")))
 }
 
-/// Seam: `store`. Writes the journal's entries (of one night) as JSON lines.
-pub async fn export(instance: &Instance, _night: Option<&NightId>, _to: &mut dyn Write) -> Result<(), Failure> {
-    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(()) }
+async fn entries(instance: &Instance, journal: &Journal, filter: Filter) -> Result<Vec<(i64, Entry)>, Failure> {
+    let events = journal.events(filter).await.map_err(|e| unreadable(instance, &e))?;
+    let read = |event: StoredEvent| {
+        serde_json::from_str(&event.body)
+            .map(|entry| (event.seq, entry))
+            .map_err(|e| Failure::new(Exit::Failed, format!("cannot read fact {} of the journal: {e}", event.seq)))
+    };
+    events.into_iter().map(read).collect()
 }
 
-/// Seam: `store`. Asks SQLite whether the journal is whole; says what is wrong.
+fn zone_of(state: &State) -> TimeZone {
+    state.plan.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
+}
+
+/// The status from the journal; `None` when there is no journal.
+pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let context = StatusContext {
+        daemon: None,
+        live: false,
+        last_seen: state.last.map(|last| last.wall),
+        node: &daemon::host_name(),
+        tmux_socket: &instance.tmux_socket().display().to_string(),
+        output_path: &|attempt| instance.shown_output_log(attempt),
+        seq: journal.last_seq().await.map_err(|e| unreadable(instance, &e))?,
+        zone: &zone_of(&state),
+    };
+    Ok(Some(status::project(&state, at, &context)))
+}
+
+/// The chain of a session from the journal; `None` when it knows no such session.
+pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Result<Option<Why>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let night = state.night.as_ref().map(|night| night.id.to_string());
+    let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
+    let history: Vec<Entry> = entries(instance, &journal, filter).await?.into_iter().map(|(_, entry)| entry).collect();
+    Ok(status::why::why(&state, name, &history, at, &zone_of(&state)))
+}
+
+/// All nights, each with its trend.
+pub async fn nights(instance: &Instance) -> Result<report::nights::Nights, Failure> {
+    let mut reports = Vec::new();
+    if let Some(journal) = journal(instance).await? {
+        for id in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
+            let Ok(night) = NightId::new(&id) else { continue };
+            reports.extend(build(instance, &journal, &night, None).await?);
+        }
+    }
+    Ok(report::nights::nights(&reports))
+}
+
+/// The nights as text.
+pub fn nights_text(nights: &report::nights::Nights, width: usize) -> String {
+    report::nights::text(nights, width)
+}
+
+/// Writes the journal's entries (of one night) as JSON lines.
+pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn Write) -> Result<(), Failure> {
+    const PAGE: u32 = 1024;
+    let Some(journal) = journal(instance).await? else { return Ok(()) };
+    let mut after = 0;
+    loop {
+        let filter = Filter {
+            night: night.map(ToString::to_string),
+            after_seq: Some(after),
+            limit: Some(PAGE),
+            ..Filter::default()
+        };
+        let page = journal.events(filter).await.map_err(|e| unreadable(instance, &e))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+        for event in page {
+            write_event(&event, to).map_err(|e| Failure::stdout(&e))?;
+        }
+    }
+}
+
+/// One journal row as a JSON line: its number, night, hash, and the fact with its time as it was journaled.
+fn write_event(event: &StoredEvent, to: &mut dyn Write) -> std::io::Result<()> {
+    let night = serde_json::to_string(&event.night)?;
+    let body = event.body.strip_prefix('{').unwrap_or(&event.body);
+    writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{}\",{body}", event.seq, event.hash)
+}
+
+/// Asks whether the journal is whole; says what is wrong.
 pub async fn journal_check(instance: &Instance) -> Result<Option<String>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(None) }
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    match journal.verify().await {
+        Ok(None) => Ok(None),
+        Ok(Some(seq)) => Ok(Some(format!("fact {seq} was changed after it was written"))),
+        Err(e) => Ok(Some(e.to_string())),
+    }
 }
 
 /// What a report is to cover.
@@ -189,7 +269,7 @@ pub enum Window {
     Night(NightId),
     /// The open night, or the last one.
     Last,
-    /// From this instant to now.
+    /// From this instant to now, within the last night.
     Since(Wall),
 }
 
@@ -200,73 +280,122 @@ pub struct ReportTexts {
     pub markdown: String,
     /// JSON.
     pub json: String,
+    /// Plain text.
+    pub text: String,
     /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
     pub check: u8,
 }
 
-/// Seam: `store` + `report`. Builds a report from the journal; `None` when there is no such night.
-pub async fn report(instance: &Instance, _window: &Window, _at: At) -> Result<Option<ReportTexts>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the report")) } else { Ok(None) }
+/// Builds a report from the journal; `None` when there is no such night.
+pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<Option<ReportTexts>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let (night, since) = match window {
+        Window::Night(night) => (Some(night.clone()), None),
+        Window::Last => (None, None),
+        Window::Since(since) => (None, Some(*since)),
+    };
+    let night = match night {
+        Some(night) => Some(night),
+        None => journal
+            .nights()
+            .await
+            .map_err(|e| unreadable(instance, &e))?
+            .iter()
+            .filter_map(|id| NightId::new(id).ok())
+            .max(),
+    };
+    let Some(night) = night else { return Ok(None) };
+    let Some(report) = build(instance, &journal, &night, since).await? else { return Ok(None) };
+    Ok(Some(ReportTexts {
+        markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
+        json: report::json::render(&report).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
+        text: report::text::page(&report),
+        check: report::check_code(&report),
+    }))
 }
 
-/// Seam: `daemon`. Runs the daemon in this process until it is told to end. `begin` is asked of it as soon as it stands.
-pub fn run_daemon(_context: &Context, _instance: &Instance, _begin: Option<UpRequest>) -> Result<(), Failure> {
-    Err(not_wired("the daemon"))
+/// The report of a night; only of the runs that something happened to since, when `since` is given.
+async fn build(
+    instance: &Instance,
+    journal: &Journal,
+    night: &NightId,
+    since: Option<Wall>,
+) -> Result<Option<report::model::Report>, Failure> {
+    let filter = Filter { night: Some(night.to_string()), ..Filter::default() };
+    let mut facts = entries(instance, journal, filter).await?;
+    if facts.is_empty() {
+        return Ok(None);
+    }
+    if let Some(since) = since {
+        let moved: BTreeSet<RunId> = facts
+            .iter()
+            .filter(|(_, entry)| entry.at.wall >= since)
+            .filter_map(|(_, entry)| entry.fact.run().cloned())
+            .collect();
+        facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
+    }
+    let zone = zone_of(&state(instance, journal).await?);
+    let folded = report::fold(night, facts.iter().map(|(seq, entry)| (*seq, entry)));
+    Ok(Some(report::build(&folded, &zone)))
 }
 
-/// Seam: `terminal`. Raw output into clean lines, chunk by chunk.
+/// Runs the daemon in this process until it is told to end. `begin` is asked of it as soon as it stands.
+pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpRequest>) -> Result<(), Failure> {
+    let (environment, left_out) = daemon::inherited(std::env::vars_os());
+    for name in left_out {
+        context
+            .out
+            .talk(&format!("note: the variable {} is not UTF-8 and is not handed to sessions", name.escape_debug()));
+    }
+    let program = std::env::current_exe().map_err(|e| Failure::io("cannot find this program", &e))?;
+    let foreground = begin.is_some();
+    let options = daemon::Options {
+        instance: instance.clone(),
+        context: config_context(context),
+        environment,
+        program,
+        foreground,
+        begin,
+    };
+    // Few threads: the daemon waits most of the time, and a thread costs memory.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::io("cannot start", &e))?;
+    let result = runtime.block_on(daemon::run(options));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    result.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
+}
+
+/// Raw output into clean lines, chunk by chunk.
 pub struct CleanLines {
-    parser: vte::Parser,
-    screen: OneLine,
+    scanner: LineScanner,
 }
 
 impl CleanLines {
     /// Starts with nothing.
     pub fn new() -> Self {
-        Self { parser: vte::Parser::new(), screen: OneLine::default() }
+        Self { scanner: LineScanner::new() }
     }
     /// Takes the next bytes and gives the lines they complete.
     pub fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
-        self.parser.advance(&mut self.screen, bytes);
-        for text in self.screen.done.drain(..) {
-            line(&text);
-        }
+        self.scanner.feed(bytes, |out| done(out, &mut line));
     }
     /// The last line, when no line feed ended it.
     pub fn finish(&mut self, mut line: impl FnMut(&str)) {
-        if !self.screen.line.is_empty() {
-            line(&std::mem::take(&mut self.screen.line));
-        }
+        self.scanner.finish(|out| done(out, &mut line));
     }
     /// Whether a line has begun.
     pub fn in_line(&self) -> bool {
-        !self.screen.line.is_empty()
+        !self.scanner.pending().is_empty()
     }
 }
 
-#[derive(Default)]
-struct OneLine {
-    line: String,
-    done: Vec<String>,
-    returned: bool,
-}
-
-impl vte::Perform for OneLine {
-    fn print(&mut self, c: char) {
-        if std::mem::take(&mut self.returned) {
-            self.line.clear();
-        }
-        self.line.push(c);
-    }
-    fn execute(&mut self, byte: u8) {
-        match byte {
-            b'\n' => {
-                self.returned = false;
-                self.done.push(std::mem::take(&mut self.line));
-            }
-            b'\r' => self.returned = true,
-            b'\t' => self.line.push(' '),
-            _ => {}
-        }
+/// Lines in their last state, once; drafts and redraws of a screen are not told again.
+fn done(out: Line<'_>, line: &mut impl FnMut(&str)) {
+    match out {
+        Line::Done { text, redrawn: false, .. } => line(text),
+        Line::Done { redrawn: true, .. } | Line::Draft { .. } => {}
     }
 }

@@ -26,6 +26,9 @@ pub struct Args {
     /// How it is written
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Tell everything, however long
+    #[arg(long)]
+    full: bool,
     /// Write it into this file
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -41,6 +44,8 @@ enum Format {
     Md,
     /// JSON
     Json,
+    /// Plain text
+    Text,
 }
 
 /// Reads a night's id.
@@ -56,7 +61,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         (None, Some(since)) => Window::Since(since.resolve(clock::wall(), &jiff::tz::TimeZone::system())),
         (None, None) => Window::Last,
     };
-    let report = context.block_on(parts::report(&instance, &window, clock::now()))?;
+    let report = context.block_on(parts::report(&instance, &window, args.full))?;
     let Some(report) = report else {
         let what = match &args.night {
             Some(night) => format!("there was no night {night}"),
@@ -71,6 +76,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let text = match args.format.unwrap_or(default) {
         Format::Md => report.markdown,
         Format::Json => report.json,
+        Format::Text => report.text,
     };
     let text = format!("{}\n", text.trim_end());
     match &args.output {

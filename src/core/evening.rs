@@ -120,7 +120,7 @@ impl Turn<'_> {
     ///
     /// An open night goes on whatever the date is by now. A night before the last one cannot be opened, as run ids would
     /// come twice: if the clock was set back, the last night is opened again.
-    fn open_night(&mut self, wanted: &NightId, by: &Actor) -> bool {
+    pub(super) fn open_night(&mut self, wanted: &NightId, by: &Actor) -> bool {
         let opened = |night: NightId| Fact::NightOpened { night, by: by.clone() };
         let Some(night) = &self.state().night else {
             self.fact(opened(wanted.clone()));

@@ -124,6 +124,12 @@ impl Program {
         self.env.push((key.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
+    /// Sets variables.
+    #[must_use]
+    pub fn envs<K: AsRef<OsStr>, V: AsRef<OsStr>>(mut self, vars: impl IntoIterator<Item = (K, V)>) -> Self {
+        self.env.extend(vars.into_iter().map(|(k, v)| (k.as_ref().to_owned(), v.as_ref().to_owned())));
+        self
+    }
     /// Takes a variable out of the inherited environment.
     #[must_use]
     pub fn without_env(mut self, key: impl AsRef<OsStr>) -> Self {

@@ -167,7 +167,8 @@ impl Folder {
             | Fact::OutputObserved { .. }
             | Fact::AttemptEnded { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
-            Fact::NightClosed { .. }
+            Fact::NightClosing { .. }
+            | Fact::NightClosed { .. }
             | Fact::DaemonStopped { .. }
             | Fact::PlanRejected { .. }
             | Fact::OperatorActed { .. }
@@ -331,6 +332,7 @@ impl Folder {
             | Fact::PlanRejected { .. }
             | Fact::SessionAdded { .. }
             | Fact::NightOpened { .. }
+            | Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::OperatorActed { .. }
             | Fact::TmuxStarted { .. }
@@ -438,6 +440,7 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::PlanRejected { .. }
         | Fact::SessionAdded { .. }
         | Fact::NightOpened { .. }
+        | Fact::NightClosing { .. }
         | Fact::NightClosed { .. }
         | Fact::OperatorActed { .. }
         | Fact::TmuxStarted { .. }

@@ -147,6 +147,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::PlanRejected { .. }
             | Fact::SessionAdded { .. }
             | Fact::NightOpened { .. }
+            | Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::RunCreated { .. }
             | Fact::AttemptIntended { .. }

@@ -28,6 +28,7 @@ fn ago(seconds: u64) -> At {
 
 fn state(plan: Plan) -> State {
     let night = NightState {
+        reported: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),
         by: anna(),
@@ -43,6 +44,8 @@ fn state(plan: Plan) -> State {
 fn put(state: &mut State, session: &str, run_state: RunState, reason: &str, attempts: Vec<Attempt>) {
     let id = Journal::new(NIGHT, "2026-11-21T21:30:00Z").run_id(session, 1);
     let run = Run {
+        redriven_by: None,
+        session: None,
         id: id.clone(),
         state: run_state,
         reason: reason.into(),
