@@ -12,7 +12,7 @@ use std::time::Duration;
 fn busy_night(house_of: &std::path::Path) -> String {
     let truth = house_of.display();
     let mut toml = String::from(
-        "[limits]\nconcurrent = 6\n[defaults]\nretry = { max_attempts = 100, initial_delay = '50ms', max_delay = '100ms', min_uptime = '1ms', hard_cap_starts = 10000 }\n",
+        "[limits]\nconcurrent = 6\n[defaults]\nretry = { max_attempts = 100, initial_delay = '50ms', max_delay = '100ms', min_uptime = '1ms', hard_cap_starts = 1000 }\n",
     );
     for n in 0..10 {
         let _ = writeln!(
