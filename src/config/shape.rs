@@ -66,6 +66,9 @@ impl Walk<'_, '_> {
                 let message = format!("the key `{key}` is missing{}", inside(place));
                 self.problems.error(place, message);
                 self.reject(place);
+            } else if self.bad.contains(&place.key(key)) {
+                // Told already; but without it the whole table cannot be read.
+                self.reject(place);
             }
         }
     }
