@@ -3,6 +3,7 @@
 use super::document::{Document, Place, Step};
 use super::plan::is_postgres;
 use super::problems::Problems;
+use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -39,7 +40,7 @@ const NOT_YET: [(&str, &str); 24] = [
 const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "PRIVATE_KEY"];
 
 /// Tells what is not in effect yet, once for each key however often it stands in the file.
-pub(super) fn not_in_effect(document: &Document<'_>, rejected: &[Place], problems: &mut Problems<'_>) {
+pub(super) fn not_in_effect(document: &Document<'_>, rejected: &BTreeSet<Place>, problems: &mut Problems<'_>) {
     let mut found: Vec<Vec<Place>> = vec![Vec::new(); NOT_YET.len()];
     let patterns: Vec<Vec<Vec<&str>>> = NOT_YET.iter().map(|(pattern, _)| spellings(pattern)).collect();
     visit(document.root(), &Place::root(), &mut |place, _| {

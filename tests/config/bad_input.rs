@@ -339,6 +339,7 @@ fn addresses_of_channels_are_checked() {
     }
     errors(&channel(&format!("url = \"https://h/{}\"", "x".repeat(10_240))), &[("5:7", "longer than 2048")]);
     errors(&channel(""), &[("3:18", "needs `url`")]);
+    errors(&channel("url = {}"), &[("5:1", "either in `env` or in `file`")]);
     let text = "[report]\ndeliver = [\"mial\"]\n[sessions.a]\ncommand = \"x\"\n[alerts]\nescalate = [{ after = \"10m\", to = [\"fone\"] }]\n[alerts.channels.mail]\ntype = \"email\"\nto = [\"a@b\"]\n[alerts.channels.phone]\ntype = \"desktop\"\n";
     errors(text, &[("2:12", "did you mean `mail`?"), ("6:36", "did you mean `phone`?")]);
 }
@@ -371,7 +372,7 @@ fn metrics_and_conditions_fit_each_other() {
     errors(&session("metrics = [{ name = \"a b\", regex = '(x)' }]"), &[("3:21", "no name of a metric")]);
     let twice = "metrics = [{ name = \"n\", regex = '(x)' }, { name = \"n\", regex = '(y)' }]";
     errors(&session(twice), &[("3:52", "declared twice")]);
-    errors(&session("metrics = [{ name = \"n\", regex = '(x)', total = 0 }]"), &[("3:48", "never be reached")]);
+    errors(&session("metrics = [{ name = \"n\", regex = '(x)', total = 0 }]"), &[("3:49", "never be reached")]);
     errors(&session("metrics = [{ name = \"n\" }]"), &[("3:12", "the key `regex` is missing")]);
 }
 
@@ -486,12 +487,15 @@ error: there is no session `laod`
 }
 
 #[test]
-fn a_hundred_problems_are_enough() {
+fn a_hundred_problems_are_enough_however_many_there_are() {
     let mut text = String::new();
-    for i in 0..500 {
+    for i in 0..5_000 {
         let _ = writeln!(text, "unknown{i} = 1");
+    }
+    for i in 0..500 {
+        let _ = writeln!(text, "[sessions.s{i}]\ncommand = \"x\"\nafter = [\"t{i}\"]\nproject = \"p{i}\"");
     }
     let outcome = outcome(&text);
     assert_eq!(outcome.diagnostics.len(), 101);
-    assert!(rendered(&outcome).contains("400 more problems are not shown"));
+    assert!(rendered(&outcome).contains("5900 more problems are not shown"), "{}", outcome.diagnostics[100]);
 }
