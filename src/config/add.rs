@@ -71,7 +71,7 @@ pub fn parse_session_for_add(
             surroundings: &Machine,
             folder: &settings.folder,
             problems: &mut problems,
-            rejected: &[],
+            rejected: &BTreeSet::new(),
             session_names: names(plan.sessions.keys()),
             project_names: names(plan.projects.keys()),
         };

@@ -163,17 +163,41 @@ impl Diagnostic {
         };
         let origin = Origin::path(&self.file);
         let mut elements: Vec<Element<'_>> = Vec::new();
-        if let Some(spot) = &self.spot {
-            elements.push(origin.line(spot.line).char_column(spot.column).into());
-            let place = AnnotationKind::Primary.span(spot.underlined.clone());
-            elements.push(Snippet::source(&spot.excerpt).line_start(spot.line).annotation(place).into());
-        } else {
-            elements.push(origin.into());
+        match &self.spot {
+            None => elements.push(origin.into()),
+            Some(spot) => {
+                let place = AnnotationKind::Primary.span(spot.underlined.clone());
+                let snippet = Snippet::source(&spot.excerpt).line_start(spot.line).annotation(place);
+                // The library counts the column in the text it gets; where that was changed, the true one is given.
+                if spot.excerpt[..spot.underlined.start].chars().count() + 1 == spot.column {
+                    elements.push(snippet.path(&self.file).into());
+                } else {
+                    elements.push(origin.line(spot.line).char_column(spot.column).into());
+                    elements.push(snippet.into());
+                }
+            }
         }
         elements.extend(self.help.iter().map(|hint| Level::HELP.with_name("hint").message(hint).into()));
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
-        renderer.render(&[level.primary_title(&self.message).elements(elements)])
+        without_second_arrow(&renderer.render(&[level.primary_title(&self.message).elements(elements)]))
     }
+}
+
+/// Takes out the line with which the library announces an excerpt after a place that was given apart from it. No other
+/// line can look like that: those of the excerpt begin with the line's number.
+fn without_second_arrow(rendered: &str) -> String {
+    let mut lines: Vec<&str> = rendered.split('\n').collect();
+    let announces = |line: &&str| {
+        // With colours, the arrow stands between escapes that end in `m`.
+        line.contains(":::")
+            && line
+                .split('\u{1b}')
+                .all(|part| part.rsplit('m').next().is_some_and(|t| t.trim().trim_matches(':').is_empty()))
+    };
+    if let Some(at) = lines.iter().position(announces) {
+        lines.remove(at);
+    }
+    lines.join("\n")
 }
 
 impl fmt::Display for Diagnostic {
@@ -203,12 +227,28 @@ mod tests {
 
     #[test]
     fn the_place_is_underlined_with_line_and_column() {
-        insta::assert_snapshot!(shown("[sessions.a]\ncomand = \"x\"\n", 13..19), @"");
+        insta::assert_snapshot!(shown("[sessions.a]\ncomand = \"x\"\n", 13..19), @r#"
+        error: unknown key `comand`
+         --> sessions.toml:2:1
+          |
+        2 | comand = "x"
+          | ^^^^^^
+          |
+          = hint: did you mean `command`?
+        "#);
     }
 
     #[test]
     fn escapes_in_the_line_keep_the_underline_in_place() {
-        insta::assert_snapshot!(shown("a = \"\u{1b}]52;c;x\u{7}\" # \u{202e}\ny = 1", 4..16), @"");
+        insta::assert_snapshot!(shown("a = \"\u{1b}]52;c;x\u{7}\" # \u{202e}\ny = 1", 4..16), @r#"
+        error: unknown key `comand`
+         --> sessions.toml:1:5
+          |
+        1 | a = "\u{1b}]52;c;x\u{7}" # \u{202e}
+          |     ^^^^^^^^^^^^^^^^^^^^^
+          |
+          = hint: did you mean `command`?
+        "#);
     }
 
     #[test]
@@ -217,6 +257,9 @@ mod tests {
         let out = shown(&line, 1008..1009);
         assert!(out.contains("sessions.toml:1:1009"), "{out}");
         assert!(out.lines().all(|l| l.chars().count() < 140), "{out}");
+        assert!(!out.contains(":::"), "{out}");
+        let coloured = Diagnostic::new(Severity::Error, "f", "m").at(Spot::new(&line, &(1008..1009))).render(true);
+        assert!(!coloured.contains(":::") && coloured.contains("f:1:1009"), "{coloured}");
     }
 
     proptest! {

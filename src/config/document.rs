@@ -107,7 +107,7 @@ impl<'i> Document<'i> {
         0..0
     }
     /// The file without the given entries.
-    pub fn without(&self, places: &[Place]) -> Spanned<DeTable<'i>> {
+    pub fn without<'p>(&self, places: impl IntoIterator<Item = &'p Place>) -> Spanned<DeTable<'i>> {
         let mut root = self.root.clone();
         for place in places {
             remove(root.get_mut(), place.steps());
@@ -194,7 +194,7 @@ mod tests {
             .without(&[rule.key("class"), Place::root().key("sessions").key("a").key("after").item(1).key("session")]);
         let shown = format!("{:?}", left.get_ref());
         assert!(!shown.contains("class") && shown.contains("match") && !shown.contains("\"c\""), "{shown}");
-        let left = doc.without(&[Place::root().key("sessions").key("a")]);
+        let left = doc.without([&Place::root().key("sessions").key("a")]);
         assert!(!format!("{:?}", left.get_ref()).contains("after"));
     }
 }

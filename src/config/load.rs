@@ -10,6 +10,7 @@ use super::source::{Machine, Source};
 use super::warnings;
 use crate::core::plan::Plan;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// A file that can be used.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +74,7 @@ pub fn load_in(source: &Source, context: &Context, surroundings: &dyn Surroundin
     Outcome { loaded, diagnostics }
 }
 
-fn read(document: &Document<'_>, rejected: &[Place]) -> Result<raw::File, toml::de::Error> {
+fn read(document: &Document<'_>, rejected: &BTreeSet<Place>) -> Result<raw::File, toml::de::Error> {
     raw::File::deserialize(toml::Deserializer::from(document.without(rejected)))
 }
 
@@ -82,7 +83,7 @@ fn check(
     context: &Context,
     surroundings: &dyn Surroundings,
     document: &Document<'_>,
-    rejected: &[Place],
+    rejected: &BTreeSet<Place>,
     raw: &raw::File,
     problems: &mut Problems<'_>,
 ) -> Loaded {

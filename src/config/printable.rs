@@ -12,10 +12,10 @@ pub fn is_plain(c: char) -> bool {
     !c.is_control() && !hidden
 }
 
-/// Appends one character, escaped where needed. A tab becomes four spaces.
+/// Appends one character, escaped where needed. A tab becomes a space, so that columns stay.
 pub fn push_printable(out: &mut String, c: char) {
     if c == '\t' {
-        out.push_str("    ");
+        out.push(' ');
     } else if is_plain(c) {
         out.push(c);
     } else {
@@ -62,6 +62,6 @@ mod tests {
     #[test]
     fn a_quotation_is_cut() {
         assert_eq!(quoted(&"x".repeat(1_000_000)).chars().count(), QUOTE_MAX + 3);
-        assert_eq!(quoted("a\tb"), "`a    b`");
+        assert_eq!(quoted("a\tb"), "`a b`");
     }
 }

@@ -10,12 +10,13 @@ use super::raw::{WORDS, Word};
 use super::schema;
 use super::suggest;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeInteger, DeTable, DeValue};
 
 /// Checks the whole file; gives the entries that must be left out for the rest to be readable.
-pub fn check(document: &Document<'_>, problems: &mut Problems<'_>) -> Vec<Place> {
-    let mut walk = Walk { schema: schema::schema(), problems, bad: Vec::new() };
+pub fn check(document: &Document<'_>, problems: &mut Problems<'_>) -> BTreeSet<Place> {
+    let mut walk = Walk { schema: schema::schema(), problems, bad: BTreeSet::new() };
     walk.table(walk.schema, document.root(), &Place::root());
     walk.bad
 }
@@ -23,7 +24,7 @@ pub fn check(document: &Document<'_>, problems: &mut Problems<'_>) -> Vec<Place>
 struct Walk<'w, 'd> {
     schema: &'static Value,
     problems: &'w mut Problems<'d>,
-    bad: Vec<Place>,
+    bad: BTreeSet<Place>,
 }
 
 /// A schema behind its references, with the form of small value it names, if it does.
@@ -39,7 +40,7 @@ impl Walk<'_, '_> {
     }
 
     fn reject(&mut self, place: &Place) {
-        self.bad.push(place.entry());
+        self.bad.insert(place.entry());
     }
 
     fn table(&mut self, schema: &'static Value, table: &DeTable<'_>, place: &Place) {
@@ -65,6 +66,9 @@ impl Walk<'_, '_> {
             if !table.contains_key(key) {
                 let message = format!("the key `{key}` is missing{}", inside(place));
                 self.problems.error(place, message);
+                self.reject(place);
+            } else if self.bad.contains(&place.key(key)) {
+                // Told already; but without it the whole table cannot be read.
                 self.reject(place);
             }
         }

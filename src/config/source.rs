@@ -286,6 +286,11 @@ mod tests {
         fs::write(at("open"), "").unwrap();
         fs::set_permissions(at("open"), fs::Permissions::from_mode(0o666)).unwrap();
         assert!(problem(&at("open")).starts_with("everybody may write it"));
+        // Only root can give a file away; elsewhere this line is not tested.
+        fs::write(at("foreign"), "").unwrap();
+        if std::os::unix::fs::chown(at("foreign"), Some(4242), None).is_ok() {
+            assert_eq!(problem(&at("foreign")), "it belongs to another user (uid 4242)");
+        }
         std::os::unix::fs::symlink("loop", at("loop")).unwrap();
         assert!(problem(&at("loop")).starts_with("it cannot be read"));
     }

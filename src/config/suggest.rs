@@ -5,12 +5,15 @@ use super::printable::quoted;
 /// The closest candidate, when it is close enough to be a slip: at most two edits, and not most of the word.
 pub fn closest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
-    if typed.chars().count() > 100 {
+    let length = typed.chars().count();
+    if length > 100 {
         return None;
     }
-    let allowed = (typed.chars().count() / 2).min(2);
+    let allowed = (length / 2).min(2);
     candidates
         .into_iter()
+        // Cheap to see, and most candidates end here: a file may hold very many slips.
+        .filter(|name| name.chars().count().abs_diff(length) <= allowed)
         .map(|name| (strsim::damerau_levenshtein(&typed, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)

@@ -53,7 +53,7 @@ pub fn template(found: &Found) -> String {
     out
 }
 
-const HEAD: &str = r#"# What nightkeep runs tonight. Every key is described in docs/config.md.
+const HEAD: &str = r#"# What nightkeep runs tonight. Editors that know TOML complete and explain every key by the line above.
 #   nightkeep check   says what is wrong with this file
 #   nightkeep plan    shows what would run, and when
 #   nightkeep up      runs it

@@ -3,12 +3,13 @@
 use super::document::{Document, Place, Step};
 use super::plan::is_postgres;
 use super::problems::Problems;
+use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 30] = [
+const NOT_YET: [(&str, &str); 24] = [
     ("night.start", "a night begins with `nightkeep up`"),
     ("night.end", "a night ends with `nightkeep down`"),
     ("night.days", "a night begins with `nightkeep up`"),
@@ -28,24 +29,18 @@ const NOT_YET: [(&str, &str); 30] = [
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("agents.*.provider", "providers are not told apart"),
-    ("alerts.min_severity", "no alerts are sent"),
-    ("alerts.quiet_hours", "no alerts are sent"),
-    ("alerts.repeat", "no alerts are sent"),
-    ("alerts.escalate", "no alerts are sent"),
-    ("alerts.channels", "no alerts are sent"),
+    ("alerts", "no alerts are sent"),
     ("report.deliver", "the report is written to the state folder only"),
     ("report.summarizer", "the summary is nightkeep's own"),
-    ("retention.output", "nothing is deleted"),
-    ("retention.journal", "nothing is deleted"),
+    ("retention", "nothing is deleted"),
     ("node.labels", "there is one node"),
-    ("security.trust", "only the user's own config.toml can say how files are trusted"),
 ];
 
 /// Parts of names of environment variables that hold secrets.
 const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "PRIVATE_KEY"];
 
 /// Tells what is not in effect yet, once for each key however often it stands in the file.
-pub(super) fn not_in_effect(document: &Document<'_>, rejected: &[Place], problems: &mut Problems<'_>) {
+pub(super) fn not_in_effect(document: &Document<'_>, rejected: &BTreeSet<Place>, problems: &mut Problems<'_>) {
     let mut found: Vec<Vec<Place>> = vec![Vec::new(); NOT_YET.len()];
     let patterns: Vec<Vec<Vec<&str>>> = NOT_YET.iter().map(|(pattern, _)| spellings(pattern)).collect();
     visit(document.root(), &Place::root(), &mut |place, _| {
@@ -81,6 +76,11 @@ fn not_in_effect_values(document: &Document<'_>, problems: &mut Problems<'_>) {
             let found = problems.warning(&formats.item(i), "the report's form `html` is not in effect yet");
             found.help("until then: the other forms are written");
         }
+    }
+    let trust = Place::root().key("security").key("trust");
+    if document.value(&trust).is_some() {
+        let found = problems.warning_in_key(&trust, "`security.trust` has no effect in this file");
+        found.help("a file cannot say how it is to be trusted; your own config.toml can");
     }
     let url = Place::root().key("store").key("url");
     if document.value(&url).and_then(|v| v.get_ref().as_str()).is_some_and(is_postgres) {

@@ -2,7 +2,7 @@
 
 use super::super::document::Place;
 use super::super::printable::quoted;
-use super::super::raw::{Address, Channel, ChannelKind};
+use super::super::raw::{Address, Channel, ChannelKind, Secret};
 use super::super::suggest;
 use super::Build;
 use crate::core::ids::SessionName;
@@ -112,6 +112,16 @@ fn check_channel(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) {
         };
         if !there && !build.was_rejected(&place.key(key)) {
             build.problems.error(place, format!("the channel needs `{key}`"));
+        }
+    }
+    for (key, elsewhere) in [
+        ("url", channel.url.as_ref().and_then(Address::elsewhere)),
+        ("token", channel.token.as_ref().and_then(Secret::elsewhere)),
+        ("password", channel.password.as_ref().and_then(Secret::elsewhere)),
+    ] {
+        if elsewhere.is_some_and(|e| e.env.is_some() == e.file.is_some()) {
+            let found = build.problems.error(&place.key(key), "it is either in `env` or in `file`");
+            found.help("write { env = \"NAME\" } or { file = \"PATH\" }");
         }
     }
     let web = channel.kind != ChannelKind::Email;

@@ -81,7 +81,7 @@ pub(super) struct Build<'b, 'd> {
     pub(super) folder: &'b Path,
     pub(super) problems: &'b mut Problems<'d>,
     /// Entries that were told already and are missing in `raw`.
-    pub(super) rejected: &'b [Place],
+    pub(super) rejected: &'b BTreeSet<Place>,
     /// All names under `[sessions]`, also those of sessions that could not be read.
     pub(super) session_names: BTreeSet<String>,
     /// The same for `[projects]`.

@@ -129,8 +129,10 @@ fn dir(
     }
     let folder = build.folder.to_path_buf();
     let base = match project {
+        Some(name) => projects.get(name)?.dir.clone(),
+        // A project that could not be resolved was told; where its sessions would work is then not known.
+        None if layers.pick("project", |s| s.project.as_deref()).is_some() => return None,
         None => folder,
-        Some(name) => projects.get(name).map(|p| p.dir.clone()).unwrap_or(folder),
     };
     let own = |s: &raw::Session, place: &Place| {
         let dir = s.dir.clone().map(|d| (d, place.key("dir")));

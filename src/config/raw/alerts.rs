@@ -121,12 +121,32 @@ pub struct Elsewhere {
     pub file: Option<String>,
 }
 
+impl Secret {
+    /// Where the secret is, when it is not written here.
+    pub fn elsewhere(&self) -> Option<&Elsewhere> {
+        match self {
+            Self::Text(_) => None,
+            Self::Elsewhere(place) => Some(place),
+        }
+    }
+}
+
 impl fmt::Debug for Secret {
     /// Leaves out the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(_) => f.write_str("Text(…)"),
             Self::Elsewhere(place) => place.fmt(f),
+        }
+    }
+}
+
+impl Address {
+    /// Where the address is, when it is not written here.
+    pub fn elsewhere(&self) -> Option<&Elsewhere> {
+        match self {
+            Self::Text(_) => None,
+            Self::Elsewhere(place) => Some(place),
         }
     }
 }
