@@ -11,4 +11,5 @@ pub mod observe;
 pub mod os;
 pub mod protocol;
 pub mod recording;
+pub mod store;
 pub mod terminal;
