@@ -7,7 +7,7 @@ use super::trust_store::TrustStore;
 use super::{found, parts};
 use crate::os::clock;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Writes a commented sessions.toml for this folder, with the git repositories and agents found
@@ -33,6 +33,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let found = found::look(folder);
     context.out.clear_progress();
     write(&file, &parts::template(&found), args.force)?;
+    write_schema(folder)?;
     let shown = shown_path(&file);
     context.out.line(&format!("wrote {shown}"))?;
     let (repositories, agents) = (found.repositories.len(), found.agents.join(", "));
@@ -47,6 +48,19 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     context.out.talk("edit it, then `nightkeep plan` shows the night and `nightkeep up` begins it");
     Ok(())
+}
+
+/// Writes the schema that the file's first line names, so that editors complete and check without a network.
+fn write_schema(folder: &Path) -> Result<(), Failure> {
+    let path = folder.join(parts::SCHEMA_FILE);
+    if let Some(logs) = path.parent() {
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(logs)
+            .map_err(|e| Failure::io(format!("cannot create {}", shown_path(logs)), &e))?;
+    }
+    write(&path, &parts::schema(), true)
 }
 
 /// Writes the file whole or not at all.

@@ -5,18 +5,19 @@
 use super::context::Context;
 use super::failure::{Exit, Failure, shown_path};
 use super::found::Found;
+pub use crate::config::SCHEMA_FILE;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
-use crate::daemon;
+use crate::daemon::{self, history};
 use crate::instance::Instance;
 use crate::protocol::{Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
-use crate::store::{Filter, Journal, StoreError, StoredEvent};
+use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
 use crate::terminal::{Line, LineScanner};
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -147,7 +148,7 @@ fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
 }
 
 /// The journal, when there is one.
-async fn journal(instance: &Instance) -> Result<Option<Journal>, Failure> {
+async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
     let path = instance.journal();
     if !path.exists() {
         return Ok(None);
@@ -155,25 +156,13 @@ async fn journal(instance: &Instance) -> Result<Option<Journal>, Failure> {
     Journal::open_read_only(&path).await.map(Some).map_err(|e| unreadable(instance, &e))
 }
 
-fn unreadable(instance: &Instance, error: &StoreError) -> Failure {
+fn unreadable(instance: &Instance, error: &dyn std::fmt::Display) -> Failure {
     let what = format!("cannot read the journal {}: {error}", shown_path(&instance.journal()));
     Failure::new(Exit::Failed, what).hint("`nightkeep doctor` looks at it more closely")
 }
 
-async fn state(instance: &Instance, journal: &Journal) -> Result<State, Failure> {
-    let rows = journal.rows().await.map_err(|e| unreadable(instance, &e))?;
-    State::from_rows(rows.into_iter().map(|row| (row.kind, row.key, row.body)))
-        .map_err(|e| Failure::new(Exit::Failed, format!("cannot read the journal's state: {e}")))
-}
-
-async fn entries(instance: &Instance, journal: &Journal, filter: Filter) -> Result<Vec<(i64, Entry)>, Failure> {
-    let events = journal.events(filter).await.map_err(|e| unreadable(instance, &e))?;
-    let read = |event: StoredEvent| {
-        serde_json::from_str(&event.body)
-            .map(|entry| (event.seq, entry))
-            .map_err(|e| Failure::new(Exit::Failed, format!("cannot read fact {} of the journal: {e}", event.seq)))
-    };
-    events.into_iter().map(read).collect()
+async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> {
+    history::state(journal).await.map_err(|e| unreadable(instance, &e))
 }
 
 fn zone_of(state: &State) -> TimeZone {
@@ -203,7 +192,12 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
     let state = state(instance, &journal).await?;
     let night = state.night.as_ref().map(|night| night.id.to_string());
     let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
-    let history: Vec<Entry> = entries(instance, &journal, filter).await?.into_iter().map(|(_, entry)| entry).collect();
+    let history: Vec<Entry> = history::entries(&journal, filter)
+        .await
+        .map_err(|e| unreadable(instance, &e))?
+        .into_iter()
+        .map(|(_, entry)| entry)
+        .collect();
     Ok(status::why::why(&state, name, &history, at, &zone_of(&state)))
 }
 
@@ -211,8 +205,8 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
 pub async fn nights(instance: &Instance) -> Result<report::nights::Nights, Failure> {
     let mut reports = Vec::new();
     if let Some(journal) = journal(instance).await? {
-        for id in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
-            let Ok(night) = NightId::new(&id) else { continue };
+        for span in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
+            let Ok(night) = NightId::new(&span.night) else { continue };
             reports.extend(build(instance, &journal, &night, None).await?);
         }
     }
@@ -226,17 +220,12 @@ pub fn nights_text(nights: &report::nights::Nights, width: usize) -> String {
 
 /// Writes the journal's entries (of one night) as JSON lines.
 pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn Write) -> Result<(), Failure> {
-    const PAGE: u32 = 1024;
     let Some(journal) = journal(instance).await? else { return Ok(()) };
     let mut after = 0;
     loop {
-        let filter = Filter {
-            night: night.map(ToString::to_string),
-            after_seq: Some(after),
-            limit: Some(PAGE),
-            ..Filter::default()
-        };
-        let page = journal.events(filter).await.map_err(|e| unreadable(instance, &e))?;
+        let filter =
+            Filter { night: night.map(ToString::to_string), after_seq: after, limit: PAGE_MAX, ..Filter::default() };
+        let page = journal.events(&filter).await.map_err(|e| unreadable(instance, &e))?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.seq;
         for event in page {
@@ -246,10 +235,11 @@ pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn W
 }
 
 /// One journal row as a JSON line: its number, night, hash, and the fact with its time as it was journaled.
-fn write_event(event: &StoredEvent, to: &mut dyn Write) -> std::io::Result<()> {
-    let night = serde_json::to_string(&event.night)?;
-    let body = event.body.strip_prefix('{').unwrap_or(&event.body);
-    writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{}\",{body}", event.seq, event.hash)
+fn write_event(event: &Event, to: &mut dyn Write) -> std::io::Result<()> {
+    let night = serde_json::to_string(&event.event.night)?;
+    let body = event.event.body.strip_prefix('{').unwrap_or(&event.event.body);
+    let hash: String = event.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{hash}\",{body}", event.seq)
 }
 
 /// Asks whether the journal is whole; says what is wrong.
@@ -257,7 +247,7 @@ pub async fn journal_check(instance: &Instance) -> Result<Option<String>, Failur
     let Some(journal) = journal(instance).await? else { return Ok(None) };
     match journal.verify().await {
         Ok(None) => Ok(None),
-        Ok(Some(seq)) => Ok(Some(format!("fact {seq} was changed after it was written"))),
+        Ok(Some(broken)) => Ok(Some(format!("fact {}: {}", broken.seq, broken.why))),
         Err(e) => Ok(Some(e.to_string())),
     }
 }
@@ -301,7 +291,7 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
             .await
             .map_err(|e| unreadable(instance, &e))?
             .iter()
-            .filter_map(|id| NightId::new(id).ok())
+            .filter_map(|span| NightId::new(&span.night).ok())
             .max(),
     };
     let Some(night) = night else { return Ok(None) };
@@ -317,12 +307,11 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
 /// The report of a night; only of the runs that something happened to since, when `since` is given.
 async fn build(
     instance: &Instance,
-    journal: &Journal,
+    journal: &Reader,
     night: &NightId,
     since: Option<Wall>,
 ) -> Result<Option<report::model::Report>, Failure> {
-    let filter = Filter { night: Some(night.to_string()), ..Filter::default() };
-    let mut facts = entries(instance, journal, filter).await?;
+    let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
     if facts.is_empty() {
         return Ok(None);
     }

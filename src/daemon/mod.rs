@@ -7,6 +7,7 @@
 mod api;
 mod checks;
 mod environment;
+pub mod history;
 mod inbox;
 mod lock;
 mod logging;

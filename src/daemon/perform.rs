@@ -1,6 +1,7 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::history;
 use super::inbox::Inbox;
 use super::reconcile;
 use super::reports;
@@ -21,7 +22,7 @@ use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
 use crate::recording::attempt::{AttemptFiles, AttemptState};
 use crate::recording::spec::{SPEC_VERSION, Spec};
 use crate::status;
-use crate::store::{Filter, Journal, StoredEvent};
+use crate::store::{Filter, Journal};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -432,7 +433,8 @@ impl Rim {
         let state = self.inbox.look(|state, _| state.clone()).await?;
         let night = state.night.as_ref().map(|night| night.id.to_string());
         let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
-        let history: Vec<Entry> = entries(self.journal.events(filter).await?).map(|(_, entry)| entry).collect();
+        let history: Vec<Entry> =
+            history::entries(self.journal.reader(), filter).await?.into_iter().map(|(_, entry)| entry).collect();
         Ok(status::why::why(&state, name, &history, clock::now(), &zone(state.plan.timezone.as_deref())))
     }
 
@@ -440,9 +442,18 @@ impl Rim {
     pub async fn facts_after(&self, after: i64) -> Option<Vec<StreamedFact>> {
         let mut news = self.journal.subscribe();
         loop {
-            let filter = Filter { after_seq: Some(after), limit: Some(256), ..Filter::default() };
-            match self.journal.events(filter).await {
-                Ok(events) if !events.is_empty() => return Some(events.into_iter().filter_map(streamed).collect()),
+            let filter = Filter { after_seq: after, limit: 256, ..Filter::default() };
+            match self.journal.reader().events(&filter).await {
+                Ok(events) if !events.is_empty() => {
+                    let facts = events.into_iter().filter_map(|event| match history::entry(&event) {
+                        Ok(entry) => Some(StreamedFact { seq: event.seq, night: event.event.night, entry }),
+                        Err(e) => {
+                            tracing::warn!("{e}");
+                            None
+                        }
+                    });
+                    return Some(facts.collect());
+                }
                 Ok(_) => news.changed().await.ok()?,
                 Err(e) => {
                     tracing::warn!("the journal cannot be read: {e}");
@@ -453,31 +464,14 @@ impl Rim {
     }
 
     /// All facts of a night, in order.
-    pub async fn night_entries(&self, night: &NightId) -> anyhow::Result<Vec<(i64, Entry)>> {
-        let filter = Filter { night: Some(night.to_string()), ..Filter::default() };
-        let events = self.journal.events(filter).await?;
-        Ok(entries(events).collect())
+    pub async fn night_entries(&self, night: &NightId) -> Result<Vec<(i64, Entry)>, history::HistoryError> {
+        history::of_night(self.journal.reader(), night).await
     }
-}
-
-/// The facts of journal rows; one that cannot be read is passed over with a word in the log.
-fn entries(events: Vec<StoredEvent>) -> impl Iterator<Item = (i64, Entry)> {
-    events.into_iter().filter_map(streamed).map(|fact| (fact.seq, fact.entry))
 }
 
 /// The zone of a plan, else the system's.
 pub fn zone(name: Option<&str>) -> TimeZone {
     name.and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
-}
-
-fn streamed(event: StoredEvent) -> Option<StreamedFact> {
-    match serde_json::from_str(&event.body) {
-        Ok(entry) => Some(StreamedFact { seq: event.seq, night: event.night, entry }),
-        Err(e) => {
-            tracing::warn!(seq = event.seq, "a journaled fact cannot be read: {e}");
-            None
-        }
-    }
 }
 
 /// The machine's name, for `status` when the file gives none.

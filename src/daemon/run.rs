@@ -1,6 +1,7 @@
 //! The loop: takes what happened, steps the core, journals, performs. One writer, and the only one.
 
 use super::api::{self, Api};
+use super::history;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
@@ -18,7 +19,7 @@ use crate::core::time::At;
 use crate::instance::{Instance, InstanceError};
 use crate::os::clock;
 use crate::protocol::UpRequest;
-use crate::store::{Journal, NewEvent, NewRow, StoreError};
+use crate::store::{Journal, JournalError, NewEvent, NewRow};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -71,10 +72,10 @@ pub enum DaemonError {
         /// Its file.
         path: PathBuf,
         /// Why.
-        source: StoreError,
+        source: JournalError,
     },
     /// The journal's rows do not make a state.
-    #[error("the journal's state cannot be read: {0}")]
+    #[error("{0}")]
     State(String),
     /// The API's socket cannot be used.
     #[error("cannot {what}: {source}")]
@@ -100,10 +101,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let path = instance.journal();
     let journal_error = |source| DaemonError::Journal { path: path.clone(), source };
     let journal = Journal::open(&path).await.map_err(journal_error)?;
-    let rows = journal.rows().await.map_err(journal_error)?;
-    let state = State::from_rows(rows.into_iter().map(|row| (row.kind, row.key, row.body)))
-        .map_err(|e| DaemonError::State(e.to_string()))?;
-    let seq = journal.last_seq().await.map_err(journal_error)?;
+    let state = history::state(journal.reader()).await.map_err(|e| DaemonError::State(e.to_string()))?;
+    let seq = journal.last_seq();
 
     let listener = listen(&instance)?;
     let (inbox, messages, looks) = Inbox::new();
@@ -267,12 +266,15 @@ impl Loop {
                 },
                 () = timer => self.timers.take_due().into_iter().map(|event| Message { event, reply: None }).collect(),
             };
-            self.turn(batch, &mut looks).await;
+            if !self.turn(batch, &mut looks).await {
+                return;
+            }
         }
     }
 
     /// Steps the core over a batch, journals all facts in one transaction, then performs the effects.
-    async fn turn(&mut self, batch: Vec<Message>, looks: &mut mpsc::Receiver<Look>) {
+    /// False when the journal failed for good.
+    async fn turn(&mut self, batch: Vec<Message>, looks: &mut mpsc::Receiver<Look>) -> bool {
         let at = clock::now();
         let mut facts = Vec::new();
         let mut effects = Vec::new();
@@ -290,8 +292,8 @@ impl Loop {
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
-        if !facts.is_empty() {
-            self.journal(&facts, looks).await;
+        if !facts.is_empty() && !self.journal(&facts, looks).await {
+            return false;
         }
         for (reply, facts) in replies {
             // A client that went away wants no answer.
@@ -303,19 +305,20 @@ impl Loop {
                 other => self.rim.perform(other),
             }
         }
+        true
     }
 
     /// Appends until it is done: nothing may be performed that is not in the journal. The state can be looked at
-    /// meanwhile.
-    async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) {
-        let night = self.night.state.night.as_ref().map(|night| night.id.to_string());
+    /// meanwhile. False when it cannot be done.
+    async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) -> bool {
+        let night = self.night.state.open_night().map(|night| night.id.to_string());
         let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, night.as_deref())).collect();
         let rows: Vec<NewRow> = self
             .night
             .state
             .rows_for(facts)
             .into_iter()
-            .map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: row.body })
+            .map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) })
             .collect();
         let mut pause = Duration::from_millis(100);
         loop {
@@ -335,9 +338,17 @@ impl Loop {
             match result {
                 Ok(seq) => {
                     self.seq = seq;
-                    return;
+                    return true;
                 }
-                Err(e) => tracing::error!("the journal cannot be written, nothing is started until it can: {e}"),
+                Err(e @ (JournalError::Full | JournalError::Locked)) => {
+                    tracing::error!("nothing is started until the journal can be written: {e}");
+                }
+                // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
+                Err(e) => {
+                    tracing::error!("the daemon ends, the sessions run on: {e}");
+                    self.rim.end_soon(&format!("the journal failed: {e}"));
+                    return false;
+                }
             }
             let wait = tokio::time::sleep(pause);
             tokio::pin!(wait);
