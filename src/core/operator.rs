@@ -109,7 +109,16 @@ impl Turn<'_> {
                 self.note_bases();
                 done(run.map_or_else(String::new, |run| format!("queued as {run}")))
             }
-            Verb::Stop | Verb::Skip => done("nothing of it is open"),
+            Verb::Stop | Verb::Skip => {
+                let blocked = self.state().latest_run(session).filter(|run| run.is_blocked());
+                match blocked.map(|run| run.id.clone()) {
+                    Some(run) => {
+                        self.set_held(&run, true);
+                        done("it was skipped already, and does not come back by itself")
+                    }
+                    None => done("nothing of it is open"),
+                }
+            }
             Verb::Release => done("nothing of it is held"),
             Verb::Hold => Err("it has no open run to hold".to_owned()),
         }

@@ -95,6 +95,10 @@ impl Turn<'_> {
     }
 
     fn insert_run(&mut self, id: RunId, state: RunState, reason: &str, dead: Option<RunId>) -> Option<RunId> {
+        if self.state().open_run(&id.session).is_some() {
+            // One run at a time: it may have come back just before, with something it comes after.
+            return None;
+        }
         let reason = reason.to_owned();
         self.fact(Fact::RunCreated { run: id.clone(), state, reason, redriven_from: dead });
         self.note_new_run();

@@ -1,0 +1,131 @@
+//! Which events were met in which states of a run, counted over many nights.
+
+use nightkeep::core::event::{Event, Timer};
+use nightkeep::core::ids::{RunId, SessionName};
+use nightkeep::core::run::RunState;
+use nightkeep::core::state::State;
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Counts by event and state.
+#[derive(Debug, Clone, Default)]
+pub struct Coverage {
+    met: BTreeMap<(&'static str, &'static str), u64>,
+}
+
+enum About<'e> {
+    Run(&'e RunId),
+    Session(&'e SessionName),
+    All,
+}
+
+fn kind(event: &Event) -> (&'static str, About<'_>) {
+    match event {
+        Event::DaemonStarted { .. } => ("daemon started", About::All),
+        Event::DaemonStopping { .. } => ("daemon stopping", About::All),
+        Event::PlanLoaded { .. } => ("plan loaded", About::All),
+        Event::PlanBroken { .. } => ("plan broken", About::All),
+        Event::Up { .. } => ("up", About::All),
+        Event::Down { .. } => ("down", About::All),
+        Event::Operator { verb, session, .. } => (verb.as_str(), About::Session(session)),
+        Event::Add { session, .. } => ("add", About::Session(&session.name)),
+        Event::Redrive { run, .. } => ("redrive", About::Run(run)),
+        Event::Started { attempt, .. } => ("started", About::Run(&attempt.run)),
+        Event::Output { attempt, .. } => ("output", About::Run(&attempt.run)),
+        Event::Ended { attempt, .. } => ("ended", About::Run(&attempt.run)),
+        Event::StartFailed { attempt, .. } => ("start failed", About::Run(&attempt.run)),
+        Event::Checked { attempt, .. } => ("checked", About::Run(&attempt.run)),
+        Event::Timer { timer: Timer::RunDue(run), .. } => ("run due", About::Run(run)),
+        Event::Timer { timer: Timer::AttemptTimeout(id), .. } => ("timeout", About::Run(&id.run)),
+        Event::Timer { timer: Timer::StartOverdue(id), .. } => ("start overdue", About::Run(&id.run)),
+        Event::Timer { timer: Timer::Pacing, .. } => ("pacing", About::All),
+        Event::Reconciled { .. } => ("reconciled", About::All),
+        Event::TmuxStarted { .. } => ("tmux started", About::All),
+        Event::TmuxLost { .. } => ("tmux lost", About::All),
+        Event::ProjectBase { .. } | Event::ProjectSeen { .. } => ("project", About::All),
+        Event::ReportWritten { .. } => ("report written", About::All),
+        Event::ClockJumped { .. } => ("clock jumped", About::All),
+        Event::Trouble { .. } => ("trouble", About::All),
+    }
+}
+
+const STATES: [&str; 15] = [
+    "none",
+    "waiting",
+    "queued",
+    "starting",
+    "running",
+    "checking",
+    "backing_off",
+    "limited",
+    "held",
+    "stopping",
+    "succeeded",
+    "partial",
+    "failed",
+    "stopped",
+    "ended",
+];
+
+fn word(state: &RunState) -> &'static str {
+    match state {
+        RunState::Checking { .. } => "checking",
+        RunState::Scheduled { .. }
+        | RunState::Waiting { .. }
+        | RunState::Queued
+        | RunState::Starting { .. }
+        | RunState::Running { .. }
+        | RunState::BackingOff { .. }
+        | RunState::Limited { .. }
+        | RunState::Held
+        | RunState::Stopping { .. }
+        | RunState::Ended { .. } => match state.word() {
+            "skipped" | "unfinished" => "ended",
+            word => word,
+        },
+    }
+}
+
+impl Coverage {
+    /// Notes an event that is about to meet a state.
+    pub fn note(&mut self, state: &State, event: &Event) {
+        let (kind, about) = kind(event);
+        let mut met = |word| *self.met.entry((kind, word)).or_insert(0) += 1;
+        match about {
+            About::Run(id) => met(state.runs.get(id).map_or("none", |run| word(&run.state))),
+            About::Session(name) => met(state.latest_run(name).map_or("none", |run| word(&run.state))),
+            About::All if state.runs.is_empty() => met("none"),
+            About::All => state.runs.values().for_each(|run| met(word(&run.state))),
+        }
+    }
+    /// How often a pair was met.
+    pub fn met(&self, event: &str, state: &str) -> u64 {
+        self.met.iter().filter(|((e, s), _)| *e == event && *s == state).map(|(_, n)| n).sum()
+    }
+    /// Adds another count.
+    pub fn add(&mut self, other: &Self) {
+        for (pair, n) in &other.met {
+            *self.met.entry(*pair).or_insert(0) += n;
+        }
+    }
+    /// The counts as a table.
+    pub fn table(&self) -> String {
+        let mut text = format!("{:>16}", "");
+        for state in STATES {
+            let _ = write!(text, " {state:>11}");
+        }
+        let kinds: std::collections::BTreeSet<&str> = self.met.keys().map(|(kind, _)| *kind).collect();
+        for kind in kinds {
+            let _ = write!(text, "\n{kind:>16}");
+            for state in STATES {
+                match self.met(kind, state) {
+                    0 => text.push_str("           ."),
+                    n => {
+                        let _ = write!(text, " {n:>11}");
+                    }
+                }
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,199 @@
+//! Faults planted between the core and its surroundings, each of which some invariant must find.
+
+use fastrand::Rng;
+use nightkeep::core::effect::Effect;
+use nightkeep::core::event::{Event, Timer, Verb};
+use nightkeep::core::exit::Ending;
+use nightkeep::core::fact::{Actor, Entry, Fact};
+use nightkeep::core::ids::AttemptId;
+use nightkeep::core::night::{Night, Step};
+use nightkeep::core::run::{Due, Run, RunState};
+
+/// A planted fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mutant {
+    StartsTwice,
+    ForgetsTheIntent,
+    LosesAnEnd,
+    EndsTwice,
+    ChangesAnExit,
+    NeverStops,
+    NeverArms,
+    CountsOutages,
+    WaitsTooLong,
+    StartsEarly,
+    SkipsDependencies,
+    ForgetsTheCount,
+    RevivesTheStopped,
+    StopsOnReload,
+    RaisesTheDead,
+    WritesNoReport,
+    LostRow,
+    ForgetsARun,
+}
+
+impl Mutant {
+    pub const ALL: [Self; 18] = [
+        Self::StartsTwice,
+        Self::ForgetsTheIntent,
+        Self::LosesAnEnd,
+        Self::EndsTwice,
+        Self::ChangesAnExit,
+        Self::NeverStops,
+        Self::NeverArms,
+        Self::CountsOutages,
+        Self::WaitsTooLong,
+        Self::StartsEarly,
+        Self::SkipsDependencies,
+        Self::ForgetsTheCount,
+        Self::RevivesTheStopped,
+        Self::StopsOnReload,
+        Self::RaisesTheDead,
+        Self::WritesNoReport,
+        Self::LostRow,
+        Self::ForgetsARun,
+    ];
+
+    /// The invariants of which one must find it.
+    pub fn found_by(self) -> &'static [&'static str] {
+        match self {
+            Self::StartsTwice => &["S2", "S4"],
+            Self::ForgetsTheIntent => &["S4"],
+            Self::LosesAnEnd => &["S3", "S5", "state", "S1"],
+            Self::EndsTwice | Self::ChangesAnExit => &["S3"],
+            Self::NeverStops => &["S17", "L1"],
+            Self::NeverArms => &["L1"],
+            Self::CountsOutages => &["S8"],
+            Self::WaitsTooLong => &["S9"],
+            Self::StartsEarly => &["S7"],
+            Self::SkipsDependencies => &["S10"],
+            Self::ForgetsTheCount => &["S5", "S6", "S9"],
+            Self::RevivesTheStopped => &["S17"],
+            Self::StopsOnReload => &["S24"],
+            Self::RaisesTheDead => &["S11"],
+            Self::WritesNoReport => &["L4"],
+            Self::LostRow => &["S5"],
+            Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
+        }
+    }
+
+    /// Plants the fault in a step that was just taken.
+    pub fn plant(self, event: &Event, step: &mut Step, night: &mut Night, rng: &mut Rng) {
+        let at = step.facts.last().map(|entry| entry.at);
+        let now_and_then = rng.u8(0..8) == 0;
+        match self {
+            Self::StartsTwice => {
+                let second = step.effects.iter().find_map(|effect| match effect {
+                    Effect::Start { attempt, session } => {
+                        let attempt = AttemptId { number: attempt.number + 1, ..attempt.clone() };
+                        Some(Effect::Start { attempt, session: session.clone() })
+                    }
+                    _ => None,
+                });
+                step.effects.extend(second.filter(|_| now_and_then));
+            }
+            Self::ForgetsTheIntent if now_and_then => {
+                step.facts.retain(|entry| !matches!(entry.fact, Fact::AttemptIntended { .. }));
+            }
+            Self::LosesAnEnd if now_and_then => {
+                step.facts.retain(|entry| !matches!(entry.fact, Fact::AttemptEnded { .. }));
+            }
+            Self::EndsTwice if now_and_then => {
+                let end = step.facts.iter().find(|entry| matches!(entry.fact, Fact::AttemptEnded { .. })).cloned();
+                step.facts.extend(end);
+            }
+            Self::ChangesAnExit => {
+                for entry in &mut step.facts {
+                    if let Fact::AttemptEnded { exit, .. } = &mut entry.fact
+                        && let Ending::Signal { signal, .. } = exit.ending
+                    {
+                        exit.ending = Ending::Code { code: 128 + signal };
+                    }
+                }
+            }
+            Self::NeverStops => step.effects.retain(|effect| !matches!(effect, Effect::Stop { .. })),
+            Self::NeverArms => step.effects.retain(|effect| !matches!(effect, Effect::Arm { .. })),
+            Self::CountsOutages => {
+                for entry in &mut step.facts {
+                    if let Fact::AttemptEnded { verdict: Some(verdict), counted, .. } = &mut entry.fact {
+                        (verdict.counted, *counted) = (true, true);
+                    }
+                }
+            }
+            Self::WaitsTooLong => {
+                for entry in &mut step.facts {
+                    if let Fact::RunMoved { run, to: RunState::BackingOff { until }, .. } = &mut entry.fact {
+                        until.delay *= 3;
+                        let wait = until.clone();
+                        if let Some(run) = night.state.runs.get_mut(run) {
+                            run.state = RunState::BackingOff { until: wait };
+                        }
+                    }
+                }
+            }
+            Self::StartsEarly => self.on_some_run(event, step, night, |run| match &run.state {
+                RunState::BackingOff { until } => {
+                    Some(RunState::BackingOff { until: Due { mono: at?.mono, wall: at?.wall, ..until.clone() } })
+                }
+                _ => None,
+            }),
+            Self::SkipsDependencies => self.on_some_run(event, step, night, |run| {
+                matches!(run.state, RunState::Waiting { .. }).then_some(RunState::Queued)
+            }),
+            Self::RaisesTheDead => {
+                self.on_some_run(event, step, night, |run| run.state.is_ended().then_some(RunState::Queued))
+            }
+            Self::ForgetsTheCount => night.state.runs.values_mut().for_each(|run| run.counted = 0),
+            Self::RevivesTheStopped => {
+                if let (Event::Operator { verb: Verb::Stop, session, .. }, Some(at)) = (event, at) {
+                    let by = Actor { who: "a ghost".to_owned(), reason: None };
+                    let start = Event::Operator { verb: Verb::Start, session: session.clone(), by };
+                    let more = night.step(at, start);
+                    step.facts.extend(more.facts);
+                    step.effects.extend(more.effects);
+                }
+            }
+            Self::StopsOnReload => {
+                let running = night.state.runs.values().find_map(|run| run.state.live_attempt().cloned());
+                if let (Event::PlanLoaded { .. }, Some(attempt), Some(at)) = (event, running, at) {
+                    let reason = "changed".to_owned();
+                    step.facts.push(Entry { at, fact: Fact::StopIntended { attempt: attempt.clone(), reason } });
+                    step.effects.push(Effect::Stop { attempt, grace: std::time::Duration::ZERO });
+                }
+            }
+            Self::WritesNoReport => step.effects.retain(|effect| !matches!(effect, Effect::WriteReport { .. })),
+            Self::ForgetsARun if rng.u8(0..60) == 0 => {
+                if let Some(id) = night.state.runs.keys().next().cloned() {
+                    night.state.runs.remove(&id);
+                }
+            }
+            Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
+        }
+    }
+
+    /// Moves a run against the rules, in state and journal alike, and lets the core go on from there.
+    fn on_some_run(self, event: &Event, step: &mut Step, night: &mut Night, to: impl Fn(&Run) -> Option<RunState>) {
+        let Some(at) = step.facts.last().map(|entry| entry.at) else { return };
+        // Not in an operator's step: there much is allowed.
+        if matches!(event, Event::Operator { .. } | Event::Up { .. }) {
+            return;
+        }
+        let Some((id, state)) = night.state.runs.values().find_map(|run| Some((run.id.clone(), to(run)?))) else {
+            return;
+        };
+        if self == Self::StartsEarly {
+            // As if the wait had been forgotten: no fact tells of it.
+            if let Some(run) = night.state.runs.get_mut(&id) {
+                run.state = state;
+                let timer = Event::Timer { timer: Timer::RunDue(id), epoch: run.epoch };
+                let more = night.step(at, timer);
+                step.facts.extend(more.facts);
+                step.effects.extend(more.effects);
+            }
+            return;
+        }
+        let entry = Entry { at, fact: Fact::RunMoved { run: id, to: state, reason: "planted".to_owned() } };
+        night.state.apply(&entry);
+        step.facts.push(entry);
+    }
+}
