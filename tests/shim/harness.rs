@@ -105,16 +105,18 @@ impl Bed {
     pub fn end(&self) -> ExitRecord {
         match self.files().state().unwrap() {
             AttemptState::Ended { exit, .. } | AttemptState::ExecFailed { exit } => exit,
-            other => panic!("no end: {other:?}"),
+            other @ (AttemptState::NotStarted | AttemptState::Running { .. } | AttemptState::Unfinished { .. }) => {
+                panic!("no end: {other:?}")
+            }
         }
     }
     /// The program's process id, once it is recorded.
     pub fn pid(&self) -> u32 {
         let mut pid = 0;
         until("a start", || {
-            let found = self.events().into_iter().find_map(|event| match event {
-                RecorderEvent::Start { pid, .. } => Some(pid),
-                _ => None,
+            let found = self.events().into_iter().find_map(|event| {
+                let RecorderEvent::Start { pid, .. } = event else { return None };
+                Some(pid)
             });
             pid = found.unwrap_or(0);
             found.is_some()
