@@ -30,6 +30,9 @@ pub fn spawn(argv: &[String], env: &BTreeMap<String, String>, master: BorrowedFd
         rustix::stdio::dup2_stdin(&slave)?;
         rustix::stdio::dup2_stdout(&slave)?;
         rustix::stdio::dup2_stderr(&slave)?;
+        // What whoever started us left open is not for the program. Where the call is unknown it stays as it is.
+        // SAFETY: only marks descriptors; none is closed before `exec`.
+        unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32) };
         for signal in 1..=libc::SIGRTMAX() {
             // SAFETY: sets a disposition; for those that cannot be set it fails, which is right.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
