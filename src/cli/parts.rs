@@ -50,7 +50,8 @@ fn not_wired(what: &str) -> Failure {
 pub fn check(context: &Context, file: &Path) -> Result<Checked, Failure> {
     let Some(table) = lenient_toml(file) else {
         let message = format!("{} is not TOML", shown_path(file));
-        let problem = Problem { line: None, column: None, rendered: format!("error: {message}"), message };
+        let word = if context.out.error_color { "\x1b[1;31merror\x1b[0m" } else { "error" };
+        let problem = Problem { line: None, column: None, rendered: format!("{word}: {message}"), message };
         return Ok(Checked { plan: None, problems: vec![problem], warnings: Vec::new() });
     };
     let root = context.around.here.join(file.parent().unwrap_or(Path::new("/")));
@@ -205,8 +206,13 @@ pub struct ReportTexts {
 }
 
 /// Seam: `store` + `report`. Builds a report from the journal; `None` when there is no such night.
-pub async fn report(instance: &Instance, _window: &Window, _at: At) -> Result<Option<ReportTexts>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the report")) } else { Ok(None) }
+pub async fn report(instance: &Instance, window: &Window, _at: At) -> Result<Option<ReportTexts>, Failure> {
+    let what = match window {
+        Window::Night(night) => format!("the report of {night}"),
+        Window::Last => "the report".to_owned(),
+        Window::Since(wall) => format!("the report since {}", super::when::rfc3339(*wall)),
+    };
+    if instance.journal().exists() { Err(not_wired(&what)) } else { Ok(None) }
 }
 
 /// Seam: `daemon`. Runs the daemon in this process until it is told to end. `begin` is asked of it as soon as it stands.
@@ -256,7 +262,9 @@ impl vte::Perform for OneLine {
         if std::mem::take(&mut self.returned) {
             self.line.clear();
         }
-        self.line.push(c);
+        if !c.is_control() {
+            self.line.push(c);
+        }
     }
     fn execute(&mut self, byte: u8) {
         match byte {
