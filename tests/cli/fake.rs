@@ -58,10 +58,8 @@ impl Fake {
             runtime.block_on(async move {
                 let listener = tokio::net::UnixListener::bind(&path).unwrap();
                 ready.send(()).unwrap();
-                tokio::select! {
-                    served = async { axum::serve(listener, app).await } => served.unwrap(),
-                    _ = stopped => {}
-                }
+                let until_stopped = async { drop(stopped.await) };
+                axum::serve(listener, app).with_graceful_shutdown(until_stopped).await.unwrap();
                 std::fs::remove_file(&path).unwrap();
             });
         });

@@ -116,9 +116,6 @@ fn down_follows_the_night_to_its_end() {
         &[("tests", "stopped")],
         Fact::ReportWritten { night, files: vec!["logs/reports/2026-11-21.md".into()] },
     );
-    // It looks at the status once a fact came: then the fact has been read.
-    let looks = |fake: &Fake| fake.asked().iter().filter(|(what, _)| what == "GET /v1/status").count();
-    until("the fact to be read", || looks(&fake) >= 3);
     fake.end();
     let ran = Ran::from(finish(child)).exits(0);
     assert!(ran.out.ends_with("work/logs/reports/2026-11-21.md\n"), "{}", ran.out);
