@@ -85,6 +85,8 @@ impl Client {
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(ASK_DEADLINE)
+            // A kept connection to a daemon that ended since would fail in ways that do not say so.
+            .pool_max_idle_per_host(0)
             .build()
             .map_err(|e| ClientError::Broken { problem: chain(&e) })?;
         Ok(Self { http, socket: socket.to_path_buf(), daemon_version: Arc::default() })

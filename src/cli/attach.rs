@@ -10,7 +10,9 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::time::Duration;
 
-/// Shows a session in this terminal, to look at and to type into; leaving it changes nothing
+/// Shows a session in this terminal, to look at and to type into
+///
+/// Leaving it changes nothing.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Leave with the tmux prefix and d. Inside a tmux of your own, press the prefix twice.\n\n\
     Example:\n  nightkeep attach motherduck")]

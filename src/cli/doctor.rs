@@ -8,7 +8,9 @@ use super::failure::{Exit, Failure, harmless};
 use crate::protocol::SCHEMA;
 use serde::Serialize;
 
-/// Checks what a night needs: tmux, disk, journal, folders, limits, clock; each with its remedy
+/// Checks what a night needs, each with its remedy
+///
+/// Looks at tmux, git, the file and its trust, folders, disk, journal, daemon, inotify, clock, lingering and agents.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 when something is broken.\n\nExample:\n  nightkeep doctor")]
 pub struct Args {}

@@ -6,6 +6,7 @@ use super::{check, launch, now, trust};
 use crate::client::{Client, ClientError, EventStream};
 use crate::core::fact::Fact;
 use crate::instance::Instance;
+use crate::os::clock;
 use crate::protocol::{DownRequest, SCHEMA};
 use serde::Serialize;
 use std::os::unix::net::UnixStream;
@@ -28,6 +29,9 @@ pub struct Args {
 const LEAVE_DEADLINE: Duration = Duration::from_secs(10);
 /// How often it is looked at meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+/// Facts come by the hundred; so often the progress is looked at.
+const PROGRESS_EVERY: Duration = Duration::from_millis(300);
 
 /// `down --json`.
 #[derive(Serialize)]
@@ -87,16 +91,13 @@ async fn follow(
     stream: &mut EventStream,
 ) -> Result<Vec<String>, Failure> {
     let mut files = Vec::new();
+    let mut looked = None;
     loop {
-        let open = match client.status().await {
-            Ok(status) => status.sessions.iter().filter(|s| s.tmux.is_some() && !now::has_ended(s)).count(),
-            Err(_) => 0,
-        };
-        context.out.progress(&match open {
-            0 => "the report is being written".to_owned(),
-            1 => "1 session is being stopped".to_owned(),
-            n => format!("{n} sessions are being stopped"),
-        });
+        let now = clock::mono();
+        if context.out.shows_progress() && looked.is_none_or(|at| now.since(at) > PROGRESS_EVERY) {
+            looked = Some(now);
+            show_progress(context, client).await;
+        }
         match stream.next().await {
             Ok(Some(news)) => {
                 if let Some(Fact::ReportWritten { files: written, .. }) = news.fact.map(|f| f.entry.fact) {
@@ -112,6 +113,17 @@ async fn follow(
             }
         }
     }
+}
+
+/// Shows how many sessions are still to be stopped.
+async fn show_progress(context: &Context, client: &Client) {
+    let Ok(status) = client.status().await else { return };
+    let open = status.sessions.iter().filter(|s| s.tmux.is_some() && !now::has_ended(s)).count();
+    context.out.progress(&match open {
+        0 => "the report is being written".to_owned(),
+        1 => "1 session is being stopped".to_owned(),
+        n => format!("{n} sessions are being stopped"),
+    });
 }
 
 /// Waits until the daemon no longer answers.

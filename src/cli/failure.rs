@@ -74,10 +74,10 @@ impl Failure {
     }
     /// Writing to stdout failed. Whoever closed it has read enough: that is no failure.
     pub fn stdout(error: &io::Error) -> Self {
-        match error.kind() {
-            io::ErrorKind::BrokenPipe => Self::silent(Exit::Done),
-            _ => Self::io("cannot write to stdout", error),
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Self::silent(Exit::Done);
         }
+        Self::io("cannot write to stdout", error)
     }
     /// The exit code.
     pub fn exit(&self) -> Exit {
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn close_names_are_offered_and_far_ones_are_not() {
         let known = ["load-profiles", "load-events", "tests"];
-        assert_eq!(close_names("load-profile", known), ["load-profiles", "load-events"]);
+        assert_eq!(close_names("load-profile", known), ["load-profiles"]);
         assert_eq!(close_names("zebra", known), Vec::<&str>::new());
         assert_eq!(session_name("-x").unwrap_err().exit(), Exit::NotFound);
     }

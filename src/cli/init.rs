@@ -10,7 +10,9 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-/// Writes a commented sessions.toml for this folder, with the git repositories and agents found
+/// Writes a commented sessions.toml for this folder
+///
+/// It holds the git repositories and agents found, and is trusted: `up` does not ask for it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  nightkeep init\n  nightkeep init --file ~/nights/sessions.toml")]
 pub struct Args {

@@ -43,10 +43,11 @@ pub async fn ensure(context: &Context, instance: &Instance, client: &Client) -> 
         Ok(Ok(())) => Ok(true),
         Ok(Err(failure)) => Err(failure.hints(log_tail(&instance.daemon_log(), log_start))),
         Err(_) => {
-            // One that never answers is of no use, and would hold the lock.
-            let _ = child.start_kill();
-            let what = format!("the daemon did not answer within {} s", START_DEADLINE.as_secs());
-            Err(Failure::new(Exit::TimedOut, what).hints(log_tail(&instance.daemon_log(), log_start)))
+            // It is let be: it may have much to take up again, and killing it each time would never let it.
+            let what = format!("the daemon was started, but did not answer within {} s", START_DEADLINE.as_secs());
+            Err(Failure::new(Exit::TimedOut, what)
+                .hint("it may still be at it: `nightkeep status` tells")
+                .hints(log_tail(&instance.daemon_log(), log_start)))
         }
     }
 }

@@ -51,7 +51,7 @@ use std::process::ExitCode;
 /// Declare what is to run in sessions.toml, begin the night with `nightkeep up`, read `nightkeep report` in the morning.
 /// Without a command: `status`.
 #[derive(Debug, Parser)]
-#[command(name = "nightkeep", version, after_help = AFTER_HELP, disable_help_subcommand = false)]
+#[command(name = "nightkeep", version, after_help = AFTER_HELP)]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -82,8 +82,9 @@ struct Globals {
     /// Print one JSON document instead of text
     #[arg(long, global = true)]
     json: bool,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN", hide_possible_values = false)]
+    /// When to use colours; auto: on a terminal, unless NO_COLOR is set
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "auto|always|never")]
+    #[arg(hide_possible_values = true, hide_default_value = true)]
     color: ColorChoice,
     /// Say nothing on stderr but errors
     #[arg(long, short, global = true)]

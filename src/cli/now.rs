@@ -8,13 +8,23 @@ use crate::client::{Client, ClientError};
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::protocol::{SCHEMA, SessionStatus, Status};
+use std::time::Duration;
 
 /// The words of `state` that mean an end.
 const ENDS: [&str; 6] = ["succeeded", "partial", "failed", "stopped", "skipped", "unfinished"];
 
+/// How long a broken connection is let rest.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// The status from the daemon, else from the journal, else an empty one.
 pub async fn status(context: &Context, instance: &Instance, client: &Client) -> Result<Status, Failure> {
-    match client.status().await {
+    let mut answer = client.status().await;
+    if matches!(answer, Err(ClientError::Broken { .. })) {
+        // A daemon that ends just now drops the connection; the next look shows whether that was it.
+        tokio::time::sleep(AGAIN).await;
+        answer = client.status().await;
+    }
+    match answer {
         Ok(status) => {
             context.note_skew(client);
             Ok(status)

@@ -93,9 +93,13 @@ impl Output {
         self.clear_progress();
         let _ = writeln!(io::stderr().lock(), "{}", text.trim_end());
     }
+    /// Whether somebody sees how far a wait is.
+    pub fn shows_progress(&self) -> bool {
+        self.stderr_terminal && !self.quiet
+    }
     /// Shows how far a wait is, in place, when stderr is a terminal.
     pub fn progress(&self, text: &str) {
-        if self.quiet || !self.stderr_terminal {
+        if !self.shows_progress() {
             return;
         }
         let text: String = harmless(text).replace('\n', " ").chars().take(self.width - 1).collect();

@@ -65,7 +65,7 @@ pub fn check(context: &Context, file: &Path) -> Result<Checked, Failure> {
     };
     let outcome = config::load(&source, &config_context(context));
     let (problems, warnings) = outcome.diagnostics.iter().partition::<Vec<_>, _>(|d| d.severity() == Severity::Error);
-    let told = |all: Vec<&Diagnostic>| all.into_iter().map(|d| problem(d, context.out.color)).collect();
+    let told = |all: Vec<&Diagnostic>| all.into_iter().map(|d| problem(d, context.out.error_color)).collect();
     Ok(Checked { plan: outcome.loaded.map(|loaded| loaded.plan), problems: told(problems), warnings: told(warnings) })
 }
 

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::{check, parts};
 
-/// Shows tonight as a timeline: what starts when, after what, in which slot; changes nothing
+/// Shows tonight as a timeline: what starts when, after what, in which slot
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nightkeep plan")]
 pub struct Args {}

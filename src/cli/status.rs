@@ -9,7 +9,9 @@ use crate::protocol::Status;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Shows the sessions, worst first; works without a daemon, from the journal
+/// Shows the sessions, worst first
+///
+/// Works without a daemon, from the journal.
 #[derive(Debug, Default, clap::Args)]
 #[command(
     after_help = "Examples:\n  nightkeep status\n  nightkeep status load-profiles --json\n  nightkeep status --watch"

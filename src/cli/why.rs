@@ -6,7 +6,9 @@ use super::{now, parts};
 use crate::client::ClientError;
 use crate::os::clock;
 
-/// Tells why a session is in its state: what was seen, which rule, what happens next and when
+/// Tells why a session is in its state, and what happens next
+///
+/// Works without a daemon, from the journal.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nightkeep why load-profiles")]
 pub struct Args {

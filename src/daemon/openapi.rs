@@ -48,7 +48,7 @@ fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
 }
 
 fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
-    let mut route =
+    let route =
         |method, path, does, request: Option<Value>, answer: Value| Route { method, path, does, request, answer };
     let done = schema::<Done>(schemas);
     vec![

@@ -2,7 +2,7 @@
 
 use super::inbox::Inbox;
 use crate::core::event::Event;
-use notify_debouncer_full::notify::RecursiveMode;
+use notify_debouncer_full::notify::{Error, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,16 +13,12 @@ const QUIET: Duration = Duration::from_millis(300);
 
 /// The watch; ends when dropped.
 pub struct Reload {
-    _debouncer: Debouncer<notify_debouncer_full::notify::RecommendedWatcher, RecommendedCache>,
+    _debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
 }
 
 /// Watches the file's folder (a rename replaces the file, so watching the file alone would lose it) and hands changed
 /// configs to the core. `read` loads and checks the file.
-pub fn follow(
-    file: &Path,
-    inbox: Inbox,
-    read: impl Fn() -> Event + Send + 'static,
-) -> Result<Reload, notify_debouncer_full::notify::Error> {
+pub fn follow(file: &Path, inbox: Inbox, read: impl Fn() -> Event + Send + 'static) -> Result<Reload, Error> {
     let (changed, mut changes) = mpsc::channel::<()>(1);
     let name: Option<PathBuf> = file.file_name().map(PathBuf::from);
     let mut debouncer = new_debouncer(QUIET, None, move |result: DebounceEventResult| {

@@ -14,7 +14,6 @@ use crate::core::event::Event;
 use crate::core::fact::{Actor, Entry};
 use crate::core::ids::SessionName;
 use crate::core::night::Night;
-use crate::core::state::State;
 use crate::core::time::At;
 use crate::instance::{Instance, InstanceError};
 use crate::os::clock;

@@ -59,12 +59,6 @@ impl Watchers {
     pub fn live(&self, attempt: &AttemptId) -> Option<OutputSeen> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner).get(attempt).cloned()
     }
-    /// Attempts that are followed now.
-    pub fn followed(&self) -> Vec<AttemptId> {
-        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.retain(|_, task| !task.is_finished());
-        tasks.keys().cloned().collect()
-    }
 }
 
 struct Follow {

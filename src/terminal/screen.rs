@@ -196,7 +196,7 @@ impl Screen {
         let top = self.top();
         let target = if count < HEIGHT_MAX { self.active + count } else { top + self.height - 1 };
         let target = target.min(top + HEIGHT_MAX - 1).max(self.active);
-        self.height = self.height.max((target + 1 - top).min(HEIGHT_MAX));
+        self.height = self.height.max((target + 1).saturating_sub(top).min(HEIGHT_MAX));
         self.move_to(target, out);
     }
     /// Moves to a row of the screen, counted from 1.
