@@ -58,7 +58,7 @@ mod tests {
     fn walk(mut ladder: Ladder) -> Vec<(u64, Signal)> {
         let mut seen = Vec::new();
         while let Some(at) = ladder.deadline() {
-            assert_eq!(ladder.due(at.saturating_sub(1)), None);
+            assert_eq!(ladder.due(at.saturating_sub(1)), None, "early");
             seen.push((at, ladder.due(at).unwrap()));
         }
         assert_eq!(ladder.due(u64::MAX), None);
@@ -70,8 +70,8 @@ mod tests {
         let stop = [(100, Signal::INT), (105, Signal::TERM), (115, Signal::KILL)];
         assert_eq!(walk(Ladder::stop(100, 15)), stop);
         assert_eq!(walk(Ladder::stop(100, 0)), [(100, Signal::KILL)]);
-        let hup = [(0, Signal::HUP), (10 * SECOND, Signal::TERM), (20 * SECOND, Signal::KILL)];
-        assert_eq!(walk(Ladder::hang_up(0, 60 * SECOND)), hup);
+        let hup = [(5, Signal::HUP), (5 + 10 * SECOND, Signal::TERM), (5 + 20 * SECOND, Signal::KILL)];
+        assert_eq!(walk(Ladder::hang_up(5, 60 * SECOND)), hup);
         assert_eq!(Ladder::hang_up(0, SECOND).kills_at(), SECOND);
         assert_eq!(walk(Ladder::orphans(5)), [(5, Signal::TERM), (5 + SECOND, Signal::KILL)]);
     }
