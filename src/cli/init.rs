@@ -6,8 +6,9 @@ use super::place::FILE_NAME;
 use super::trust_store::TrustStore;
 use super::{found, parts};
 use crate::os::clock;
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Writes a commented sessions.toml for this folder
@@ -35,6 +36,14 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let found = found::look(folder);
     context.out.clear_progress();
     write(&file, &parts::template(&found), args.force)?;
+    if let Some((name, schema)) = parts::schema_beside() {
+        let path = folder.join(name);
+        // Editors can do without it; an old one is replaced.
+        let made = path.parent().map_or(Ok(()), |dir| DirBuilder::new().recursive(true).mode(0o700).create(dir));
+        if made.is_err() || write(&path, &schema, true).is_err() {
+            context.out.talk(&format!("note: cannot write {}; editors will not complete the file", shown_path(&path)));
+        }
+    }
     let shown = shown_path(&file);
     context.out.line(&format!("wrote {shown}"))?;
     let (repositories, agents) = (found.repositories.len(), found.agents.join(", "));

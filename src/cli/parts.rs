@@ -93,12 +93,18 @@ fn bare_session(name: SessionName, command: Command, dir: PathBuf) -> SessionPla
 /// Seam: `config`. The text of a new file.
 pub fn template(found: &Found) -> String {
     let mut text = String::from("#:schema ./docs/sessions.schema.json\n");
-    for repository in &found.repositories {
-        let dir = toml::Value::String(repository.dir.clone());
-        let _ = write!(text, "\n[projects.{}]\ndir = {dir}\n", repository.name);
+    for (i, repository) in found.repositories.iter().enumerate() {
+        let dir = toml::Value::String(repository.path.clone());
+        let _ = write!(text, "\n[projects.p{i}]\ndir = {dir} # {}\n", repository.name);
     }
     text.push_str("\n[sessions.hello]\ncommand = \"echo hello\"\n");
     text
+}
+
+/// Seam: `config`. Where the first line of a new file looks for its schema, relative to the file's folder, and that
+/// schema.
+pub fn schema_beside() -> Option<(&'static str, String)> {
+    None
 }
 
 /// Seam: `config`. The JSON Schema of the file.
@@ -125,17 +131,17 @@ pub fn why_text(why: &Why, _width: usize, _color: bool) -> String {
     text
 }
 
-/// Tonight as it would go.
+/// Something to show, in both forms.
 #[derive(Debug)]
-pub struct Forecast {
-    /// The document of `plan --json`.
+pub struct Shown {
+    /// The document of `--json`.
     pub json: serde_json::Value,
-    /// The same as text.
+    /// The same as text; every line ends with a line feed.
     pub text: String,
 }
 
 /// Seam: `status` (and `store` for how long sessions lasted in earlier nights). Plays the night through.
-pub async fn forecast(_context: &Context, _instance: &Instance, _plan: &Plan) -> Result<Forecast, Failure> {
+pub async fn forecast(_context: &Context, _instance: &Instance, _plan: &Plan) -> Result<Shown, Failure> {
     Err(not_wired("the forecast"))
 }
 
@@ -149,28 +155,9 @@ pub async fn journal_why(instance: &Instance, _name: &SessionName, _at: At) -> R
     if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(None) }
 }
 
-/// A past night in a line.
-#[derive(Debug, Clone, Serialize)]
-pub struct NightLine {
-    /// Its id.
-    pub id: String,
-    /// When it began, RFC 3339.
-    pub from: String,
-    /// When it ended; null while open.
-    pub to: Option<String>,
-    /// Runs that succeeded.
-    pub succeeded: u64,
-    /// Runs that failed.
-    pub failed: u64,
-    /// Runs that ended in any other way or not yet.
-    pub other: u64,
-    /// Attempts in all.
-    pub attempts: u64,
-}
-
-/// Seam: `store`. All nights, newest first.
-pub async fn nights(instance: &Instance) -> Result<Vec<NightLine>, Failure> {
-    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(Vec::new()) }
+/// Seam: `store` + `report`. Past nights, a line each; `None` when there was none.
+pub async fn nights(instance: &Instance, _width: usize) -> Result<Option<Shown>, Failure> {
+    if instance.journal().exists() { Err(not_wired("the journal")) } else { Ok(None) }
 }
 
 /// Seam: `store`. Writes the journal's entries (of one night) as JSON lines.
@@ -201,6 +188,8 @@ pub struct ReportTexts {
     pub markdown: String,
     /// JSON.
     pub json: String,
+    /// Plain text.
+    pub text: String,
     /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
     pub check: u8,
 }

@@ -41,6 +41,8 @@ enum Format {
     Md,
     /// JSON
     Json,
+    /// Plain text
+    Text,
 }
 
 /// Reads a night's id.
@@ -71,6 +73,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let text = match args.format.unwrap_or(default) {
         Format::Md => report.markdown,
         Format::Json => report.json,
+        Format::Text => report.text,
     };
     let text = format!("{}\n", text.trim_end());
     match &args.output {
