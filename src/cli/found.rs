@@ -1,8 +1,7 @@
 //! What `init` and `doctor` find on this machine: git repositories below a folder, agents in `PATH`.
 
-use crate::core::ids::{NAME_MAX, ProjectName};
 use crate::os::clock;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -31,15 +30,14 @@ pub struct Found {
 /// A git repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// A project name made of its folder's.
-    pub name: ProjectName,
+    /// The name of its folder.
+    pub name: String,
     /// Its folder, relative to where was looked; `.` for that itself.
-    pub dir: String,
+    pub path: String,
 }
 
 /// Looks for what a file in `root` can be made of. Bounded in depth, time and number.
 pub fn look(root: &Path) -> Found {
-    let mut names = BTreeSet::new();
     let mut folders = repositories(root);
     folders.sort();
     let repositories = folders
@@ -47,10 +45,9 @@ pub fn look(root: &Path) -> Found {
         .take(REPOSITORIES_MAX)
         .filter_map(|folder| {
             let relative = folder.strip_prefix(root).ok()?.to_str()?;
-            let named = folder.file_name().and_then(|n| n.to_str()).unwrap_or("project");
-            let name = free_name(named, &mut names)?;
-            let dir = if relative.is_empty() { ".".to_owned() } else { relative.to_owned() };
-            Some(Repository { name, dir })
+            let name = folder.file_name().and_then(|n| n.to_str()).unwrap_or("project").to_owned();
+            let path = if relative.is_empty() { ".".to_owned() } else { relative.to_owned() };
+            Some(Repository { name, path })
         })
         .collect();
     Found { repositories, agents: installed_agents() }
@@ -100,35 +97,21 @@ fn repositories(root: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// A project name made of a folder's, different from all before.
-fn free_name(folder: &str, taken: &mut BTreeSet<String>) -> Option<ProjectName> {
-    let word: String =
-        folder.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
-    let word = word.trim_matches(['-', '_']);
-    let word: String = if word.is_empty() { "project".into() } else { word.chars().take(NAME_MAX - 4).collect() };
-    let numbered = (2..100).map(|n| format!("{word}-{n}"));
-    let name = std::iter::once(word.clone()).chain(numbered).find(|name| !taken.contains(name))?;
-    taken.insert(name.clone());
-    ProjectName::new(&name).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn repositories_are_found_once_and_get_fitting_names() {
+    fn repositories_are_found_once_and_links_are_not_followed() {
         let tmp = tempfile::tempdir().unwrap();
-        for dir in
-            ["Back End/.git", "x/back-end/.git", "x/back-end/sub/.git", "node_modules/y/.git", ".hid/.git", "日本/.git"]
-        {
-            fs::create_dir_all(tmp.path().join(dir)).unwrap();
+        let folders = ["Back End", "x/back-end", "x/back-end/sub", "node_modules/y", ".hid", "日本", "a/b/c/d/e"];
+        for folder in folders {
+            fs::create_dir_all(tmp.path().join(folder).join(".git")).unwrap();
         }
-        fs::create_dir_all(tmp.path().join("a/b/c/d/e/.git")).unwrap();
         std::os::unix::fs::symlink(tmp.path(), tmp.path().join("loop")).unwrap();
         let found: Vec<(String, String)> =
-            look(tmp.path()).repositories.into_iter().map(|r| (r.name.to_string(), r.dir)).collect();
-        let expected = [("back-end", "Back End"), ("back-end-2", "x/back-end"), ("project", "日本")];
+            look(tmp.path()).repositories.into_iter().map(|r| (r.name, r.path)).collect();
+        let expected = [("Back End", "Back End"), ("back-end", "x/back-end"), ("日本", "日本")];
         assert_eq!(found, expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }
 }

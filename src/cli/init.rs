@@ -6,6 +6,7 @@ use super::place::FILE_NAME;
 use super::trust_store::TrustStore;
 use super::{found, parts};
 use crate::os::clock;
+use std::fs::DirBuilder;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -35,7 +36,13 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let found = found::look(folder);
     context.out.clear_progress();
     write(&file, &parts::template(&found), args.force)?;
-    write_schema(folder)?;
+    let (name, schema) = parts::schema_beside();
+    let path = folder.join(name);
+    // Editors can do without it; an old one is replaced.
+    let made = path.parent().map_or(Ok(()), |dir| DirBuilder::new().recursive(true).mode(0o700).create(dir));
+    if made.is_err() || write(&path, &schema, true).is_err() {
+        context.out.talk(&format!("note: cannot write {}; editors will not complete the file", shown_path(&path)));
+    }
     let shown = shown_path(&file);
     context.out.line(&format!("wrote {shown}"))?;
     let (repositories, agents) = (found.repositories.len(), found.agents.join(", "));
@@ -50,19 +57,6 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     }
     context.out.talk("edit it, then `nightkeep plan` shows the night and `nightkeep up` begins it");
     Ok(())
-}
-
-/// Writes the schema that the file's first line names, so that editors complete and check without a network.
-fn write_schema(folder: &Path) -> Result<(), Failure> {
-    let path = folder.join(parts::SCHEMA_FILE);
-    if let Some(logs) = path.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(logs)
-            .map_err(|e| Failure::io(format!("cannot create {}", shown_path(logs)), &e))?;
-    }
-    write(&path, &parts::schema(), true)
 }
 
 /// Writes the file whole or not at all.

@@ -66,7 +66,6 @@ async fn answers(client: &Client, child: &mut Child) -> Result<(), Failure> {
             ticks.tick().await;
         }
     };
-    // A daemon that found a rival in place says so and ends well; any other end is a failure at once.
     let ended = ended.map_err(|e| Failure::io("cannot watch the daemon", &e))?;
     if tokio::time::timeout(RIVAL_DEADLINE, rival).await.is_ok() {
         return Ok(());

@@ -3,8 +3,9 @@
 use super::context::Context;
 use super::failure::Failure;
 use super::parts;
+use crate::protocol::SCHEMA;
 
-/// Lists past nights, newest first
+/// Lists past nights, with what changed from one to the next
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nightkeep nights")]
 pub struct Args {}
@@ -12,13 +13,14 @@ pub struct Args {}
 /// Runs the command.
 pub fn run(_args: &Args, context: &Context) -> Result<(), Failure> {
     let instance = context.instance()?;
-    let nights = context.block_on(parts::nights(&instance))?;
-    if context.json {
-        return context.out.json(&nights);
+    let nights = context.block_on(parts::nights(&instance, context.out.width))?;
+    match nights {
+        Some(nights) if context.json => context.out.json(&nights.json),
+        Some(nights) => context.out.data(&nights.text),
+        None if context.json => context.out.json(&serde_json::json!({"schema": SCHEMA, "nights": []})),
+        None => {
+            context.out.talk("no night yet; `nightkeep up` begins one");
+            Ok(())
+        }
     }
-    if nights.nights.is_empty() {
-        context.out.talk("no night yet; `nightkeep up` begins one");
-        return Ok(());
-    }
-    context.out.data(&parts::nights_text(&nights, context.out.width))
 }

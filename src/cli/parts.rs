@@ -5,7 +5,6 @@
 use super::context::Context;
 use super::failure::{Exit, Failure, shown_path};
 use super::found::Found;
-pub use crate::config::SCHEMA_FILE;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
@@ -96,6 +95,11 @@ pub fn template(found: &Found) -> String {
     })
 }
 
+/// Where the first line of a new file looks for its schema, relative to the file's folder, and that schema.
+pub fn schema_beside() -> (&'static str, String) {
+    (config::SCHEMA_FILE, config::schema_json())
+}
+
 /// The JSON Schema of the file.
 pub fn schema() -> String {
     config::schema_json()
@@ -116,24 +120,24 @@ pub fn why_text(why: &Why, width: usize, color: bool) -> String {
     status::why::text(why, width, style(color), &TimeZone::system())
 }
 
-/// Tonight as it would go.
+/// The same in two forms.
 #[derive(Debug)]
-pub struct Forecast {
-    /// The document of `plan --json`.
+pub struct Shown {
+    /// The document of `--json`.
     pub json: serde_json::Value,
-    /// The same as text.
+    /// The same as text; every line ends with a line feed.
     pub text: String,
 }
 
 /// Plays the night through, with how long sessions lasted before where the journal knows.
-pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Result<Forecast, Failure> {
+pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Result<Shown, Failure> {
     let lasted = match journal(instance).await? {
         Some(journal) => lasted(&state(instance, &journal).await?),
         None => BTreeMap::new(),
     };
     let tonight = status::tonight::tonight(plan, &lasted);
     let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
-    Ok(Forecast { json, text: status::tonight::text(&tonight, context.out.width) })
+    Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
 }
 
 /// How long the newest run of each session ran, all attempts together.
@@ -201,21 +205,20 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
     Ok(status::why::why(&state, name, &history, at, &zone_of(&state)))
 }
 
-/// All nights, each with its trend.
-pub async fn nights(instance: &Instance) -> Result<report::nights::Nights, Failure> {
+/// All nights, each with its trend; `None` when there was none yet.
+pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
     let mut reports = Vec::new();
-    if let Some(journal) = journal(instance).await? {
-        for span in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
-            let Ok(night) = NightId::new(&span.night) else { continue };
-            reports.extend(build(instance, &journal, &night, None).await?);
-        }
+    for span in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
+        let Ok(night) = NightId::new(&span.night) else { continue };
+        reports.extend(build(instance, &journal, &night, None).await?);
     }
-    Ok(report::nights::nights(&reports))
-}
-
-/// The nights as text.
-pub fn nights_text(nights: &report::nights::Nights, width: usize) -> String {
-    report::nights::text(nights, width)
+    if reports.is_empty() {
+        return Ok(None);
+    }
+    let nights = report::nights::nights(&reports);
+    let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
 }
 
 /// Writes the journal's entries (of one night) as JSON lines.

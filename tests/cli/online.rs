@@ -1,11 +1,12 @@
 //! Commands against a daemon: what is asked of it, and what becomes of its answers.
 
 use super::fake::{Fake, fact_about, status, word};
-use super::home::{Home, Ran, at_terminal, finish, until};
+use super::home::{DEADLINE, Home, Ran, at_terminal, finish, terminal, until};
 use nightkeep::core::event::Verb;
 use nightkeep::core::fact::Fact;
 use nightkeep::core::ids::NightId;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::PathBuf;
 
 fn online(sessions: &[(&str, &str)]) -> (Home, Fake) {
     let home = Home::with_sessions();
@@ -139,4 +140,80 @@ fn why_tells_the_chain() {
     fake.answer_with("/v1/sessions/tests/why", 200, why);
     home.run(&["why", "tests"]).exits(0).prints("all slots are taken").prints("when a slot is free");
     assert_eq!(home.run(&["why", "tests", "--json"]).exits(0).json()["state"], "queued");
+}
+
+/// Reads a terminal until something was shown.
+fn read_until(terminal: &mut std::fs::File, text: &str) -> String {
+    let began = std::time::Instant::now();
+    let mut shown = Vec::new();
+    let mut chunk = [0; 4096];
+    while !String::from_utf8_lossy(&shown).contains(text) {
+        let wanted = rustix::event::PollFd::new(terminal, rustix::event::PollFlags::IN);
+        let second = rustix::event::Timespec { tv_sec: 1, tv_nsec: 0 };
+        assert!(began.elapsed() < DEADLINE, "no {text:?} in {:?}", String::from_utf8_lossy(&shown));
+        if rustix::event::poll(&mut [wanted], Some(&second)).unwrap() == 1 {
+            let read = terminal.read(&mut chunk).unwrap();
+            shown.extend_from_slice(&chunk[..read]);
+        }
+    }
+    String::from_utf8_lossy(&shown).into_owned()
+}
+
+#[test]
+fn watching_on_a_terminal_leaves_it_as_it_was() {
+    let (home, fake) = online(&[("tests", "queued")]);
+    let (mut ours, theirs) = terminal();
+    let mut child = home.command(&["status", "--watch"]).env("TERM", "xterm").stdout(theirs).spawn().unwrap();
+    let first = read_until(&mut ours, "\x1b[?2026l");
+    assert!(first.contains("\x1b[?1049h") && first.contains("tests"), "{first:?}");
+    until("a listener", || fake.listeners() == 1);
+    fake.change(&[("tests", "running")], fact_about("tests"));
+    let second = read_until(&mut ours, "running");
+    assert!(!second.contains("\x1b[2J"), "nothing is blanked between: {second:?}");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    read_until(&mut ours, "\x1b[?1049l");
+    until("the end", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// A tmux server of the test's own; ended with it.
+struct Server(PathBuf);
+
+impl Server {
+    fn tmux(&self, args: &[&str]) -> std::process::Output {
+        let mut command = std::process::Command::new("tmux");
+        command.env_remove("TMUX").arg("-S").arg(&self.0).args(["-f", "/dev/null"]).args(args).output().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn attach_shows_the_session_itself_also_from_inside_another_tmux() {
+    let (home, _fake) = online(&[("tests", "running"), ("test", "queued")]);
+    let server = Server(home.instance().tmux_socket());
+    let made = server.tmux(&["new-session", "-d", "-s", "tests", "echo here-it-is; exec cat"]);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let (mut ours, theirs) = terminal();
+    let mut command = home.command(&["attach", "tests"]);
+    command.env("TERM", "xterm").env("TMUX", "/elsewhere/default,1,0");
+    command.stdin(theirs.try_clone().unwrap()).stdout(theirs);
+    let mut child = command.spawn().unwrap();
+    read_until(&mut ours, "here-it-is");
+    server.tmux(&["detach-client", "-s", "tests"]);
+    read_until(&mut ours, "[detached");
+    until("the end", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+
+    // A beginning of a name is not the name, though tmux itself would take it.
+    let (_ours, theirs) = terminal();
+    let mut command = home.command(&["attach", "test"]);
+    command.stdin(theirs.try_clone().unwrap()).stdout(theirs);
+    Ran::of(&mut command).exits(1).says("test does not run, it is queued");
 }
