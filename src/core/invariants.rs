@@ -3,38 +3,37 @@
 use super::ids::AttemptId;
 use super::run::{Run, RunState};
 use super::state::State;
-use std::collections::BTreeMap;
 
 impl State {
     /// Checks what must always hold; the error names what does not. Checked after every step in debug builds and in the
     /// simulated nights.
     pub fn check(&self) -> Result<(), String> {
-        let mut open = BTreeMap::new();
-        let mut starts = BTreeMap::new();
+        let Some(night) = &self.night else {
+            return if self.runs.is_empty() { Ok(()) } else { Err("there are runs without a night".to_owned()) };
+        };
+        // Runs are sorted by night, session and number, so those of a session follow each other.
+        let mut before: Option<&Run> = None;
+        let mut starts = 0_usize;
         for (id, run) in &self.runs {
             if *id != run.id {
                 return Err(format!("{id} is filed for {}", run.id));
             }
             check_run(run).map_err(|problem| format!("{id} ({}): {problem}", run.state.word()))?;
-            if !run.state.is_ended()
-                && let Some(other) = open.insert(&id.session, id)
-            {
-                return Err(format!("{id} and {other} are both open"));
+            if !run.state.is_ended() && (id.night != night.id || night.closed.is_some()) {
+                return Err(format!("{id} is open, but its night is closed"));
             }
-            if self.night.as_ref().is_some_and(|night| night.id == id.night) {
-                *starts.entry(&id.session).or_insert(0_usize) += run.attempts.len();
+            let same = before.filter(|before| before.id.session == id.session && before.id.night == id.night);
+            if same.is_some_and(|before| !before.state.is_ended()) {
+                return Err(format!("{id} is not the only open run of its session"));
             }
-        }
-        let Some(night) = &self.night else {
-            return if self.runs.is_empty() { Ok(()) } else { Err("there are runs without a night".to_owned()) };
-        };
-        if night.closed.is_some() && !open.is_empty() {
-            return Err(format!("the night {} is closed, but {:?} is open", night.id, open.values().next()));
-        }
-        for (session, number) in &starts {
-            let known = night.starts.get(*session).copied().unwrap_or(0);
-            if usize::try_from(known) != Ok(*number) {
-                return Err(format!("{session} has {number} attempts tonight, but {known} starts"));
+            if same.is_none() {
+                starts = 0;
+            }
+            starts += run.attempts.len();
+            before = Some(run);
+            let known = night.starts.get(&id.session).copied().unwrap_or(0);
+            if id.night == night.id && usize::try_from(known).is_ok_and(|known| known < starts) {
+                return Err(format!("{} has {starts} attempts tonight, but {known} starts", id.session));
             }
         }
         Ok(())

@@ -57,7 +57,7 @@ impl Night {
         turn.handle(event);
         turn.conclude();
         let step = turn.into_step();
-        debug_assert_eq!(self.state.check(), Ok(()));
+        debug_assert!(step.facts.is_empty() || self.state.check() == Ok(()), "{:?}", self.state.check());
         step
     }
 }

@@ -3,8 +3,8 @@
 use super::attempt::is_guess;
 use super::effect::Effect;
 use super::fact::Fact;
-use super::ids::AttemptId;
-use super::run::RunState;
+use super::ids::{AttemptId, RunId};
+use super::run::{Due, RunState};
 use super::turn::Turn;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -25,7 +25,9 @@ impl Turn<'_> {
         let unwatched_ms = u64::try_from(unwatched.as_millis()).unwrap_or(u64::MAX);
         self.fact(Fact::DaemonStarted { pid, version, boot_id, unwatched_ms });
         for id in self.ids(|run| !run.state.is_ended()) {
-            self.arm(&id);
+            if !self.rebase(&id) {
+                self.arm(&id);
+            }
             let Some(state) = self.run(&id).map(|run| run.state.clone()) else { continue };
             match state {
                 RunState::Starting { attempt } => self.ask_start(&attempt),
@@ -49,6 +51,34 @@ impl Turn<'_> {
         } else if !reported && !self.state().closing() {
             self.report_if_settled();
         }
+    }
+
+    /// Counts a wait that began before a reboot on the new boot's clock. Without that it would hang on the wall clock, and
+    /// one that was set back could make it last for ever. Says whether it did, and so armed the wait.
+    fn rebase(&mut self, id: &RunId) -> bool {
+        let Some(run) = self.run(id) else { return false };
+        let (until, limited) = match &run.state {
+            RunState::BackingOff { until } => (until, false),
+            RunState::Limited { until } => (until, true),
+            RunState::Scheduled { .. }
+            | RunState::Waiting { .. }
+            | RunState::Queued
+            | RunState::Starting { .. }
+            | RunState::Running { .. }
+            | RunState::Checking { .. }
+            | RunState::Held
+            | RunState::Stopping { .. }
+            | RunState::Ended { .. } => return false,
+        };
+        let old = until.boot_id != self.night.boot_id;
+        if old {
+            let left = until.left(self.at, &self.night.boot_id);
+            let until = Due { delay: until.delay, ..self.due(left) };
+            let reason = run.reason.clone();
+            let to = if limited { RunState::Limited { until } } else { RunState::BackingOff { until } };
+            self.go(id, to, reason);
+        }
+        old
     }
 
     /// A pass over what really lives is through.

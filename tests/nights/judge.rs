@@ -13,6 +13,7 @@ use nightkeep::core::plan::{DependencyOn, Jitter};
 use nightkeep::core::retry::base_delay;
 use nightkeep::core::run::{Outcome, RunState};
 use nightkeep::core::state::State;
+use nightkeep::core::time::At;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Judge {
     states: BTreeMap<RunId, RunState>,
     /// No start before this true time, as long as the boot is the same.
     not_before: BTreeMap<RunId, (u64, u32)>,
+    /// When the faults went off.
+    pub calm_since: Option<u64>,
     ends_of: BTreeMap<(NightId, SessionName), BTreeSet<Outcome>>,
     /// Runs whose `after` an operator set aside.
     waived: BTreeSet<RunId>,
@@ -63,7 +66,9 @@ impl Judge {
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
-        state.check().map_err(|what| format!("state: {what}"))?;
+        if matches!(event, Event::Reconciled { .. }) {
+            self.no_wait_is_forgotten(state, world)?;
+        }
         let started = step.facts.iter().any(|entry| matches!(entry.fact, Fact::AttemptIntended { .. }));
         ensure(!started || state.slots_taken() <= state.slots(), || {
             format!("slots: {} of {} are taken after a start", state.slots_taken(), state.slots())
@@ -99,7 +104,7 @@ impl Judge {
                     self.is_free(run, state)?;
                 }
             }
-            Fact::RunMoved { run, to, .. } => self.moved(event, run, to, state, world)?,
+            Fact::RunMoved { run, to, .. } => self.moved(event, (run, to), entry.at, state, world)?,
             Fact::AttemptIntended { attempt } => self.intends(attempt, state, world)?,
             Fact::StopIntended { attempt, .. } => {
                 self.stop_intended.insert(attempt.clone());
@@ -154,7 +159,7 @@ impl Judge {
         Ok(())
     }
 
-    fn moved(&mut self, event: &Event, run: &RunId, to: &RunState, state: &State, world: &World) -> Judged {
+    fn moved(&mut self, event: &Event, (run, to): (&RunId, &RunState), at: At, state: &State, world: &World) -> Judged {
         let Some(from) = self.states.insert(run.clone(), to.clone()) else {
             return Err(format!("S1: {run} was never created"));
         };
@@ -164,11 +169,11 @@ impl Judge {
                 self.ends_of.entry((run.night.clone(), run.session.clone())).or_default().insert(*outcome);
             }
             RunState::BackingOff { until } => {
-                self.not_before.insert(run.clone(), (world.t + millis(until.delay), world.boot));
+                self.not_before.insert(run.clone(), (world.t + millis(until.mono.since(at.mono)), world.boot));
                 self.delay(run, until.delay, state)?;
             }
             RunState::Limited { until } => {
-                self.not_before.insert(run.clone(), (world.t + millis(until.delay), world.boot));
+                self.not_before.insert(run.clone(), (world.t + millis(until.mono.since(at.mono)), world.boot));
                 ensure(until.delay <= Duration::from_secs(3600), || format!("S9: {run} waits {:?}", until.delay))?;
             }
             RunState::Queued => {
@@ -188,6 +193,19 @@ impl Judge {
         let by_operator = matches!(event, Event::Operator { .. });
         if by_operator {
             self.not_before.remove(run);
+        }
+        Ok(())
+    }
+
+    /// L1: without faults no wait lasts longer than it should.
+    fn no_wait_is_forgotten(&self, state: &State, world: &World) -> Judged {
+        let Some(calm) = self.calm_since else { return Ok(()) };
+        for run in state.runs.values() {
+            if let RunState::BackingOff { until } | RunState::Limited { until } = &run.state {
+                let began = self.not_before.get(&run.id).map_or(0, |(t, _)| t.saturating_sub(millis(until.delay)));
+                let by = began.max(calm) + millis(until.delay) + 1_000;
+                ensure(world.t <= by, || format!("L1: {} still waits, {} ms too long", run.id, world.t - by))?;
+            }
         }
         Ok(())
     }

@@ -110,6 +110,7 @@ struct Sim {
     rows: BTreeMap<(String, String), String>,
     rows_upto: usize,
     rows_each_step: bool,
+    rows_at_all: bool,
     judge: Judge,
     file: Result<Plan, String>,
     last_good: Plan,
@@ -165,7 +166,8 @@ impl Sim {
         };
         let plan = plan::plan(&mut rng);
         Self {
-            rows_each_step: rng.u8(0..16) == 0,
+            rows_each_step: rng.u8(0..64) == 0,
+            rows_at_all: rng.u8(0..4) == 0,
             rng,
             how,
             faults,
@@ -204,6 +206,7 @@ impl Sim {
 
     fn one_night(&mut self) -> Judged {
         (self.calm, self.closing, self.over, self.world.calm) = (false, false, false, false);
+        self.judge.calm_since = None;
         self.things.clear();
         self.coming.clear();
         let faulty = self.rng.u64(HOUR / 2..4 * HOUR);
@@ -341,6 +344,9 @@ impl Sim {
         let mut state = State::default();
         for entry in &self.journal {
             state.apply(entry);
+        }
+        if !self.rows_each_step && !self.rows_at_all {
+            return Ok(state);
         }
         if !self.rows_each_step {
             for row in state.rows_for(&self.journal[self.rows_upto..]) {
@@ -604,6 +610,13 @@ impl Sim {
         let open = night.state.runs.values().filter_map(|run| run.state.live_attempt().cloned());
         let believed: Vec<AttemptId> = open.collect();
         for attempt in believed {
+            let night = self.night.as_ref();
+            let run = night.and_then(|night| night.state.runs.get(&attempt.run));
+            let seen = run.and_then(|run| run.attempt(attempt.number)).is_some_and(|known| known.started.is_some());
+            let lives = self.world.dirs.get(&attempt).is_some_and(|dir| dir.program.is_some());
+            if seen && lives {
+                continue;
+            }
             if let Some(event) = self.world.dirs.get(&attempt).and_then(|dir| shown(&attempt, dir)) {
                 self.deliver(event)?;
             }
@@ -672,6 +685,7 @@ impl Sim {
             4 if self.faults.suspend => {
                 let span = self.rng.u64(1_000..3 * HOUR);
                 self.world.suspend(span);
+                self.stop_round.clear();
             }
             5 if self.faults.clock_jump => {
                 let by_ms = self.rng.i64(-86_400_000..86_400_000);
@@ -761,6 +775,7 @@ impl Sim {
     fn calm_down(&mut self) -> Judged {
         self.calm = true;
         self.world.calm = true;
+        self.judge.calm_since = Some(self.world.t);
         self.faults = Faults { late_timers: self.faults.late_timers, ..Faults::default() };
         let t = self.world.t;
         let endless: Vec<AttemptId> = (self.world.dirs.iter())
