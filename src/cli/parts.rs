@@ -90,7 +90,9 @@ fn problem(diagnostic: &Diagnostic, color: bool) -> Problem {
 pub fn template(found: &Found) -> String {
     let repositories = found.repositories.iter();
     config::template(&config::Found {
-        repositories: repositories.map(|r| FoundRepository { name: r.name.to_string(), path: r.dir.clone() }).collect(),
+        repositories: repositories
+            .map(|r| FoundRepository { name: r.name.to_string(), path: r.path.clone() })
+            .collect(),
         agents: found.agents.iter().map(|&agent| agent.to_owned()).collect(),
     })
 }
