@@ -227,9 +227,11 @@ async fn up(State(api): State<Api>, Extension(peer): Extension<Peer>, Json(reque
     let names: Vec<SessionName> = request
         .sessions
         .iter()
-        .map(|name| SessionName::new(name).map_err(|_| name.clone()))
-        .collect::<Result<_, _>>()
-        .or_else(|name| Err(Refused::bad_request(format!("{name:?} cannot be a session's name"))))?;
+        .map(|name| {
+            SessionName::new(name)
+                .map_err(|e| Refused::bad_request(format!("{name:?} cannot be a session's name: {e}")))
+        })
+        .collect::<Result<_, _>>()?;
     let wanted = names.clone();
     api.inbox
         .look(move |state, _| match wanted.iter().find(|n| session_plan(state, n).is_none()) {

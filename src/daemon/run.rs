@@ -299,9 +299,10 @@ impl Loop {
             let _ = reply.send(facts);
         }
         for effect in effects {
-            match effect {
-                Effect::Arm { timer, epoch, after } => self.timers.arm(timer, epoch, after),
-                other => self.rim.perform(other),
+            if let Effect::Arm { timer, epoch, after } = effect {
+                self.timers.arm(timer, epoch, after);
+            } else {
+                self.rim.perform(effect);
             }
         }
         true
