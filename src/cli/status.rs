@@ -124,7 +124,9 @@ impl<'a> Screen<'a> {
         if !self.terminal {
             return self.context.out.data(frame);
         }
-        let rows = rustix::termios::tcgetwinsize(std::io::stdout()).map_or(24, |size| usize::from(size.ws_row).max(1));
+        // A terminal that does not know its size says 0.
+        let known = rustix::termios::tcgetwinsize(std::io::stdout()).ok().filter(|size| size.ws_row > 0);
+        let rows = known.map_or(24, |size| usize::from(size.ws_row));
         let lines: Vec<String> = frame.lines().take(rows).map(|line| format!("{line}\x1b[K")).collect();
         // One write inside a synchronized update, over the old frame: nothing is ever blank between.
         self.context.out.data(&format!("\x1b[?2026h\x1b[H{}\x1b[J\x1b[?2026l", lines.join("\r\n")))
