@@ -4,6 +4,8 @@
 #[path = "e2e/house.rs"]
 mod house;
 
+#[path = "e2e/api.rs"]
+mod api;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
 #[path = "e2e/exactness.rs"]

@@ -15,7 +15,8 @@ use crate::protocol::{
     AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status, StreamedFact, UpRequest,
     VerbRequest, Why,
 };
-use axum::extract::{ConnectInfo, DefaultBodyLimit, Path, Query, Request, State};
+use crate::terminal::{harmless, shorten};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
@@ -81,6 +82,34 @@ impl IntoResponse for Refused {
 
 type Answer<T> = Result<Json<T>, Refused>;
 
+/// A JSON body; what is wrong with one becomes a [`Refusal`] like any other.
+struct Body<T>(T);
+
+impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = Refused;
+    async fn from_request(request: Request, state: &Api) -> Result<Self, Refused> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(rejection) => {
+                Err(Refused::new(rejection.status(), 2, shorten(&harmless(&rejection.body_text()), 300), &[]))
+            }
+        }
+    }
+}
+
+async fn no_such_route() -> Refused {
+    Refused::new(StatusCode::NOT_FOUND, 2, "there is no such request", &["GET /v1/openapi.json lists them"])
+}
+
+async fn no_such_method() -> Refused {
+    Refused::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        2,
+        "that method is not for this request",
+        &["GET /v1/openapi.json lists them"],
+    )
+}
+
 /// Serves the API until the future is done.
 pub async fn serve(
     api: Api,
@@ -103,6 +132,8 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/verb", post(verb))
         .route("/v1/sessions/{name}/send", post(send_input))
         .route("/v1/dead/retry", post(retry))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(api.clone(), guard))
         .with_state(api)
@@ -223,7 +254,7 @@ async fn events(
     Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
 }
 
-async fn up(State(api): State<Api>, Extension(peer): Extension<Peer>, Json(request): Json<UpRequest>) -> Answer<Done> {
+async fn up(State(api): State<Api>, Extension(peer): Extension<Peer>, Body(request): Body<UpRequest>) -> Answer<Done> {
     let names: Vec<SessionName> = request
         .sessions
         .iter()
@@ -247,7 +278,7 @@ async fn up(State(api): State<Api>, Extension(peer): Extension<Peer>, Json(reque
 async fn down(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Json(request): Json<DownRequest>,
+    Body(request): Body<DownRequest>,
 ) -> Answer<Done> {
     let facts = api.inbox.ask(Event::Down { now: request.now, by: actor(peer, None) }).await?;
     // With a night, the core says when it is over.
@@ -261,7 +292,7 @@ async fn verb(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
     Path(name): Path<String>,
-    Json(request): Json<VerbRequest>,
+    Body(request): Body<VerbRequest>,
 ) -> Answer<Done> {
     let session = known_session(&api.inbox, &name).await?;
     if matches!(request.verb, Verb::Start | Verb::Restart) {
@@ -274,7 +305,7 @@ async fn verb(
 async fn add(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Json(request): Json<AddRequest>,
+    Body(request): Body<AddRequest>,
 ) -> Answer<Done> {
     let rim = Arc::clone(&api.rim);
     let session = api.inbox.look(move |state, _| rim.session_for_add(state, &request)).await?.map_err(|e| {
@@ -289,7 +320,7 @@ async fn send_input(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
     Path(name): Path<String>,
-    Json(request): Json<SendRequest>,
+    Body(request): Body<SendRequest>,
 ) -> Answer<Done> {
     let session = known_session(&api.inbox, &name).await?;
     let attempt = api
@@ -322,14 +353,17 @@ async fn send_input(
         .await?;
     match sent {
         Ok(what) => Ok(Json(Done { schema: SCHEMA, did: vec![format!("{name}: {what}")] })),
-        Err(e) => Err(Refused::new(StatusCode::BAD_GATEWAY, 1, format!("nothing was typed into {name}: {e}"), &[])),
+        Err(e) => {
+            let status = if e.is_the_callers() { StatusCode::BAD_REQUEST } else { StatusCode::BAD_GATEWAY };
+            Err(Refused::new(status, 1, format!("nothing was typed into {name}: {e}"), &[]))
+        }
     }
 }
 
 async fn retry(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Json(request): Json<RetryRequest>,
+    Body(request): Body<RetryRequest>,
 ) -> Answer<Done> {
     if request.session.is_none() == request.class.is_none() {
         return Err(Refused::bad_request("give either a session or a class"));

@@ -24,6 +24,16 @@ pub enum SendError {
     Recorder(#[from] shim_client::ShimError),
 }
 
+impl SendError {
+    /// Whether what was asked for cannot be typed at all.
+    pub fn is_the_callers(&self) -> bool {
+        match self {
+            Self::OneOfTwo | Self::TooLong(_) | Self::UnknownKey(_) => true,
+            Self::Recorder(_) => false,
+        }
+    }
+}
+
 /// Types and says what was typed. The recorder answers only after the program's terminal took every byte.
 pub async fn send(socket: &Path, request: &SendRequest) -> Result<String, SendError> {
     match (&request.text, &request.key) {
