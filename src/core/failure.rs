@@ -159,3 +159,123 @@ pub fn words(exit: &ExitRecord) -> String {
     };
     if exit.oom { format!("{how}, out of memory") } else { how }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::testing::{code, exit, session};
+
+    fn lost() -> ExitRecord {
+        exit(Ending::Lost { why: "gone".into() })
+    }
+    fn signal(signal: i32) -> ExitRecord {
+        exit(Ending::Signal { signal, core: false })
+    }
+    fn exec_failed(errno: i32) -> ExitRecord {
+        exit(Ending::ExecFailed { errno, what: "exec work".into() })
+    }
+
+    #[test]
+    fn ends_are_classed_by_the_strongest_evidence() {
+        use FailureClass as C;
+        let plain = session("x");
+        let keep = SessionPlan { on_tmux_loss: OnTmuxLoss::Keep, ..plain.clone() };
+        let mut lenient = plain.clone();
+        lenient.success.exit_codes = vec![0, 3, 127];
+        let with = |exit: ExitRecord, hup: bool, oom: bool, stopped: bool| ExitRecord { hup, oom, stopped, ..exit };
+        // exit, session, terminal lost, output rule, expected
+        let cases: Vec<(ExitRecord, &SessionPlan, bool, Option<&str>, Result<(), (C, &str)>)> = vec![
+            (code(0), &plain, false, None, Ok(())),
+            (code(0), &plain, false, Some("perm"), Ok(())),
+            (code(3), &lenient, false, None, Ok(())),
+            (code(127), &lenient, false, None, Ok(())),
+            (code(3), &plain, false, None, Err((C::Transient, "exit/nonzero"))),
+            (code(137), &plain, false, None, Err((C::Transient, "exit/nonzero"))),
+            (code(255), &plain, false, Some("unknown"), Err((C::Transient, "exit/nonzero"))),
+            (code(1), &plain, false, Some("perm"), Err((C::Permanent, "output/perm"))),
+            (code(1), &plain, false, Some("limit"), Err((C::UsageLimit, "output/limit"))),
+            (code(126), &plain, false, None, Err((C::Permanent, "exit/code-126"))),
+            (code(127), &plain, false, Some("limit"), Err((C::Permanent, "exit/code-127"))),
+            (signal(9), &plain, false, None, Err((C::KilledOther, "exit/signal-9"))),
+            (signal(11), &plain, false, Some("perm"), Err((C::KilledOther, "exit/signal-11"))),
+            (with(signal(9), false, true, false), &plain, false, None, Err((C::OomKilled, "exit/oom"))),
+            (exec_failed(2), &plain, false, None, Err((C::Permanent, "exit/exec-failed"))),
+            (exec_failed(13), &plain, false, None, Err((C::Permanent, "exit/exec-failed"))),
+            (exec_failed(28), &plain, false, None, Err((C::Infra, "exit/exec-failed-by-machine"))),
+            (lost(), &plain, false, None, Err((C::Lost, "exit/lost"))),
+            (with(lost(), true, true, true), &plain, false, None, Err((C::Lost, "exit/lost"))),
+            (with(signal(1), true, false, false), &plain, false, None, Err((C::Operator, "exit/tmux-session-killed"))),
+            (with(signal(1), true, false, false), &plain, true, None, Err((C::Lost, "exit/tmux-lost"))),
+            (with(code(0), true, false, false), &plain, true, None, Err((C::Lost, "exit/tmux-lost"))),
+            (with(code(0), true, false, false), &keep, true, None, Ok(())),
+            (with(code(1), true, false, false), &keep, false, None, Err((C::Transient, "exit/nonzero"))),
+            (with(code(0), false, false, true), &plain, false, None, Err((C::Operator, "exit/told-to-stop"))),
+        ];
+        let rule = |id: &str, class| OutputRule { id: id.into(), regex: String::new(), class, sessions: Vec::new() };
+        let rules = [rule("perm", C::Permanent), rule("limit", C::UsageLimit)];
+        for (exit, session, terminal_lost, matched, expected) in &cases {
+            let output = OutputSeen { rule: matched.map(str::to_owned), ..OutputSeen::default() };
+            let evidence = Evidence { exit, output: &output, session, rules: &rules, terminal_lost: *terminal_lost };
+            let found = match classify(&evidence) {
+                Judgement::Good => Ok(()),
+                Judgement::Bad(verdict) => {
+                    assert_eq!(verdict.counted, counts(verdict.class));
+                    Err((verdict.class, verdict.rule))
+                }
+            };
+            let found = found.as_ref().map(|()| ()).map_err(|(class, rule)| (*class, rule.as_str()));
+            assert_eq!(found, *expected, "{exit:?} lost={terminal_lost} rule={matched:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_programs_fault_counts_no_attempt() {
+        use FailureClass as C;
+        for class in [C::ProviderDown, C::UsageLimit, C::Operator, C::Lost, C::Infra, C::BudgetExceeded] {
+            assert!(!counts(class), "{class:?}");
+        }
+        for class in [C::Transient, C::Stalled, C::Timeout, C::OomKilled, C::KilledOther, C::CrashLoop, C::Permanent] {
+            assert!(counts(class), "{class:?}");
+        }
+    }
+
+    #[test]
+    fn never_on_wins_over_retry_on() {
+        use FailureClass as C;
+        use FailureMatch as M;
+        let policy = |never_on: &[M], retry_on: &[M]| RetryPolicy {
+            never_on: never_on.to_vec(),
+            retry_on: retry_on.to_vec(),
+            ..RetryPolicy::default()
+        };
+        let judge = |class, exit: &ExitRecord, policy: &RetryPolicy| by_policy(verdict(class, "r"), exit, policy);
+        let check = |never: &[M], retry: &[M], class, exit: &ExitRecord, expected: C| {
+            let found = judge(class, exit, &policy(never, retry));
+            assert_eq!(found.class, expected, "{never:?} {retry:?} {class:?} {exit:?}");
+        };
+        check(&[], &[], C::Transient, &code(1), C::Transient);
+        check(&[M::Code(1)], &[], C::Transient, &code(1), C::Permanent);
+        check(&[M::Code(2)], &[], C::Transient, &code(1), C::Transient);
+        check(&[M::Signal(9)], &[], C::KilledOther, &signal(9), C::Permanent);
+        check(&[M::Class(C::Lost)], &[], C::Lost, &lost(), C::Permanent);
+        check(&[M::Code(1)], &[M::Code(1)], C::Transient, &code(1), C::Permanent);
+        check(&[], &[M::Code(1)], C::Transient, &code(1), C::Transient);
+        check(&[], &[M::Code(2)], C::Transient, &code(1), C::Permanent);
+        check(&[], &[M::Code(127)], C::Permanent, &code(127), C::Transient);
+        check(&[], &[M::Code(2)], C::Lost, &lost(), C::Lost);
+        check(&[], &[M::Code(2)], C::UsageLimit, &code(1), C::UsageLimit);
+        check(&[M::Code(143)], &[], C::Timeout, &code(143), C::Timeout);
+        check(&[M::Class(C::Timeout)], &[], C::Timeout, &code(143), C::Permanent);
+        check(&[M::Code(0)], &[], C::Operator, &code(0), C::Operator);
+        assert_eq!(judge(C::Transient, &code(1), &policy(&[M::Code(1)], &[])).rule, "retry/never_on code 1");
+    }
+
+    #[test]
+    fn an_end_reads_as_a_sentence_part() {
+        assert_eq!(words(&code(3)), "exit 3");
+        assert_eq!(words(&ExitRecord { oom: true, ..signal(9) }), "killed by signal 9, out of memory");
+        assert_eq!(words(&exit(Ending::Signal { signal: 11, core: true })), "killed by signal 11, core dumped");
+        assert_eq!(words(&exec_failed(2)), "could not be started: exec work");
+        assert_eq!(words(&lost()), "lost: gone");
+    }
+}

@@ -26,8 +26,12 @@ mod reload;
 pub mod retry;
 pub mod rows;
 pub mod run;
+#[cfg(test)]
+mod scenarios;
 pub mod state;
 pub mod success;
+#[cfg(test)]
+mod testing;
 pub mod time;
 mod turn;
 pub mod why;

@@ -198,7 +198,8 @@ impl Turn<'_> {
                 (Outcome::Stopped, "stopped by the operator")
             }
         };
-        if outcome == Outcome::Skipped {
+        let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
+        if outcome == Outcome::Skipped && !final_stop {
             // For good: a second chance of a predecessor does not bring it back.
             self.set_held(run, true);
         }

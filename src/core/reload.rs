@@ -13,6 +13,7 @@ impl Turn<'_> {
     /// A checked file, at the daemon's start or after a change.
     pub(super) fn plan_loaded(&mut self, plan: Box<Plan>) {
         self.night.awaits_plan = false;
+        self.plan_known = true;
         if self.state().plan == *plan {
             return;
         }

@@ -217,3 +217,108 @@ fn in_a_row(run: &Run, class: FailureClass) -> u32 {
     let row = newest.take_while(|a| a.verdict.as_ref().is_some_and(|v| v.class == class)).count();
     u32::try_from(row).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::testing::{code, seconds};
+    use proptest::prelude::*;
+
+    fn any_policy() -> impl Strategy<Value = RetryPolicy> {
+        let jitter = prop_oneof![Just(Jitter::Equal), Just(Jitter::Full), Just(Jitter::None)];
+        (0..200_000_u64, 1.0..=10.0_f64, 0..2_000_000_u64, jitter).prop_map(|(initial, multiplier, max, jitter)| {
+            RetryPolicy {
+                initial_delay: Duration::from_millis(initial),
+                max_delay: Duration::from_millis(max),
+                multiplier,
+                jitter,
+                ..RetryPolicy::default()
+            }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_delay_is_never_longer_than_the_maximum_and_fits_its_jitter(policy in any_policy(), n in 0..200_u32, seed: u64) {
+            let base = base_delay(&policy, n);
+            let drawn = delay(&policy, n, &mut fastrand::Rng::with_seed(seed));
+            prop_assert!(base <= policy.max_delay);
+            prop_assert!(drawn <= base);
+            match policy.jitter {
+                Jitter::Equal => prop_assert!(drawn * 2 >= base),
+                Jitter::Full => {}
+                Jitter::None => prop_assert_eq!(drawn, base),
+            }
+        }
+
+        #[test]
+        fn delays_never_shrink_from_one_failure_to_the_next(policy in any_policy(), n in 1..100_u32) {
+            prop_assert!(base_delay(&policy, n) <= base_delay(&policy, n + 1));
+        }
+
+        #[test]
+        fn the_same_seed_draws_the_same_delay(policy in any_policy(), n in 1..20_u32, seed: u64) {
+            let draw = || delay(&policy, n, &mut fastrand::Rng::with_seed(seed));
+            prop_assert_eq!(draw(), draw());
+        }
+    }
+
+    #[test]
+    fn the_default_delays_are_those_of_the_manual() {
+        let policy = RetryPolicy::default();
+        let delays: Vec<u64> = (1..=7).map(|n| base_delay(&policy, n).as_secs()).collect();
+        assert_eq!(delays, [10, 20, 40, 80, 160, 300, 300]);
+    }
+
+    #[test]
+    fn numbers_beyond_all_measure_give_the_maximum() {
+        let odd = |initial_delay, multiplier| RetryPolicy { initial_delay, multiplier, ..RetryPolicy::default() };
+        for policy in [
+            odd(Duration::MAX, 10.0),
+            odd(seconds(1), f64::INFINITY),
+            odd(seconds(1), f64::NAN),
+            odd(seconds(1), -3.0),
+            odd(Duration::ZERO, f64::INFINITY),
+        ] {
+            for n in [2, u32::MAX] {
+                assert!(base_delay(&policy, n) <= policy.max_delay, "{policy:?} {n}");
+            }
+        }
+        assert_eq!(base_delay(&odd(seconds(10), 2.0), u32::MAX), seconds(300));
+    }
+
+    /// A run whose attempts ended after so many seconds with such verdicts, a second after each other.
+    fn run_of(ends: &[(u64, FailureClass)]) -> Run {
+        let id: crate::core::ids::RunId = "2026-11-21/x/1".parse().unwrap();
+        let at = crate::core::time::At { wall: Wall(0), mono: crate::core::time::Mono(0) };
+        let mut run = Run::new(id.clone(), crate::core::run::RunState::Queued, String::new(), at);
+        for (i, (ran, class)) in ends.iter().enumerate() {
+            let number = u32::try_from(i + 1).unwrap();
+            let mut attempt = Attempt::new(crate::core::ids::AttemptId { run: id.clone(), number }, at);
+            let end = Wall(i64::from(number) * 1000);
+            attempt.exit = Some(ExitRecord { at: end, ran: seconds(*ran), ..code(1) });
+            attempt.verdict = Some(verdict(*class, "test"));
+            run.attempts.push(attempt);
+        }
+        run
+    }
+
+    #[test]
+    fn only_quick_counted_failures_within_the_window_make_a_crash_loop() {
+        let (quick, policy) = (FailureClass::Transient, RetryPolicy::default());
+        let judge = |run: &Run, ran: u64, at: Wall| {
+            let exit = ExitRecord { at, ran: seconds(ran), ..code(1) };
+            with_crash_loop(verdict(quick, "test"), run, &exit, &policy).class
+        };
+        let three = run_of(&[(1, quick), (1, quick), (1, quick)]);
+        assert_eq!(judge(&three, 1, Wall(4000)), FailureClass::CrashLoop);
+        assert_eq!(judge(&three, 60, Wall(4000)), quick, "not a quick one");
+        assert_eq!(judge(&three, 1, Wall(700_000)), quick, "too long ago");
+        assert_eq!(judge(&run_of(&[(1, quick), (1, quick)]), 1, Wall(4000)), quick);
+        assert_eq!(judge(&run_of(&[(1, quick), (90, quick), (1, quick)]), 1, Wall(4000)), quick);
+        let other = [FailureClass::Lost, FailureClass::Infra, FailureClass::ProviderDown];
+        assert_eq!(judge(&run_of(&other.map(|class| (1, class))), 1, Wall(4000)), quick, "counts no attempt");
+        let restarted = run_of(&[(1, quick), (1, quick), (1, quick), (1, FailureClass::Operator)]);
+        assert_eq!(judge(&restarted, 1, Wall(5000)), quick, "the operator begins a new count");
+    }
+}

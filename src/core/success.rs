@@ -219,3 +219,144 @@ fn compare(value: f64, op: Comparison, with: f64) -> bool {
 fn number(value: f64) -> String {
     format!("{value}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::plan::{MetricPlan, Success};
+    use crate::core::testing::session;
+    use crate::core::time::Wall;
+
+    fn requirement(text: &str, check: Check) -> Requirement {
+        Requirement { text: text.to_owned(), check }
+    }
+    fn complete_of(metric: &str) -> Requirement {
+        requirement(&format!("metric:{metric}=complete"), Check::MetricComplete { metric: metric.to_owned() })
+    }
+    fn compare_of(metric: &str, op: Comparison, number: f64) -> Requirement {
+        requirement("compare", Check::MetricCompare { metric: metric.to_owned(), op, number })
+    }
+    fn equal_of(left: &str, right: &str) -> Requirement {
+        requirement("equal", Check::MetricEqual { left: left.to_owned(), right: right.to_owned() })
+    }
+    fn seen(metrics: &[(&str, f64, Option<f64>)]) -> OutputSeen {
+        let metric = |(name, value, total): &(&str, f64, Option<f64>)| {
+            let seen = MetricSeen { first: (0.0, Wall(0)), value: *value, total: *total, at: Wall(0) };
+            ((*name).to_owned(), seen)
+        };
+        OutputSeen { metrics: metrics.iter().map(metric).collect(), ..OutputSeen::default() }
+    }
+    fn with(require: Vec<Requirement>, forbid: Vec<Requirement>) -> SessionPlan {
+        SessionPlan { success: Success { require, forbid, ..Success::default() }, ..session("x") }
+    }
+    fn passes(session: &SessionPlan, output: &OutputSeen) -> bool {
+        evaluate(session, output, Vec::new()).iter().all(|result| result.passed)
+    }
+
+    #[test]
+    fn metrics_are_compared_by_what_was_seen_last() {
+        let cases: Vec<(Requirement, OutputSeen, bool)> = vec![
+            (complete_of("m"), seen(&[("m", 10.0, Some(10.0))]), true),
+            (complete_of("m"), seen(&[("m", 11.0, Some(10.0))]), true),
+            (complete_of("m"), seen(&[("m", 9.0, Some(10.0))]), false),
+            (complete_of("m"), seen(&[("m", 0.0, Some(0.0))]), false),
+            (complete_of("m"), seen(&[("m", 10.0, None)]), false),
+            (complete_of("m"), seen(&[]), false),
+            (compare_of("m", Comparison::AtLeast, 5.0), seen(&[("m", 5.0, None)]), true),
+            (compare_of("m", Comparison::Above, 5.0), seen(&[("m", 5.0, None)]), false),
+            (compare_of("m", Comparison::Below, 5.0), seen(&[("m", 4.0, None)]), true),
+            (compare_of("m", Comparison::AtMost, 5.0), seen(&[("m", 6.0, None)]), false),
+            (compare_of("m", Comparison::NotEqual, 5.0), seen(&[("m", 6.0, None)]), true),
+            (compare_of("m", Comparison::Equal, 0.0), seen(&[("m", 0.0, None)]), true),
+            (compare_of("m", Comparison::Equal, 0.0), seen(&[]), false),
+            (equal_of("a", "b"), seen(&[("a", 3.0, None), ("b", 3.0, None)]), true),
+            (equal_of("a", "b"), seen(&[("a", 3.0, None), ("b", 4.0, None)]), false),
+            (equal_of("a", "b"), seen(&[("a", 3.0, None)]), false),
+            (equal_of("a", "total"), seen(&[("a", 3.0, Some(3.0))]), true),
+            (equal_of("a", "total"), seen(&[("a", 2.0, Some(3.0))]), false),
+        ];
+        for (requirement, output, expected) in cases {
+            let session = with(vec![requirement.clone()], Vec::new());
+            assert_eq!(passes(&session, &output), expected, "{requirement:?} {output:?}");
+        }
+    }
+
+    #[test]
+    fn a_forbid_has_passed_when_its_condition_does_not_hold() {
+        let session = with(Vec::new(), vec![compare_of("segments", Comparison::Equal, 0.0)]);
+        assert!(passes(&session, &seen(&[("segments", 7.0, None)])));
+        assert!(!passes(&session, &seen(&[("segments", 0.0, None)])));
+        assert!(passes(&session, &seen(&[])), "what was never seen was not seen to be 0");
+        let text = &evaluate(&session, &seen(&[]), Vec::new())[0].text;
+        assert_eq!(text, "forbid compare");
+    }
+
+    #[test]
+    fn a_known_total_has_to_be_reached_without_being_asked_for() {
+        let declared = |total| {
+            let metrics = vec![MetricPlan { name: "m".into(), regex: String::new(), total }];
+            SessionPlan { metrics, ..session("x") }
+        };
+        let cases = [
+            (None, seen(&[("m", 10.0, Some(10.0))]), true),
+            (None, seen(&[("m", 9.0, Some(10.0))]), false),
+            (None, seen(&[("m", 0.0, Some(0.0))]), false),
+            (None, seen(&[("m", 0.0, None)]), true),
+            (None, seen(&[]), true),
+            (Some(10.0), seen(&[("m", 10.0, None)]), true),
+            (Some(10.0), seen(&[("m", 0.0, None)]), false),
+            (Some(10.0), seen(&[]), false),
+        ];
+        for (total, output, expected) in cases {
+            assert_eq!(passes(&declared(total), &output), expected, "{total:?} {output:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_file_says_of_a_metric_replaces_the_rule_but_zero_stays_zero() {
+        let enough = with(vec![compare_of("m", Comparison::AtLeast, 5.0)], Vec::new());
+        assert!(passes(&enough, &seen(&[("m", 7.0, Some(10.0))])));
+        let any = with(vec![compare_of("m", Comparison::AtLeast, 0.0)], Vec::new());
+        assert!(!passes(&any, &seen(&[("m", 0.0, Some(10.0))])));
+        let none = with(vec![compare_of("m", Comparison::Equal, 0.0)], Vec::new());
+        assert!(passes(&none, &seen(&[("m", 0.0, Some(10.0))])), "0 errors of 10 are asked for");
+    }
+
+    #[test]
+    fn a_pattern_counts_by_itself_or_as_typed() {
+        let check = Check::OutputRegex { regex: "all .* done".into() };
+        let session = with(vec![requirement("regex:all .* done", check)], Vec::new());
+        let output = |pattern: &str| OutputSeen { patterns: vec![pattern.into()], ..OutputSeen::default() };
+        assert!(passes(&session, &output("all .* done")));
+        assert!(passes(&session, &output("regex:all .* done")));
+        assert!(!passes(&session, &output("another")));
+    }
+
+    #[test]
+    fn the_rims_results_are_merged_in_the_order_of_the_file_and_silence_is_no_success() {
+        let file = requirement("file:out", Check::File { path: "out".into(), min_size: 0 });
+        let command = requirement("command:ok", Check::Command { line: "ok".into() });
+        let mut session = with(vec![file, complete_of("m")], vec![command]);
+        session.verify = Some(Command::Shell("pytest -q".into()));
+        let asked: Vec<String> = for_rim(&session).iter().map(RimCheck::text).collect();
+        assert_eq!(asked, ["file:out", "forbid command:ok", "verify: pytest -q"]);
+        let result = |text: &str| CheckResult { text: text.into(), passed: true, seen: "seen".into() };
+        let from_rim = vec![result("verify: pytest -q"), result("file:out")];
+        let results = evaluate(&session, &seen(&[("m", 1.0, Some(1.0))]), from_rim);
+        let shown: Vec<(&str, bool)> = results.iter().map(|r| (r.text.as_str(), r.passed)).collect();
+        let expected = [
+            ("file:out", true),
+            ("metric:m=complete", true),
+            ("forbid command:ok", false),
+            ("verify: pytest -q", true),
+        ];
+        assert_eq!(shown, expected);
+        assert_eq!(results[2].seen, "was not checked");
+    }
+
+    #[test]
+    fn a_session_that_declares_nothing_is_not_checked() {
+        assert!(!needs_rim(&session("x")));
+        assert!(evaluate(&session("x"), &OutputSeen::default(), Vec::new()).is_empty());
+    }
+}

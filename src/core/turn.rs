@@ -23,13 +23,16 @@ pub(super) struct Turn<'n> {
     effects: Vec<Effect>,
     /// Runs were created, ended or began to wait, or the plan changed: dependencies are looked at again.
     pub(super) relations_changed: bool,
+    /// The file was read: what waited for that may start.
+    pub(super) plan_known: bool,
     /// Some run changed its state: the night may have settled.
     runs_changed: bool,
 }
 
 impl<'n> Turn<'n> {
     pub(super) fn new(night: &'n mut Night, at: At) -> Self {
-        Self { night, at, facts: Vec::new(), effects: Vec::new(), relations_changed: false, runs_changed: false }
+        let (facts, effects) = (Vec::new(), Vec::new());
+        Self { night, at, facts, effects, relations_changed: false, plan_known: false, runs_changed: false }
     }
     pub(super) fn into_step(self) -> Step {
         Step { facts: self.facts, effects: self.effects }
@@ -176,6 +179,10 @@ impl<'n> Turn<'n> {
 
     /// Draws the consequences: dependencies, the closing of the night, the queue, the report.
     pub(super) fn conclude(&mut self) {
+        if self.facts.is_empty() && !self.plan_known {
+            // Nothing changed, so nothing follows. Most passes over what lives end here.
+            return;
+        }
         loop {
             while self.relations_changed {
                 self.relations_changed = false;

@@ -69,7 +69,8 @@ const STATES: [&str; 15] = [
     "ended",
 ];
 
-fn word(state: &RunState) -> &'static str {
+/// The word for a state; being checked is one of its own here.
+pub fn word(state: &RunState) -> &'static str {
     match state {
         RunState::Checking { .. } => "checking",
         RunState::Scheduled { .. }

@@ -263,8 +263,8 @@ pub fn depend(session: &mut SessionPlan, i: usize, rng: &mut Rng) {
 
 pub fn plan(rng: &mut Rng) -> Plan {
     let count = match rng.u8(0..20) {
-        0..12 => rng.usize(1..7),
-        12..18 => rng.usize(7..16),
+        0..13 => rng.usize(1..7),
+        13..19 => rng.usize(7..14),
         _ => rng.usize(16..41),
     };
     let mut sessions = BTreeMap::new();

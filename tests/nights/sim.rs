@@ -1,6 +1,6 @@
 //! One simulated night: a queue of things to come, a world, a daemon that may die between any two acts, a judge.
 
-use super::coverage::Coverage;
+use super::coverage::{self, Coverage};
 use super::judge::{Judge, Judged};
 use super::mutants::Mutant;
 use super::plan;
@@ -167,7 +167,7 @@ impl Sim {
         let plan = plan::plan(&mut rng);
         Self {
             rows_each_step: rng.u8(0..64) == 0,
-            rows_at_all: rng.u8(0..4) == 0,
+            rows_at_all: rng.u8(0..6) == 0,
             rng,
             how,
             faults,
@@ -451,6 +451,14 @@ impl Sim {
         Ok(())
     }
 
+    /// Sometimes somebody acts just when something is under way.
+    fn tempt_the_operator(&mut self) {
+        if self.chance(self.faults.operator, 24) {
+            let when = self.rng.u64(0..10_000);
+            self.after(when, Coming::Operator);
+        }
+    }
+
     fn hash(&mut self, text: &str) {
         for byte in text.bytes() {
             self.told.hash = (self.told.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
@@ -461,8 +469,12 @@ impl Sim {
 
     fn perform(&mut self, effect: Effect) -> Judged {
         match effect {
-            Effect::Start { attempt, session } => self.start(&attempt, &session),
+            Effect::Start { attempt, session } => {
+                self.tempt_the_operator();
+                self.start(&attempt, &session)
+            }
             Effect::Stop { attempt, grace } => {
+                self.tempt_the_operator();
                 self.stop(&attempt, grace);
                 Ok(())
             }
@@ -470,7 +482,8 @@ impl Sim {
                 let passes = self.rng.u8(0..5) > 0;
                 let result = |text| CheckResult { text, passed: passes, seen: "looked".to_owned() };
                 let results = success::for_rim(&session).iter().map(|check| result(check.text())).collect();
-                self.soon(20_000, Event::Checked { attempt, results });
+                self.soon(120_000, Event::Checked { attempt, results });
+                self.tempt_the_operator();
                 Ok(())
             }
             Effect::Arm { timer, epoch, after } => {
@@ -735,6 +748,13 @@ impl Sim {
         if night.state.open_night().is_none_or(|night| night.closing) {
             return self.up(Vec::new());
         }
+        // Half of the time somebody looks for a state first, so that the rare ones are met as well.
+        let mut by_state: BTreeMap<&'static str, Vec<SessionName>> = BTreeMap::new();
+        for run in night.state.night_runs() {
+            by_state.entry(coverage::word(&run.state)).or_default().push(run.id.session.clone());
+        }
+        let of_state = self.rng.choice(by_state.into_values()).unwrap_or_default();
+        let names = if of_state.is_empty() || self.rng.bool() { names } else { of_state };
         let session = self.rng.choice(names).unwrap_or_else(|| plan::name(77));
         match self.rng.u8(0..16) {
             0 => self.up(vec![session]),
