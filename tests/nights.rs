@@ -3,6 +3,8 @@
 //!
 //! `NIGHTS=100000 cargo nextest run --test nights` simulates more; `NIGHT_SEED=17 cargo nextest run --test nights replay`
 //! shows one.
+#![expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
+#![expect(clippy::print_stdout, reason = "what was met, and a replayed night, are for people to read")]
 
 #[path = "nights/coverage.rs"]
 mod coverage;

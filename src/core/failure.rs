@@ -175,6 +175,9 @@ mod tests {
         exit(Ending::ExecFailed { errno, what: "exec work".into() })
     }
 
+    /// Exit, session, whether tmux is gone, the output rule that matched; what is expected.
+    type Case<'c> = (ExitRecord, &'c SessionPlan, bool, Option<&'c str>, Result<(), (FailureClass, &'c str)>);
+
     #[test]
     fn ends_are_classed_by_the_strongest_evidence() {
         use FailureClass as C;
@@ -183,8 +186,7 @@ mod tests {
         let mut lenient = plain.clone();
         lenient.success.exit_codes = vec![0, 3, 127];
         let with = |exit: ExitRecord, hup: bool, oom: bool, stopped: bool| ExitRecord { hup, oom, stopped, ..exit };
-        // exit, session, terminal lost, output rule, expected
-        let cases: Vec<(ExitRecord, &SessionPlan, bool, Option<&str>, Result<(), (C, &str)>)> = vec![
+        let cases: Vec<Case<'_>> = vec![
             (code(0), &plain, false, None, Ok(())),
             (code(0), &plain, false, Some("perm"), Ok(())),
             (code(3), &lenient, false, None, Ok(())),
@@ -223,8 +225,8 @@ mod tests {
                     Err((verdict.class, verdict.rule))
                 }
             };
-            let found = found.as_ref().map(|()| ()).map_err(|(class, rule)| (*class, rule.as_str()));
-            assert_eq!(found, *expected, "{exit:?} lost={terminal_lost} rule={matched:?}");
+            let found = found.as_ref().map_err(|(class, rule)| (*class, rule.as_str()));
+            assert_eq!(found.copied(), *expected, "{exit:?} lost={terminal_lost} rule={matched:?}");
         }
     }
 

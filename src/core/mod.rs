@@ -27,10 +27,12 @@ pub mod retry;
 pub mod rows;
 pub mod run;
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
 pub mod state;
 pub mod success;
 #[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod testing;
 pub mod time;
 mod turn;

@@ -395,9 +395,13 @@ impl Sim {
         let Some(mut night) = self.night.take() else { return Ok(()) };
         self.told.coverage.note(&night.state, &event);
         self.trace(|_| format!("<- {event:?}"));
+        let stale = is_stale(&event, &night.state);
         let mut step = night.step(self.world.at(), event.clone());
         if let Some(mutant) = self.how.mutant {
             mutant.plant(&event, &mut step, &mut night, &mut self.rng);
+        }
+        if stale && !(step.facts.is_empty() && step.effects.is_empty()) {
+            return Err(format!("S7: a timer of an older epoch did something: {event:?}"));
         }
         self.told.steps += 1;
         self.told.facts += step.facts.len() as u64;
@@ -822,6 +826,17 @@ impl Sim {
         }
         Ok(())
     }
+}
+
+/// Whether an event is a timer that was armed for a state which is over.
+fn is_stale(event: &Event, state: &State) -> bool {
+    let Event::Timer { timer, epoch } = event else { return false };
+    let run = match timer {
+        Timer::RunDue(run) => run,
+        Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
+        Timer::Pacing => return false,
+    };
+    state.runs.get(run).is_none_or(|run| run.epoch != *epoch)
 }
 
 /// What a run directory shows, as an event.

@@ -213,8 +213,23 @@ fn a_timer_of_an_older_epoch_does_nothing() {
     desk.pass(seconds(600));
     let late = desk.step(Event::Timer { timer: Timer::AttemptTimeout(first), epoch });
     assert!(late.facts.is_empty() && late.effects.is_empty(), "{late:?}");
+    // Each is of the kind that its state waits for; only the epoch tells that it is an old one.
+    let old = desk.run("x").epoch;
+    desk.verb(Verb::Restart, "x");
+    desk.ends("x", code(143));
+    desk.ends("x", code(1));
+    desk.started("x");
+    for (timer, epoch) in
+        [(Timer::AttemptTimeout(desk.attempt("x")), old), (Timer::StartOverdue(desk.attempt("x")), old)]
+    {
+        let step = desk.step(Event::Timer { timer, epoch });
+        assert!(step.facts.is_empty() && step.effects.is_empty(), "{step:?}");
+    }
+    desk.ends("x", code(1));
+    assert_eq!(desk.word("x"), "backing_off");
     let due = Timer::RunDue(desk.run("x").id.clone());
-    assert!(desk.step(Event::Timer { timer: due, epoch }).facts.is_empty());
+    let step = desk.step(Event::Timer { timer: due, epoch: old });
+    assert!(step.facts.is_empty() && step.effects.is_empty(), "{step:?}");
 }
 
 #[test]
