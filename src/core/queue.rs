@@ -2,7 +2,7 @@
 //!
 //! Ready runs start by priority, then by name, as long as slots are free; there is no pacing. A run whose dependency
 //! ended otherwise than asked is skipped at once, so that a night always settles; a second chance of the dependency
-//! brings it back as a new run (`docs/decisions/0010-dependencies-and-second-chances.md`).
+//! brings it back as a new run (`docs/decisions/0008-dependencies-and-second-chances.md`).
 
 use super::exit::FailureClass;
 use super::fact::Fact;

@@ -1,6 +1,6 @@
 //! The invariants, checked after every step against the truth of the fake world.
 //!
-//! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0012-simulated-nights.md`.
+//! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
 use super::world::World;
 use nightkeep::core::effect::Effect;
