@@ -11,6 +11,7 @@ use crate::client::Client;
 use crate::core::ids::AttemptId;
 use crate::instance::Instance;
 use crate::os::clock;
+use crate::recording::attempt::AttemptFiles;
 use attempts::{ended, in_order};
 use notify::Watcher as _;
 use printer::Printer;
@@ -67,7 +68,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let zone = jiff::tz::TimeZone::system();
     let since = args.since.map(|since| since.resolve(clock::wall(), &zone));
     let mut printer = Printer::new(context, args.raw, args.timestamps.then_some(zone));
-    printer.open(&instance.output_log(&wanted), since)?;
+    printer.open(&files_of(&instance, &wanted), since)?;
     printer.copy()?;
     if args.follow {
         let client = context.client(&instance)?;
@@ -105,7 +106,7 @@ async fn follow(
                 Some(next) => {
                     printer.finish()?;
                     printer.say(&format!("attempt {} of run {}", next.number, next.run));
-                    printer.open(&instance.output_log(&next), None)?;
+                    printer.open(&files_of(instance, &next), None)?;
                     attempt = next;
                     continue;
                 }
@@ -161,4 +162,8 @@ fn no_output(instance: &Instance, name: &str) -> Failure {
     } else {
         failure.hint(format!("did you mean {}?", close.join(" or ")))
     }
+}
+
+fn files_of(instance: &Instance, attempt: &AttemptId) -> AttemptFiles {
+    AttemptFiles::new(instance.run_dir(attempt), instance.output_log(attempt))
 }

@@ -28,6 +28,8 @@ use tokio::time::Instant;
 const JOURNAL_EVERY: Duration = Duration::from_secs(30);
 /// Least time between two journaled looks at an output whose metrics or errors changed.
 const JOURNAL_METRICS_EVERY: Duration = Duration::from_secs(5);
+/// Bytes read from a log at once.
+const CHUNK: usize = 16 * 1024;
 /// How long a recorder may take from the start of its process to its first sign.
 const APPEAR_WITHIN: Duration = Duration::from_secs(15);
 
@@ -88,7 +90,7 @@ impl Follow {
         let files = AttemptFiles::new(rim.instance().run_dir(&attempt), &log);
         let inbox = rim.inbox().clone();
         let output = match Observer::new(session, rules) {
-            Ok(observer) => Some(Output { log, offset: 0, observer }),
+            Ok(observer) => Some(Output::new(log, observer)),
             Err(e) => {
                 tracing::error!(%attempt, "the output is not looked at: {e}");
                 None
@@ -206,8 +208,9 @@ impl Follow {
     /// Reads what is new in the log, off the runtime's threads, and tells the core now and then.
     async fn catch_up(&mut self, tell: bool) {
         let Some(mut output) = self.output.take() else { return };
+        let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let result = output.read_on();
+            let result = output.read_on(|| files.kept().map_or(0, |kept| kept.from));
             (output, result)
         })
         .await;
@@ -234,26 +237,35 @@ impl Follow {
 
 struct Output {
     log: PathBuf,
-    offset: u64,
+    file: Option<File>,
+    buffer: Vec<u8>,
     observer: Observer,
 }
 
 impl Output {
-    fn read_on(&mut self) -> std::io::Result<()> {
-        let mut file = match File::open(&self.log) {
-            Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            Err(e) => return Err(e),
+    fn new(log: PathBuf, observer: Observer) -> Self {
+        Self { log, file: None, buffer: Vec::new(), observer }
+    }
+    /// Feeds the observer all there is now. `from` is where the kept output begins: what the cap dropped reads as zeros.
+    fn read_on(&mut self, from: impl FnOnce() -> u64) -> std::io::Result<()> {
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => match File::open(&self.log) {
+                Ok(mut file) => {
+                    file.seek(SeekFrom::Start(from()))?;
+                    none.insert(file)
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+                Err(e) => return Err(e),
+            },
         };
-        file.seek(SeekFrom::Start(self.offset))?;
-        let mut buffer = vec![0; 64 * 1024];
+        self.buffer.resize(CHUNK, 0);
         loop {
-            let n = file.read(&mut buffer)?;
-            if n == 0 {
+            let n = file.read(&mut self.buffer)?;
+            self.observer.feed(self.buffer.get(..n).unwrap_or_default(), clock::wall());
+            if n < self.buffer.len() {
                 return Ok(());
             }
-            self.observer.feed(buffer.get(..n).unwrap_or_default(), clock::wall());
-            self.offset += n as u64;
         }
     }
 }

@@ -73,7 +73,7 @@ pub enum News {
 }
 
 /// Least milliseconds between two [`News::Output`] to one watcher.
-pub const OUTPUT_NEWS_MS: u64 = 500;
+pub const OUTPUT_NEWS_MS: u64 = 1000;
 
 /// Any line that a recorder sends.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,15 +1,15 @@
 //! Copies a raw log to stdout: as it is, or as clean lines, with or without the time each line began.
 
 use crate::cli::context::Context;
-use crate::cli::failure::{Failure, shown_path};
+use crate::cli::failure::{Failure, harmless, shown_path};
 use crate::cli::parts::CleanLines;
 use crate::cli::when;
 use crate::core::time::Wall;
+use crate::recording::attempt::AttemptFiles;
 use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, StdoutLock, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;
@@ -38,8 +38,10 @@ impl<'a> Printer<'a> {
     pub fn new(context: &'a Context, raw: bool, zone: Option<TimeZone>) -> Self {
         Self { context, raw, zone, log: None, lines: CleanLines::new(), line_began: Wall(0) }
     }
-    /// Goes on with this log, from its beginning or from what came at `since`.
-    pub fn open(&mut self, path: &Path, since: Option<Wall>) -> Result<(), Failure> {
+    /// Goes on with this log, from its beginning or from what came at `since`. What the cap on the log dropped reads as
+    /// zeros; it is passed over, and told.
+    pub fn open(&mut self, files: &AttemptFiles, since: Option<Wall>) -> Result<(), Failure> {
+        let path = files.log();
         let failed = |e: io::Error| Failure::io(format!("cannot read {}", shown_path(path)), &e);
         let mut file = File::open(path).map_err(failed)?;
         let index = match File::open(path.with_extension("idx")) {
@@ -53,7 +55,14 @@ impl<'a> Printer<'a> {
             (Some(_), None) | (None, _) => None,
         };
         let length = file.metadata().map_err(failed)?.len();
-        let at = if since.is_some() { at.unwrap_or(length) } else { 0 };
+        let kept = files.kept().map_err(failed)?;
+        let at = if since.is_some() { at.unwrap_or(length) } else { 0 }.max(kept.from);
+        if kept.from > 0 {
+            self.say(&format!("note: the first {} bytes were dropped to keep the log within its cap", kept.from));
+        }
+        for gap in &kept.gaps {
+            self.say(&format!("note: {} bytes are missing at byte {}: {}", gap.bytes, gap.at, harmless(&gap.why)));
+        }
         file.seek(SeekFrom::Start(at)).map_err(failed)?;
         self.log = Some(Log { file, at, index });
         Ok(())
