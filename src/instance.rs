@@ -115,6 +115,11 @@ impl Instance {
     pub fn output_log(&self, attempt: &AttemptId) -> PathBuf {
         self.output_dir(&attempt.run.session).join(format!("{}.log", attempt.file_stem()))
     }
+    /// The raw output of an attempt for people: relative to the config's folder where it stands below it.
+    pub fn shown_output_log(&self, attempt: &AttemptId) -> String {
+        let path = self.output_log(attempt);
+        path.strip_prefix(self.root()).unwrap_or(&path).display().to_string()
+    }
     /// The daemon's socket.
     pub fn api_socket(&self) -> PathBuf {
         self.runtime.join("api.sock")

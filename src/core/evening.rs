@@ -120,10 +120,9 @@ impl Turn<'_> {
     ///
     /// An open night goes on whatever the date is by now. A night before the last one cannot be opened, as run ids would
     /// come twice: if the clock was set back, the last night is opened again.
-    fn open_night(&mut self, wanted: &NightId, by: &Actor) -> bool {
-        let opened = |night: NightId| Fact::NightOpened { night, by: by.clone() };
+    pub(super) fn open_night(&mut self, wanted: &NightId, by: &Actor) -> bool {
         let Some(night) = &self.state().night else {
-            self.fact(opened(wanted.clone()));
+            self.begin_night(wanted.clone(), by);
             return false;
         };
         let (id, opened_at) = (night.id.clone(), night.opened.wall);
@@ -133,7 +132,7 @@ impl Turn<'_> {
                 self.fact(Fact::Trouble { part: "clock".to_owned(), what });
             }
             let reopened = *wanted <= id;
-            self.fact(opened(if reopened { id } else { wanted.clone() }));
+            self.begin_night(if reopened { id } else { wanted.clone() }, by);
             return reopened;
         }
         let alive = self.state().runs.values().any(|run| run.state.holds_slot());
@@ -142,9 +141,9 @@ impl Turn<'_> {
                 self.end(&run, Outcome::Unfinished, "the night ended first");
             }
             self.close_night("nothing ran in it any more when the next night began");
-            self.fact(opened(wanted.clone()));
+            self.begin_night(wanted.clone(), by);
         } else if self.state().closing() {
-            self.fact(opened(id));
+            self.fact(Fact::NightOpened { night: id, by: by.clone() });
             for run in self.ids(|run| matches!(run.state, RunState::Stopping { then: AfterStop::Unfinished, .. })) {
                 if let Some(RunState::Stopping { attempt, .. }) = self.run(&run).map(|run| run.state.clone()) {
                     let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
@@ -153,6 +152,13 @@ impl Turn<'_> {
             }
         }
         false
+    }
+
+    /// Opens a night with the plan it begins with, so that its facts can be understood without those of nights before.
+    fn begin_night(&mut self, night: NightId, by: &Actor) {
+        self.fact(Fact::NightOpened { night, by: by.clone() });
+        let plan = Box::new(self.state().plan.clone());
+        self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
     }
 
     fn close_night(&mut self, reason: &str) {

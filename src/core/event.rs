@@ -47,6 +47,24 @@ pub enum Event {
         /// Who.
         by: Actor,
     },
+    /// Open the night without queueing anything: for `add` and second chances when none is open.
+    OpenNight {
+        /// The night for the current local date.
+        night: NightId,
+        /// Who.
+        by: Actor,
+    },
+    /// An operator did something that decides nothing, such as typing into a session; it is only journaled.
+    Acted {
+        /// The verb.
+        verb: String,
+        /// What it was meant for.
+        target: String,
+        /// Who.
+        by: Actor,
+        /// What came of it, as in [`Fact::OperatorActed`](super::fact::Fact::OperatorActed).
+        result: String,
+    },
     /// `down`: end the night.
     Down {
         /// Do not wait for the grace.

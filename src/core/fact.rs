@@ -227,6 +227,49 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// The run the fact is about, if it is about one.
+    pub fn run(&self) -> Option<&RunId> {
+        match self {
+            Self::RunCreated { run, .. }
+            | Self::RunMoved { run, .. }
+            | Self::CounterReset { run, .. }
+            | Self::HoldSet { run, .. }
+            | Self::RunOrphaned { run } => Some(run),
+            Self::AttemptIntended { attempt }
+            | Self::AttemptStarted { attempt, .. }
+            | Self::StopIntended { attempt, .. }
+            | Self::OutputObserved { attempt, .. }
+            | Self::AttemptEnded { attempt, .. }
+            | Self::ChecksDone { attempt, .. } => Some(&attempt.run),
+            Self::DaemonStarted { .. }
+            | Self::DaemonStopped { .. }
+            | Self::PlanAdopted { .. }
+            | Self::PlanRejected { .. }
+            | Self::SessionAdded { .. }
+            | Self::NightOpened { .. }
+            | Self::NightClosing { .. }
+            | Self::NightClosed { .. }
+            | Self::OperatorActed { .. }
+            | Self::TmuxStarted { .. }
+            | Self::TmuxLost { .. }
+            | Self::ProjectBase { .. }
+            | Self::ProjectSeen { .. }
+            | Self::ReportWritten { .. }
+            | Self::ClockJumped { .. }
+            | Self::Trouble { .. } => None,
+        }
+    }
+    /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.
+    pub fn night(&self) -> Option<&NightId> {
+        if let Self::NightOpened { night, .. }
+        | Self::NightClosing { night, .. }
+        | Self::NightClosed { night, .. }
+        | Self::ReportWritten { night, .. } = self
+        {
+            return Some(night);
+        }
+        self.run().map(|run| &run.night)
+    }
     /// Whether the result of an `OperatorActed` says that the wish was granted.
     pub fn is_done(result: &str) -> bool {
         result == "done" || result.starts_with("done: ")

@@ -105,6 +105,10 @@ impl NightId {
             && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
         if ok { Ok(Self(text.to_owned())) } else { Err(IdError::BadForm("2026-11-21")) }
     }
+    /// The night that began on this date.
+    pub fn on(year: i16, month: i8, day: i8) -> Self {
+        Self(format!("{:04}-{:02}-{:02}", year.clamp(0, 9999), month.clamp(0, 99), day.clamp(0, 99)))
+    }
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -71,6 +71,10 @@ impl Turn<'_> {
             Event::PlanLoaded { plan } => self.plan_loaded(plan),
             Event::PlanBroken { problem } => self.plan_broken(problem),
             Event::Up { night, sessions, now, by } => self.up(&night, &sessions, now, &by),
+            Event::OpenNight { night, by } => {
+                self.open_night(&night, &by);
+            }
+            Event::Acted { verb, target, by, result } => self.acted(&verb, &target, &by, result),
             Event::Down { now, by } => self.down(now, &by),
             Event::Operator { verb, session, by } => self.verb(verb, &session, &by),
             Event::Add { session, by } => self.add(session, &by),

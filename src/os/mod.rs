@@ -1,3 +1,5 @@
 //! The operating system, as thin as it can be: the only place that reads clocks, boot id and process tables.
 
 pub mod clock;
+pub mod command;
+pub mod process;

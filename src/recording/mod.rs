@@ -4,7 +4,24 @@
 //! `lock` (held while the recorder lives). The raw bytes stand in `logs/output/<session>/<run>.<attempt>.log`, their
 //! time index beside it in `.idx`. All formats carry a version; every version ever released stays readable.
 
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+pub mod attempt;
 pub mod events;
 pub mod index;
 pub mod socket;
 pub mod spec;
+
+/// Opens a regular file to read. Anything else (a fifo would hang us, a device never ends) is refused.
+fn open_regular(path: &Path) -> io::Result<File> {
+    let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
+    let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
+}

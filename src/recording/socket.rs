@@ -1,6 +1,14 @@
 //! The recorder's socket: requests are one JSON line, `input` followed by raw bytes; answers and news are JSON lines.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+/// Longest request or answer line, in bytes.
+pub const LINE_MAX: usize = 4096;
+/// Most bytes one `input` types.
+pub const INPUT_MAX: u64 = 1024 * 1024;
+/// Clients served at once; more are turned away.
+pub const CLIENTS_MAX: usize = 8;
 
 /// What a client asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,3 +74,47 @@ pub enum News {
 
 /// Least milliseconds between two [`News::Output`] to one watcher.
 pub const OUTPUT_NEWS_MS: u64 = 500;
+
+/// Any line that a recorder sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// The answer to a request.
+    Answer(Answer),
+    /// News for a watcher.
+    News(News),
+}
+
+/// A message as a line, with its newline.
+pub fn encode<T: Serialize>(message: &T) -> Vec<u8> {
+    let mut line = serde_json::to_vec(message).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// Reads a message from a line, with or without its newline; `None` when it is none.
+pub fn decode<T: DeserializeOwned>(line: &[u8]) -> Option<T> {
+    if line.len() > LINE_MAX + 1 { None } else { serde_json::from_slice(line).ok() }
+}
+
+/// Reads a line that a recorder sent; `None` when it is neither answer nor news that this program knows.
+pub fn decode_reply(line: &[u8]) -> Option<Reply> {
+    decode(line).map(Reply::Answer).or_else(|| decode(line).map(Reply::News))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_on_the_wire_are_fixed() {
+        let input = Request::Input { len: 3, paste: true };
+        assert_eq!(encode(&input), b"{\"cmd\":\"input\",\"len\":3,\"paste\":true}\n");
+        assert_eq!(decode::<Request>(b"{\"cmd\":\"watch\"}"), Some(Request::Watch));
+        assert_eq!(decode::<Request>(b"{\"cmd\":\"fly\"}"), None);
+        let hello = News::Hello { attempt: "2026-11-21/a/1.1".into(), shim_pid: 7, bytes: 9 };
+        assert_eq!(decode_reply(&encode(&hello)), Some(Reply::News(hello)));
+        let no = Answer { ok: false, error: Some("no".into()) };
+        assert_eq!(decode_reply(&encode(&no)), Some(Reply::Answer(no)));
+        assert_eq!(decode_reply(b"{}"), None);
+    }
+}

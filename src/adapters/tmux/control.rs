@@ -1,0 +1,196 @@
+//! One control-mode connection to the tmux server: commands out, replies and hints back.
+//!
+//! The client is attached with `no-output` (no pane's bytes come here, so a slow reader never blocks a program) and
+//! `ignore-size` (it does not shape anybody's window). Commands are pipelined: tmux answers in the order asked, one
+//! block a line, so replies are handed out first in, first out. A command that nobody waits for any more keeps its place
+//! in that row. Only simple commands go through here, one a line: a line of two commands gives two blocks.
+
+use super::parser::{Block, Parser, Said};
+use super::{TmuxError, words};
+use crate::os::command::Program;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::sync::{mpsc, oneshot};
+
+/// How long a command may take before the server counts as stuck.
+pub const DEADLINE: Duration = Duration::from_secs(5);
+/// Hints kept for a listener that is busy; a further one would tell it nothing new.
+const NOTICES: usize = 64;
+
+/// What comes without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A notification without its `%`. Hints only: they are dropped when nobody takes them.
+    Notification(Vec<u8>),
+    /// The connection ended. Always the last one.
+    Closed {
+        /// What tmux said about it.
+        why: String,
+    },
+}
+
+/// A handle to the connection. Dropping it ends the connection.
+#[derive(Debug)]
+pub struct Control {
+    requests: mpsc::Sender<Request>,
+    waiting: Arc<Mutex<Waiting>>,
+    reader: tokio::task::AbortHandle,
+}
+
+#[derive(Debug)]
+struct Request {
+    line: Vec<u8>,
+    reply: oneshot::Sender<Block>,
+}
+
+/// Who waits for a reply, in the order of the commands.
+#[derive(Debug, Default)]
+struct Waiting {
+    replies: VecDeque<oneshot::Sender<Block>>,
+    closed: Option<String>,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // The task owns the client process, which is killed with it.
+        self.reader.abort();
+    }
+}
+
+impl Control {
+    /// Starts the client. Whether it could attach shows at the first command.
+    pub fn open(client: &Program) -> Result<(Self, mpsc::Receiver<Notice>), TmuxError> {
+        let mut child = client.spawn_piped()?;
+        let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(TmuxError::Closed { why: "the client has no pipes".to_owned() });
+        };
+        let waiting = Arc::new(Mutex::new(Waiting::default()));
+        let (requests, queue) = mpsc::channel(NOTICES);
+        let (notices, hints) = mpsc::channel(NOTICES);
+        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting)));
+        let reader = tokio::spawn(read_replies(child, stdout, notices, Arc::clone(&waiting))).abort_handle();
+        Ok((Self { requests, waiting, reader }, hints))
+    }
+
+    /// Sends one command and waits for the lines of its reply, at most [`DEADLINE`].
+    pub async fn command(&self, words: &[String]) -> Result<Vec<Vec<u8>>, TmuxError> {
+        let line = words::for_control_line(words)?;
+        let name = || words.first().cloned().unwrap_or_default();
+        let (reply, answer) = oneshot::channel();
+        let asked = async {
+            self.requests.send(Request { line, reply }).await.map_err(|_| self.closed())?;
+            answer.await.map_err(|_| self.closed())
+        };
+        let block = tokio::time::timeout(DEADLINE, asked)
+            .await
+            .map_err(|_| TmuxError::Deadline { command: name(), after: DEADLINE })??;
+        let Block { ok, lines, cut, ours: _ } = block;
+        if !ok {
+            return Err(TmuxError::Refused { command: name(), message: text(&lines) });
+        }
+        if cut {
+            return Err(TmuxError::BadReply { command: name(), reply: "it is too long".to_owned() });
+        }
+        Ok(lines)
+    }
+
+    fn closed(&self) -> TmuxError {
+        let why = lock(&self.waiting).closed.clone();
+        TmuxError::Closed { why: why.unwrap_or_else(|| "the connection is closed".to_owned()) }
+    }
+}
+
+/// Writes commands in order, each noted in the row of waiting ones before it is sent.
+async fn write_requests(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Request>, waiting: Arc<Mutex<Waiting>>) {
+    while let Some(Request { line, reply }) = queue.recv().await {
+        {
+            let mut waiting = lock(&waiting);
+            if waiting.closed.is_some() {
+                return;
+            }
+            waiting.replies.push_back(reply);
+        }
+        if stdin.write_all(&line).await.is_err() {
+            // The reader sees the end too, and says why.
+            return;
+        }
+    }
+}
+
+/// Reads until the connection ends, then wakes everybody who waits.
+async fn read_replies(
+    mut child: Child,
+    mut stdout: ChildStdout,
+    notices: mpsc::Sender<Notice>,
+    waiting: Arc<Mutex<Waiting>>,
+) {
+    let mut parser = Parser::new();
+    let mut chunk = vec![0; 16 << 10];
+    let mut attached = false;
+    let mut why = None;
+    'connection: loop {
+        let n = match stdout.read(&mut chunk).await {
+            Ok(0) | Err(_) => break,
+            Ok(n) => n,
+        };
+        for said in parser.push(&chunk[..n]) {
+            match said {
+                Said::Block(block) if block.ours => {
+                    if let Some(reply) = lock(&waiting).replies.pop_front() {
+                        // Whoever waited may have given up.
+                        let _ = reply.send(block);
+                    }
+                }
+                // tmux's own: the first one answers the attach. After a refusal commands would still be answered for
+                // a moment, by a connection that is about to end.
+                Said::Block(block) if !attached && !block.ok => {
+                    why = Some(text(&block.lines));
+                    break 'connection;
+                }
+                Said::Block(_) => attached = true,
+                Said::Notification(line) => {
+                    let _ = notices.try_send(Notice::Notification(line));
+                }
+                Said::Exit(reason) => {
+                    why = Some(text(&[reason])).filter(|why| !why.is_empty());
+                    break 'connection;
+                }
+            }
+        }
+    }
+    let why = match why {
+        Some(why) => why,
+        None => last_words(&mut child).await,
+    };
+    {
+        let mut waiting = lock(&waiting);
+        waiting.closed = Some(why.clone());
+        waiting.replies.clear();
+    }
+    let _ = notices.send(Notice::Closed { why }).await;
+}
+
+/// What a client that said nothing else wrote to its standard error.
+async fn last_words(child: &mut Child) -> String {
+    let mut words = Vec::new();
+    if let Some(stderr) = child.stderr.take() {
+        let mut stderr = stderr.take(4096);
+        let _ = tokio::time::timeout(Duration::from_millis(200), stderr.read_to_end(&mut words)).await;
+    }
+    let words = text(&[words]);
+    if words.is_empty() { "the connection ended".to_owned() } else { words }
+}
+
+/// Lines as one line of harmless text, at most 300 characters.
+fn text(lines: &[Vec<u8>]) -> String {
+    let lines: Vec<String> = lines.iter().map(|l| String::from_utf8_lossy(l).trim().to_owned()).collect();
+    lines.join(" ").chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect()
+}
+
+/// The lock is held for a few instructions and nothing in them can panic; a poisoned one is as good as any.
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,85 @@
+//! `attach`: the tmux session itself.
+
+use super::context::Context;
+use super::external;
+use super::failure::{Exit, Failure, session_name};
+use super::now;
+use crate::instance::Instance;
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::Path;
+use std::time::Duration;
+
+/// Shows a session in this terminal, to look at and to type into
+///
+/// Leaving it changes nothing.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Leave with the tmux prefix and d. Inside a tmux of your own, press the prefix twice.\n\n\
+    Example:\n  nightkeep attach motherduck")]
+pub struct Args {
+    /// Which session
+    name: String,
+    /// Only look: keys do nothing but leave
+    #[arg(long, short)]
+    read_only: bool,
+}
+
+const TMUX_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Runs the command.
+pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    context.no_json("attach")?;
+    let name = session_name(&args.name)?;
+    let instance = context.instance()?;
+    if in_our_tmux(&instance) {
+        let what = "this terminal is a session of nightkeep itself";
+        return Err(Failure::new(Exit::Refused, what)
+            .hint(format!("from here, switch with the tmux prefix and s; or attach from outside to {name}")));
+    }
+    if !std::io::stdin().is_terminal() || !context.out.stdout_terminal {
+        return Err(Failure::new(Exit::Failed, "attach needs a terminal")
+            .hint(format!("`nightkeep logs -f {name}` shows the output without one")));
+    }
+    let server = [OsString::from("-S"), instance.tmux_socket().into()];
+    // `=` asks for exactly this name: tmux would take a beginning of it as well.
+    let target = OsString::from(format!("={name}"));
+    let has = [server.as_slice(), &["has-session".into(), "-t".into(), target.clone()]].concat();
+    context.block_on(async {
+        match external::ask("tmux", &has, TMUX_DEADLINE).await {
+            Ok(answer) if answer.ok => Ok(()),
+            Ok(_) => Err(not_running(context, &instance, name.as_str()).await),
+            Err(why) => Err(Failure::new(Exit::Failed, format!("cannot ask tmux: {why}"))
+                .hint("`nightkeep doctor` tells how to install it")),
+        }
+    })?;
+    let mut attach = [server.as_slice(), &["attach-session".into()]].concat();
+    if args.read_only {
+        attach.push("-r".into());
+    }
+    attach.extend(["-t".into(), target]);
+    let error = external::become_program("tmux", &attach);
+    Err(Failure::io("cannot start tmux", &error))
+}
+
+/// Whether this terminal is a pane of the instance's own tmux server: a session would be shown inside itself.
+fn in_our_tmux(instance: &Instance) -> bool {
+    let tmux = std::env::var("TMUX").unwrap_or_default();
+    let socket = tmux.split(',').next().unwrap_or_default();
+    !socket.is_empty() && Path::new(socket) == instance.tmux_socket()
+}
+
+/// Why there is no tmux session of that name.
+async fn not_running(context: &Context, instance: &Instance, name: &str) -> Failure {
+    let status = match context.client(instance) {
+        Ok(client) => now::status(context, instance, &client).await,
+        Err(failure) => Err(failure),
+    };
+    let Ok(status) = status else {
+        return Failure::new(Exit::NotFound, format!("no session {name} runs"));
+    };
+    match now::find(&status, name) {
+        Ok(session) => Failure::new(Exit::Failed, format!("{name} does not run, it is {}", session.state))
+            .hint(format!("`nightkeep logs {name}` shows its last output, `nightkeep why {name}` why")),
+        Err(failure) => failure,
+    }
+}

@@ -1,0 +1,72 @@
+//! The status as it is now: from the daemon, or from the journal when none runs.
+
+use super::context::Context;
+use super::failure::{Failure, no_such_session};
+use super::parts;
+use super::when;
+use crate::client::{Client, ClientError};
+use crate::instance::Instance;
+use crate::os::clock;
+use crate::protocol::{SCHEMA, SessionStatus, Status};
+use std::time::Duration;
+
+/// The words of `state` that mean an end.
+const ENDS: [&str; 6] = ["succeeded", "partial", "failed", "stopped", "skipped", "unfinished"];
+
+/// How long a broken connection is let rest.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// The status from the daemon, else from the journal, else an empty one.
+pub async fn status(context: &Context, instance: &Instance, client: &Client) -> Result<Status, Failure> {
+    let mut answer = client.status().await;
+    if matches!(answer, Err(ClientError::Broken { .. })) {
+        // A daemon that ends just now drops the connection; the next look shows whether that was it.
+        tokio::time::sleep(AGAIN).await;
+        answer = client.status().await;
+    }
+    match answer {
+        Ok(status) => {
+            context.note_skew(client);
+            Ok(status)
+        }
+        Err(ClientError::NoDaemon { .. }) => from_journal(instance).await,
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The status from the journal, or an empty one when there is none yet.
+pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
+    let at = clock::now();
+    Ok(parts::journal_status(instance, at).await?.unwrap_or_else(|| Status {
+        schema: SCHEMA,
+        generated_at: when::rfc3339(at.wall),
+        daemon: None,
+        night: None,
+        sessions: Vec::new(),
+        alerts: Vec::new(),
+        seq: 0,
+    }))
+}
+
+/// Leaves only the named sessions (all, when none is named). A name that nobody has is a failure.
+pub fn only(mut status: Status, names: &[String]) -> Result<Status, Failure> {
+    for name in names {
+        find(&status, name)?;
+    }
+    if !names.is_empty() {
+        status.sessions.retain(|s| names.contains(&s.name));
+        status.alerts.retain(|a| a.session.as_ref().is_some_and(|s| names.contains(s)));
+    }
+    Ok(status)
+}
+
+/// One session.
+pub fn find<'a>(status: &'a Status, name: &str) -> Result<&'a SessionStatus, Failure> {
+    let found = status.sessions.iter().find(|s| s.name == name);
+    found.ok_or_else(|| no_such_session(name, status.sessions.iter().map(|s| s.name.as_str())))
+}
+
+/// Whether the session's run has ended.
+pub fn has_ended(session: &SessionStatus) -> bool {
+    ENDS.contains(&session.state.as_str())
+}

@@ -1,0 +1,395 @@
+//! Where the command line meets the file's reader, the journal, the report, the texts and the daemon.
+//!
+//! Every use of another part that is not the daemon's API goes through one function here.
+
+use super::context::Context;
+use super::failure::{Exit, Failure, shown_path};
+use super::found::Found;
+use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
+use crate::core::fact::Entry;
+use crate::core::ids::{NightId, RunId, SessionName};
+use crate::core::plan::Plan;
+use crate::core::state::State;
+use crate::core::time::{At, Wall};
+use crate::daemon::{self, history};
+use crate::instance::Instance;
+use crate::protocol::{Status, UpRequest, Why};
+use crate::report;
+use crate::status::{self, StatusContext, table::Style};
+use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
+use crate::terminal::{Line, LineScanner};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// One thing that is wrong with a file, or that it should know.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem {
+    /// Line from 1, where there is one.
+    pub line: Option<usize>,
+    /// Column from 1.
+    pub column: Option<usize>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+    /// The same for people: with the line, underlined. Holds no control characters but its own colours.
+    #[serde(skip)]
+    pub rendered: String,
+}
+
+/// What reading a file gave.
+#[derive(Debug)]
+pub struct Checked {
+    /// The plan, when there is no problem.
+    pub plan: Option<Plan>,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+    /// What is right and yet worth a word.
+    pub warnings: Vec<Problem>,
+}
+
+/// Reads and checks a file; all problems at once.
+pub fn check(context: &Context, file: &Path) -> Result<Checked, Failure> {
+    let source = match Source::read(file) {
+        Ok(source) => source,
+        Err(e) => {
+            let failure = Failure::new(Exit::Usage, e.to_string());
+            return Err(match e.hint() {
+                Some(hint) => failure.hint(hint),
+                None => failure,
+            });
+        }
+    };
+    let outcome = config::load(&source, &config_context(context));
+    let (problems, warnings) = outcome.diagnostics.iter().partition::<Vec<_>, _>(|d| d.severity() == Severity::Error);
+    let told = |all: Vec<&Diagnostic>| all.into_iter().map(|d| problem(d, context.out.error_color)).collect();
+    Ok(Checked { plan: outcome.loaded.map(|loaded| loaded.plan), problems: told(problems), warnings: told(warnings) })
+}
+
+fn config_context(context: &Context) -> config::Context {
+    config::Context { home: context.around.home.clone() }
+}
+
+fn problem(diagnostic: &Diagnostic, color: bool) -> Problem {
+    let hints = diagnostic.hints().join("; ");
+    Problem {
+        line: diagnostic.spot().map(|spot| spot.line),
+        column: diagnostic.spot().map(|spot| spot.column),
+        message: if hints.is_empty() {
+            diagnostic.message().to_owned()
+        } else {
+            format!("{} ({hints})", diagnostic.message())
+        },
+        rendered: diagnostic.render(color),
+    }
+}
+
+/// The text of a new file.
+pub fn template(found: &Found) -> String {
+    let repositories = found.repositories.iter();
+    config::template(&config::Found {
+        repositories: repositories
+            .map(|r| FoundRepository { name: r.name.to_string(), path: r.path.clone() })
+            .collect(),
+        agents: found.agents.iter().map(|&agent| agent.to_owned()).collect(),
+    })
+}
+
+/// Where the first line of a new file looks for its schema, relative to the file's folder, and that schema.
+pub fn schema_beside() -> (&'static str, String) {
+    (config::SCHEMA_FILE, config::schema_json())
+}
+
+/// The JSON Schema of the file.
+pub fn schema() -> String {
+    config::schema_json()
+}
+
+fn style(color: bool) -> Style {
+    if color { Style::Ansi } else { Style::Plain }
+}
+
+/// The table of sessions; every line fits the width and ends with a line feed.
+pub fn table(status: &Status, width: usize, color: bool) -> String {
+    let zone = TimeZone::system();
+    status::table::render(status, &status::table::TableOptions { width, style: style(color), zone: &zone })
+}
+
+/// The chain of a session as text.
+pub fn why_text(why: &Why, width: usize, color: bool) -> String {
+    status::why::text(why, width, style(color), &TimeZone::system())
+}
+
+/// The same in two forms.
+#[derive(Debug)]
+pub struct Shown {
+    /// The document of `--json`.
+    pub json: serde_json::Value,
+    /// The same as text; every line ends with a line feed.
+    pub text: String,
+}
+
+/// Plays the night through, with how long sessions lasted before where the journal knows.
+pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Result<Shown, Failure> {
+    let lasted = match journal(instance).await? {
+        Some(journal) => lasted(&state(instance, &journal).await?),
+        None => BTreeMap::new(),
+    };
+    let tonight = status::tonight::tonight(plan, &lasted);
+    let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
+}
+
+/// How long the newest run of each session ran, all attempts together.
+fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
+    let ended = state.runs.values().filter(|run| run.state.is_ended() && !run.attempts.is_empty());
+    ended
+        .map(|run| {
+            let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
+            (run.id.session.clone(), ran)
+        })
+        .collect()
+}
+
+/// The journal, when there is one.
+async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
+    let path = instance.journal();
+    if !path.exists() {
+        return Ok(None);
+    }
+    Journal::open_read_only(&path).await.map(Some).map_err(|e| unreadable(instance, &e))
+}
+
+fn unreadable(instance: &Instance, error: &dyn std::fmt::Display) -> Failure {
+    let what = format!("cannot read the journal {}: {error}", shown_path(&instance.journal()));
+    Failure::new(Exit::Failed, what).hint("`nightkeep doctor` looks at it more closely")
+}
+
+async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> {
+    history::state(journal).await.map_err(|e| unreadable(instance, &e))
+}
+
+fn zone_of(state: &State) -> TimeZone {
+    state.plan.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
+}
+
+/// The status from the journal; `None` when there is no journal.
+pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let context = StatusContext {
+        daemon: None,
+        live: false,
+        last_seen: state.last.map(|last| last.wall),
+        node: &daemon::host_name(),
+        tmux_socket: &instance.tmux_socket().display().to_string(),
+        output_path: &|attempt| instance.shown_output_log(attempt),
+        seq: journal.last_seq().await.map_err(|e| unreadable(instance, &e))?,
+        zone: &zone_of(&state),
+    };
+    Ok(Some(status::project(&state, at, &context)))
+}
+
+/// The chain of a session from the journal; `None` when it knows no such session.
+pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Result<Option<Why>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let night = state.night.as_ref().map(|night| night.id.to_string());
+    let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
+    let history: Vec<Entry> = history::entries(&journal, filter)
+        .await
+        .map_err(|e| unreadable(instance, &e))?
+        .into_iter()
+        .map(|(_, entry)| entry)
+        .collect();
+    Ok(status::why::why(&state, name, &history, at, &zone_of(&state)))
+}
+
+/// All nights, each with its trend; `None` when there was none yet.
+pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let mut reports = Vec::new();
+    for span in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
+        let Ok(night) = NightId::new(&span.night) else { continue };
+        reports.extend(build(instance, &journal, &night, None).await?);
+    }
+    if reports.is_empty() {
+        return Ok(None);
+    }
+    let nights = report::nights::nights(&reports);
+    let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
+    Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
+}
+
+/// Writes the journal's entries (of one night) as JSON lines.
+pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn Write) -> Result<(), Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(()) };
+    let mut after = 0;
+    loop {
+        let filter =
+            Filter { night: night.map(ToString::to_string), after_seq: after, limit: PAGE_MAX, ..Filter::default() };
+        let page = journal.events(&filter).await.map_err(|e| unreadable(instance, &e))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+        for event in page {
+            write_event(&event, to).map_err(|e| Failure::stdout(&e))?;
+        }
+    }
+}
+
+/// One journal row as a JSON line: its number, night, hash, and the fact with its time as it was journaled.
+fn write_event(event: &Event, to: &mut dyn Write) -> std::io::Result<()> {
+    let night = serde_json::to_string(&event.event.night)?;
+    let body = event.event.body.strip_prefix('{').unwrap_or(&event.event.body);
+    let hash: String = event.hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{hash}\",{body}", event.seq)
+}
+
+/// Asks whether the journal is whole; says what is wrong.
+pub async fn journal_check(instance: &Instance) -> Result<Option<String>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    match journal.verify().await {
+        Ok(None) => Ok(None),
+        Ok(Some(broken)) => Ok(Some(format!("fact {}: {}", broken.seq, broken.why))),
+        Err(e) => Ok(Some(e.to_string())),
+    }
+}
+
+/// What a report is to cover.
+#[derive(Debug, Clone)]
+pub enum Window {
+    /// This night.
+    Night(NightId),
+    /// The open night, or the last one.
+    Last,
+    /// From this instant to now, within the last night.
+    Since(Wall),
+}
+
+/// A report in its forms, and what it comes to.
+#[derive(Debug)]
+pub struct ReportTexts {
+    /// Markdown.
+    pub markdown: String,
+    /// JSON.
+    pub json: String,
+    /// Plain text.
+    pub text: String,
+    /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
+    pub check: u8,
+}
+
+/// Builds a report from the journal; `None` when there is no such night.
+pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<Option<ReportTexts>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let (night, since) = match window {
+        Window::Night(night) => (Some(night.clone()), None),
+        Window::Last => (None, None),
+        Window::Since(since) => (None, Some(*since)),
+    };
+    let night = match night {
+        Some(night) => Some(night),
+        None => journal
+            .nights()
+            .await
+            .map_err(|e| unreadable(instance, &e))?
+            .iter()
+            .filter_map(|span| NightId::new(&span.night).ok())
+            .max(),
+    };
+    let Some(night) = night else { return Ok(None) };
+    let Some(report) = build(instance, &journal, &night, since).await? else { return Ok(None) };
+    Ok(Some(ReportTexts {
+        markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
+        json: report::json::render(&report).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
+        text: report::text::page(&report),
+        check: report::check_code(&report),
+    }))
+}
+
+/// The report of a night; only of the runs that something happened to since, when `since` is given.
+async fn build(
+    instance: &Instance,
+    journal: &Reader,
+    night: &NightId,
+    since: Option<Wall>,
+) -> Result<Option<report::model::Report>, Failure> {
+    let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
+    if facts.is_empty() {
+        return Ok(None);
+    }
+    if let Some(since) = since {
+        let moved: BTreeSet<RunId> = facts
+            .iter()
+            .filter(|(_, entry)| entry.at.wall >= since)
+            .filter_map(|(_, entry)| entry.fact.run().cloned())
+            .collect();
+        facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
+    }
+    let zone = zone_of(&state(instance, journal).await?);
+    let folded = report::fold(night, facts.iter().map(|(seq, entry)| (*seq, entry)));
+    Ok(Some(report::build(&folded, &zone)))
+}
+
+/// Runs the daemon in this process until it is told to end. `begin` is asked of it as soon as it stands.
+pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpRequest>) -> Result<(), Failure> {
+    let (environment, left_out) = daemon::inherited(std::env::vars_os());
+    for name in left_out {
+        context
+            .out
+            .talk(&format!("note: the variable {} is not UTF-8 and is not handed to sessions", name.escape_debug()));
+    }
+    let program = std::env::current_exe().map_err(|e| Failure::io("cannot find this program", &e))?;
+    let foreground = begin.is_some();
+    let options = daemon::Options {
+        instance: instance.clone(),
+        context: config_context(context),
+        environment,
+        program,
+        foreground,
+        begin,
+    };
+    // Few threads: the daemon waits most of the time, and a thread costs memory.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::io("cannot start", &e))?;
+    let result = runtime.block_on(daemon::run(options));
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    result.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
+}
+
+/// Raw output into clean lines, chunk by chunk.
+pub struct CleanLines {
+    scanner: LineScanner,
+}
+
+impl CleanLines {
+    /// Starts with nothing.
+    pub fn new() -> Self {
+        Self { scanner: LineScanner::new() }
+    }
+    /// Takes the next bytes and gives the lines they complete.
+    pub fn feed(&mut self, bytes: &[u8], mut line: impl FnMut(&str)) {
+        self.scanner.feed(bytes, |out| done(out, &mut line));
+    }
+    /// The last line, when no line feed ended it.
+    pub fn finish(&mut self, mut line: impl FnMut(&str)) {
+        self.scanner.finish(|out| done(out, &mut line));
+    }
+    /// Whether a line has begun.
+    pub fn in_line(&self) -> bool {
+        !self.scanner.pending().is_empty()
+    }
+}
+
+/// Lines in their last state, once; drafts and redraws of a screen are not told again.
+fn done(out: Line<'_>, line: &mut impl FnMut(&str)) {
+    match out {
+        Line::Done { text, redrawn: false, .. } => line(text),
+        Line::Done { redrawn: true, .. } | Line::Draft { .. } => {}
+    }
+}

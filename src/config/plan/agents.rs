@@ -1,0 +1,185 @@
+//! Agent profiles: which program an agent is, and how it is handed its prompt.
+//!
+//! The built-in profiles start the agent's own screen, so that one can attach to it and answer.
+
+use super::super::document::Place;
+use super::super::printable::quoted;
+use super::super::raw;
+use super::super::suggest;
+use super::session::argument_problem;
+use super::{Build, Layers};
+use crate::core::plan::Command;
+
+/// An agent that needs no profile in the file.
+struct Builtin {
+    name: &'static str,
+    command: &'static [&'static str],
+    /// Arguments between the command and the prompt.
+    before_prompt: &'static [&'static str],
+}
+
+const BUILTIN: [Builtin; 5] = [
+    Builtin { name: "claude", command: &["claude"], before_prompt: &[] },
+    Builtin { name: "codex", command: &["codex"], before_prompt: &[] },
+    Builtin { name: "gemini", command: &["gemini"], before_prompt: &["--prompt-interactive"] },
+    Builtin { name: "opencode", command: &["opencode"], before_prompt: &["--prompt"] },
+    Builtin { name: "aider", command: &["aider"], before_prompt: &["--message"] },
+];
+
+/// Names of all agents: those of the file, then those that need no profile.
+fn agent_names(raw: &raw::File) -> Vec<&str> {
+    let mut names: Vec<&str> = raw.agents.keys().map(String::as_str).collect();
+    for builtin in &BUILTIN {
+        names.push(builtin.name);
+    }
+    names
+}
+
+/// A profile with everything it takes over from others.
+struct Profile {
+    command: Vec<String>,
+    before_prompt: &'static [&'static str],
+}
+
+/// The command of a session with an agent.
+pub(super) fn command(build: &mut Build<'_, '_>, agent: &str, place: &Place, layers: &Layers<'_>) -> Option<Command> {
+    let raw = build.raw;
+    let known = agent_names(raw).contains(&agent);
+    if !known && !build.was_rejected(&Place::root().key("agents").key(agent)) {
+        let hint = suggest::hint(agent, agent_names(raw));
+        build.problems.error(place, format!("there is no agent {}", quoted(agent))).maybe_help(hint);
+        return None;
+    }
+    // A profile that has no command was told where it stands.
+    let profile = profile(raw, agent).ok()?;
+    let prompt = prompt(build, layers, place)?;
+    let mut argv = profile.command;
+    if let Some(prompt) = prompt {
+        argv.extend(profile.before_prompt.iter().map(|word| (*word).to_owned()));
+        argv.push(prompt);
+    }
+    Some(Command::Argv(argv))
+}
+
+/// The prompt, if there is one; the outer `None` when it was told to be wrong.
+fn prompt(build: &mut Build<'_, '_>, layers: &Layers<'_>, agent: &Place) -> Option<Option<String>> {
+    for (session, place) in layers.both() {
+        if session.prompt.is_some() && session.prompt_file.is_some() {
+            let found = build.problems.error(&place.key("prompt_file"), "`prompt` and `prompt_file` are both given");
+            found.help("keep one of them");
+        }
+        let rejected = ["prompt", "prompt_file"].iter().any(|key| build.was_rejected(&place.key(key)));
+        if rejected {
+            return None;
+        }
+        let (text, place) = if let Some(text) = &session.prompt {
+            (text.clone(), place.key("prompt"))
+        } else if let Some(file) = &session.prompt_file {
+            let place = place.key("prompt_file");
+            let path = build.path(file, build.folder, &place)?;
+            match build.surroundings.prompt(&path) {
+                Ok(text) => (text, place),
+                Err(why) => {
+                    build.problems.error(&place, format!("{} {why}", quoted(&path.to_string_lossy())));
+                    return None;
+                }
+            }
+        } else {
+            continue;
+        };
+        if text.trim().is_empty() {
+            build.problems.error(&place, "the prompt is empty");
+            return None;
+        }
+        if let Some(problem) = argument_problem(&text) {
+            build.problems.error(&place, format!("the prompt {problem}")).help("point to a file in a short prompt");
+            return None;
+        }
+        // A prompt that begins with a dash would be read as an option by the agent's command line.
+        let text = if text.starts_with('-') { format!(" {text}") } else { text };
+        return Some(Some(text));
+    }
+    let found = build.problems.warning(agent, "the agent has no prompt, so it will wait for one");
+    found.help("add prompt = \"…\" or prompt_file = \"…\"");
+    Some(None)
+}
+
+/// Why a profile gives no command.
+enum NoProfile {
+    Unknown { name: String, extended_by: String },
+    Circle { name: String },
+    NoCommand { name: String },
+}
+
+fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
+    let mut command: Option<Vec<String>> = None;
+    let mut current = name.to_owned();
+    let mut seen = vec![];
+    loop {
+        let own = raw.agents.get(&current).filter(|_| !seen.contains(&current));
+        if let Some(own) = own {
+            seen.push(current.clone());
+            command = command.or_else(|| own.command.clone());
+            match &own.extends {
+                // A profile named like a built-in one changes it.
+                Some(base) if *base != current => {
+                    if seen.contains(base) {
+                        return Err(NoProfile::Circle { name: current });
+                    }
+                    current.clone_from(base);
+                    continue;
+                }
+                Some(_) | None => {}
+            }
+        }
+        let builtin = BUILTIN.iter().find(|b| b.name == current);
+        return match (builtin, command) {
+            (Some(builtin), command) => Ok(Profile {
+                command: command.unwrap_or_else(|| builtin.command.iter().map(|w| (*w).to_owned()).collect()),
+                before_prompt: builtin.before_prompt,
+            }),
+            (None, _) if own.is_none() => {
+                Err(NoProfile::Unknown { name: current, extended_by: seen.pop().unwrap_or_default() })
+            }
+            (None, Some(command)) => Ok(Profile { command, before_prompt: &[] }),
+            (None, None) => Err(NoProfile::NoCommand { name: name.to_owned() }),
+        };
+    }
+}
+
+/// Checks the profiles of the file, used or not.
+pub(super) fn check_profiles(build: &mut Build<'_, '_>) {
+    let raw = build.raw;
+    for (name, agent) in &raw.agents {
+        let place = Place::root().key("agents").key(name);
+        for (key, words) in [("command", &agent.command), ("resume", &agent.resume)] {
+            let Some(words) = words else { continue };
+            let place = place.key(key);
+            if words.first().is_none_or(|program| program.trim().is_empty()) {
+                build.problems.error(&place, "the command is empty");
+            } else if let Some(problem) = words.iter().find_map(|word| argument_problem(word)) {
+                build.problems.error(&place, format!("the command {problem}"));
+            }
+        }
+        let rejected = build.was_rejected(&place.key("extends")) || build.was_rejected(&place.key("command"));
+        match profile(raw, name) {
+            Ok(_) => {}
+            Err(_) if rejected => {}
+            Err(NoProfile::Unknown { name: base, extended_by }) => {
+                let names = agent_names(raw).into_iter().filter(|n| *n != extended_by);
+                let hint = suggest::hint(&base, names);
+                let place = Place::root().key("agents").key(&extended_by).key("extends");
+                build.problems.error(&place, format!("there is no agent {}", quoted(&base))).maybe_help(hint);
+            }
+            Err(NoProfile::Circle { name }) => {
+                let place = Place::root().key("agents").key(&name).key("extends");
+                build.problems.error(&place, "the profiles extend each other in a circle");
+            }
+            Err(NoProfile::NoCommand { name }) => {
+                let message = format!("the agent {} has no command", quoted(&name));
+                let found = build.problems.error(&place, message);
+                found.help("add command = [\"…\"], or extends = \"claude\"");
+            }
+        }
+    }
+}

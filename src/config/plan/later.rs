@@ -1,0 +1,158 @@
+//! Checks what is typed for features that are yet to come, so that a file that is fine today stays fine.
+
+use super::super::document::Place;
+use super::super::printable::quoted;
+use super::super::raw::{Address, Channel, ChannelKind, Secret};
+use super::super::suggest;
+use super::Build;
+use crate::core::ids::SessionName;
+
+/// Longest address, in bytes.
+const ADDRESS_MAX: usize = 2_048;
+
+/// Checks night, store, node, report, alerts and what projects collect.
+pub(super) fn check(build: &mut Build<'_, '_>) {
+    let raw = build.raw;
+    let root = Place::root();
+    if let (Some(start), Some(end)) = (&raw.night.start, &raw.night.end)
+        && start == end
+    {
+        build.problems.error(&root.key("night").key("end"), "the night ends when it begins");
+    }
+    if raw.night.days.as_ref().is_some_and(Vec::is_empty) {
+        build.problems.error(&root.key("night").key("days"), "without a day there is no night");
+    }
+    if let Some(url) = &raw.store.url {
+        store(build, url, &root.key("store").key("url"));
+    }
+    if let Some(name) = &raw.node.name {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if name.is_empty() || name.len() > 64 || !name.chars().all(plain) {
+            let message = format!("{} cannot name a machine", quoted(name));
+            let found = build.problems.error(&root.key("node").key("name"), message);
+            found.help("use letters, digits, `.`, `_` and `-`, at most 64");
+        }
+    }
+    if raw.report.formats.as_ref().is_some_and(Vec::is_empty) {
+        let found = build.problems.error(&root.key("report").key("formats"), "a report needs a form");
+        found.help("formats = [\"md\", \"json\"]");
+    }
+    channels_named(build, raw.report.deliver.as_deref(), &root.key("report").key("deliver"));
+    for (i, step) in raw.alerts.escalate.iter().flatten().enumerate() {
+        let place = root.key("alerts").key("escalate").item(i).key("to");
+        channels_named(build, Some(&step.to), &place);
+    }
+    for (name, channel) in &raw.alerts.channels {
+        let place = root.key("alerts").key("channels").key(name);
+        if let Err(why) = SessionName::new(name) {
+            build.problems.error_in_key(&place, format!("{} cannot name a channel: {why}", quoted(name)));
+        }
+        check_channel(build, channel, &place);
+    }
+    for (name, project) in &raw.projects {
+        let place = root.key("projects").key(name).key("collect");
+        let collect = project.collect.clone().unwrap_or_default();
+        for (key, patterns) in [("docs", collect.docs), ("artifacts", collect.artifacts)] {
+            for (i, pattern) in patterns.iter().flatten().enumerate() {
+                if pattern.is_empty() || pattern.starts_with(['/', '~']) || pattern.split('/').any(|part| part == "..")
+                {
+                    let message = format!("{} leaves the project's directory", quoted(pattern));
+                    let found = build.problems.error(&place.key(key).item(i), message);
+                    found.help("patterns are relative to it, as in docs/*.md");
+                }
+            }
+        }
+    }
+}
+
+fn store(build: &mut Build<'_, '_>, url: &str, place: &Place) {
+    if url != "sqlite" && !is_postgres(url) {
+        let hint = suggest::closest(url, ["sqlite"]).map(|_| "did you mean `sqlite`?".to_owned());
+        let found = build.problems.error(place, format!("{} is no store", quoted(url)));
+        found.help(hint.unwrap_or_else(|| "it is \"sqlite\", or \"postgres://…\" for several nodes".to_owned()));
+    }
+}
+
+/// Whether a store is a PostgreSQL server.
+pub(crate) fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+fn channels_named(build: &mut Build<'_, '_>, names: Option<&[String]>, place: &Place) {
+    let raw = build.raw;
+    for (i, name) in names.unwrap_or_default().iter().enumerate() {
+        let channels = Place::root().key("alerts").key("channels");
+        if raw.alerts.channels.contains_key(name)
+            || build.was_rejected(&channels.key(name))
+            || build.was_rejected(&channels)
+            || build.was_rejected(&Place::root().key("alerts"))
+        {
+            continue;
+        }
+        let hint = suggest::hint(name, raw.alerts.channels.keys().map(String::as_str))
+            .unwrap_or_else(|| "declare it: [alerts.channels.NAME] with type = \"…\"".to_owned());
+        build.problems.error(&place.item(i), format!("there is no channel {}", quoted(name))).help(hint);
+    }
+}
+
+fn check_channel(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) {
+    let needed: &[&str] = match channel.kind {
+        ChannelKind::Ntfy | ChannelKind::Slack | ChannelKind::Discord | ChannelKind::Webhook => &["url"],
+        ChannelKind::Telegram => &["token", "to"],
+        ChannelKind::Email => &["to"],
+        ChannelKind::Desktop => &[],
+        ChannelKind::Command => &["command"],
+    };
+    for key in needed {
+        let there = match *key {
+            "url" => channel.url.is_some(),
+            "token" => channel.token.is_some(),
+            "to" => channel.to.as_ref().is_some_and(|to| !to.is_empty()),
+            _ => channel.command.as_ref().is_some_and(|c| c.first().is_some_and(|p| !p.trim().is_empty())),
+        };
+        if !there && !build.was_rejected(&place.key(key)) {
+            build.problems.error(place, format!("the channel needs `{key}`"));
+        }
+    }
+    for (key, elsewhere) in [
+        ("url", channel.url.as_ref().and_then(Address::elsewhere)),
+        ("token", channel.token.as_ref().and_then(Secret::elsewhere)),
+        ("password", channel.password.as_ref().and_then(Secret::elsewhere)),
+    ] {
+        if elsewhere.is_some_and(|e| e.env.is_some() == e.file.is_some()) {
+            let found = build.problems.error(&place.key(key), "it is either in `env` or in `file`");
+            found.help("write { env = \"NAME\" } or { file = \"PATH\" }");
+        }
+    }
+    let web = channel.kind != ChannelKind::Email;
+    if let Some(Address::Text(url)) = &channel.url
+        && web
+        && let Err((message, help)) = address(url)
+    {
+        build.problems.error(&place.key("url"), message).help(help);
+    }
+}
+
+/// An address that may be posted to: a web address without credentials, and not that of a cloud's metadata service.
+fn address(url: &str) -> Result<(), (&'static str, &'static str)> {
+    const FORM: &str = "write https://HOST/…";
+    if url.len() > ADDRESS_MAX {
+        return Err(("the address is longer than 2048 bytes", FORM));
+    }
+    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+    let rest = rest.ok_or(("the address is not one of the web", FORM))?;
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(("the address has a space or control character in it", FORM));
+    }
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains('@') {
+        return Err(("the address has a user name or password in it", "use `user`, `password` or `token`"));
+    }
+    if host.is_empty() || host.starts_with(':') {
+        return Err(("the address has no host", FORM));
+    }
+    if host.starts_with("169.254.") || host.to_lowercase().starts_with("[fe80:") {
+        return Err(("the address is link-local, where no channel can be", FORM));
+    }
+    Ok(())
+}

@@ -1,0 +1,69 @@
+//! Reads the journal as facts: for the report, `why`, and whoever follows along.
+
+use crate::core::fact::Entry;
+use crate::core::ids::NightId;
+use crate::core::state::State;
+use crate::store::{Event, Filter, JournalError, PAGE_MAX, Reader};
+
+/// How far before a night's first fact its prelude is looked for: the start of the daemon that opened it.
+const PRELUDE: i64 = 64;
+
+/// Why the journal's facts cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A fact is not of a form that this version knows.
+    #[error("fact {seq} of the journal cannot be read: {source}")]
+    Fact {
+        /// Its number.
+        seq: i64,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// The rows do not make a state.
+    #[error("the journal's state cannot be read: {0}")]
+    Rows(String),
+}
+
+/// The state as the journal's rows have it.
+pub async fn state(reader: &Reader) -> Result<State, HistoryError> {
+    let rows = reader.rows(None).await?;
+    State::from_rows(rows.into_iter().map(|row| (row.kind, row.key, row.body)))
+        .map_err(|e| HistoryError::Rows(e.to_string()))
+}
+
+/// The facts that fit a filter, in order, with their numbers; however many there are.
+pub async fn entries(reader: &Reader, filter: Filter) -> Result<Vec<(i64, Entry)>, HistoryError> {
+    let mut filter = Filter { limit: PAGE_MAX, ..filter };
+    let mut entries = Vec::new();
+    loop {
+        let page = reader.events(&filter).await?;
+        let Some(last) = page.last() else { return Ok(entries) };
+        filter.after_seq = last.seq;
+        for event in page {
+            entries.push((event.seq, entry(&event)?));
+        }
+    }
+}
+
+/// All facts of a night, led by those that belong to no night but came right before it.
+pub async fn of_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, HistoryError> {
+    let facts = entries(reader, Filter { night: Some(night.to_string()), ..Filter::default() }).await?;
+    let Some((first, _)) = facts.first() else { return Ok(facts) };
+    let before = Filter { after_seq: (first - PRELUDE - 1).max(0), limit: 2 * PAGE_MAX.min(64), ..Filter::default() };
+    let mut all = Vec::new();
+    for event in reader.events(&before).await? {
+        if event.seq < *first && event.event.night.is_none() {
+            all.push((event.seq, entry(&event)?));
+        }
+    }
+    all.extend(facts);
+    Ok(all)
+}
+
+/// The fact of a journal event.
+pub fn entry(event: &Event) -> Result<Entry, HistoryError> {
+    serde_json::from_str(&event.event.body).map_err(|source| HistoryError::Fact { seq: event.seq, source })
+}

@@ -1,0 +1,29 @@
+//! The daemon: the loop between the world and the core, and everything that performs the core's effects.
+//!
+//! One writer, one inbox: adapters and the API put events into the inbox; the loop steps the core, journals the facts
+//! and only then lets the effects be performed. Everything the daemon knows can be rebuilt from the journal and the
+//! recorders' files, so it may be killed at any moment.
+
+mod api;
+mod checks;
+mod environment;
+pub mod history;
+mod inbox;
+mod lock;
+mod logging;
+mod openapi;
+mod peer;
+mod perform;
+mod reconcile;
+mod reload;
+mod reports;
+mod run;
+mod send;
+mod timers;
+mod watch;
+
+pub use environment::inherited;
+pub use lock::{LockError, running_pid};
+pub use openapi::openapi_json;
+pub use perform::host_name;
+pub use run::{DaemonError, Options, run};

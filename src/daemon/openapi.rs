@@ -1,0 +1,147 @@
+//! The OpenAPI document of the daemon's API, assembled from one table of routes and the types' own schemas.
+
+use super::api::Health;
+use crate::protocol::{
+    AddRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
+};
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use serde_json::{Map, Value, json};
+
+/// One route: method, path, what it does, the request's and the answer's schema.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    does: &'static str,
+    request: Option<Value>,
+    answer: Value,
+}
+
+/// The document as JSON text.
+pub fn openapi_json() -> String {
+    let mut schemas = SchemaSettings::draft2020_12()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .into_generator();
+    let routes = routes(&mut schemas);
+    let refusal = schema::<Refusal>(&mut schemas);
+    let mut paths = Map::new();
+    for route in routes {
+        let entry = paths.entry(route.path).or_insert_with(|| json!({}));
+        if let Some(entry) = entry.as_object_mut() {
+            entry.insert(route.method.to_owned(), operation(&route, &refusal));
+        }
+    }
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "nightkeep daemon",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "HTTP on the Unix socket of one instance. Fields are only ever added.",
+        },
+        "paths": paths,
+        "components": { "schemas": schemas.take_definitions(true) },
+    });
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+    schemas.subschema_for::<T>().to_value()
+}
+
+fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
+    let route =
+        |method, path, does, request: Option<Value>, answer: Value| Route { method, path, does, request, answer };
+    let done = schema::<Done>(schemas);
+    vec![
+        route("get", "/v1/health", "Whether the daemon lives.", None, schema::<Health>(schemas)),
+        route("get", "/v1/status", "All sessions, worst first.", None, schema::<Status>(schemas)),
+        route("get", "/v1/openapi.json", "This document.", None, json!({ "type": "object" })),
+        route(
+            "get",
+            "/v1/events",
+            "Journaled facts after a sequence number (`after`), as server-sent events.",
+            None,
+            json!({ "type": "string", "contentMediaType": "text/event-stream" }),
+        ),
+        route("get", "/v1/sessions/{name}/why", "The chain of evidence behind a state.", None, schema::<Why>(schemas)),
+        route(
+            "post",
+            "/v1/up",
+            "Opens the night and queues sessions.",
+            Some(schema::<UpRequest>(schemas)),
+            done.clone(),
+        ),
+        route("post", "/v1/down", "Ends the night and the daemon.", Some(schema::<DownRequest>(schemas)), done.clone()),
+        route(
+            "post",
+            "/v1/sessions",
+            "Adds a session that stands in no file.",
+            Some(schema::<AddRequest>(schemas)),
+            done.clone(),
+        ),
+        route(
+            "post",
+            "/v1/sessions/{name}/verb",
+            "Starts, stops, restarts, holds, releases or skips a session.",
+            Some(schema::<VerbRequest>(schemas)),
+            done.clone(),
+        ),
+        route(
+            "post",
+            "/v1/sessions/{name}/send",
+            "Types into a session.",
+            Some(schema::<SendRequest>(schemas)),
+            done.clone(),
+        ),
+        route(
+            "post",
+            "/v1/dead/retry",
+            "Gives dead letters a second chance.",
+            Some(schema::<RetryRequest>(schemas)),
+            done,
+        ),
+    ]
+}
+
+fn operation(route: &Route, refusal: &Value) -> Value {
+    let content = |schema: &Value| json!({ "application/json": { "schema": schema } });
+    let mut parameters = Vec::new();
+    if route.path.contains("{name}") {
+        parameters.push(json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
+    }
+    if route.path == "/v1/events" {
+        parameters.push(json!({ "name": "after", "in": "query", "schema": { "type": "integer" } }));
+    }
+    let mut operation = json!({
+        "summary": route.does,
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": "done", "content": content(&route.answer) },
+            "default": { "description": "refused", "content": content(refusal) },
+        },
+    });
+    if let (Some(request), Some(operation)) = (&route.request, operation.as_object_mut()) {
+        operation.insert("requestBody".into(), json!({ "required": true, "content": content(request) }));
+    }
+    operation
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reference_of_the_document_leads_to_a_schema() {
+        let text = openapi_json();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let mut references = 0;
+        for part in text.split("\"$ref\": \"").skip(1) {
+            let target = part.split('"').next().unwrap();
+            let name = target.strip_prefix("#/components/schemas/").unwrap_or_else(|| panic!("odd reference {target}"));
+            assert!(schemas.contains_key(name), "{name} is missing");
+            references += 1;
+        }
+        assert!(references > 15, "{references}");
+        assert!(document["paths"]["/v1/sessions/{name}/verb"]["post"].is_object());
+    }
+}

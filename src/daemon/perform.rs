@@ -1,0 +1,480 @@
+//! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
+
+use super::checks;
+use super::history;
+use super::inbox::Inbox;
+use super::reconcile;
+use super::reports;
+use super::watch::Watchers;
+use crate::adapters::git;
+use crate::adapters::shim_client;
+use crate::adapters::tmux::{Connected, Events, Pane, Places, SessionStart, Tmux, TmuxEvent};
+use crate::config::{self, raw::ReportFormat};
+use crate::core::effect::Effect;
+use crate::core::event::Event;
+use crate::core::fact::Entry;
+use crate::core::ids::{AttemptId, NightId, SessionName};
+use crate::core::plan::{OnTmuxLoss, SessionPlan};
+use crate::core::state::State;
+use crate::instance::Instance;
+use crate::os::{clock, process};
+use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
+use crate::recording::attempt::{AttemptFiles, AttemptState};
+use crate::recording::spec::{SPEC_VERSION, Spec};
+use crate::status;
+use crate::store::{Filter, Journal};
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{Mutex, watch};
+
+/// Terminal size of a session nobody looks at: columns, rows.
+const SIZE: (u16, u16) = (200, 50);
+/// How long output of descendants is read after the program's own exit.
+const DRAIN: Duration = Duration::from_millis(500);
+
+/// Everything outside the core that effects need.
+pub struct Rim {
+    instance: Instance,
+    inbox: Inbox,
+    journal: Journal,
+    watchers: Arc<Watchers>,
+    tmux: Mutex<Option<Tmux>>,
+    places: Places,
+    config: RwLock<config::Settings>,
+    context: config::Context,
+    program: PathBuf,
+    environment: BTreeMap<String, String>,
+    started: String,
+    reconcile_ms: AtomicI64,
+    reports_under_way: AtomicU64,
+    end: watch::Sender<Option<String>>,
+}
+
+/// What the rim needs besides the plan.
+#[derive(Debug)]
+pub struct Settings {
+    /// What the file says beyond the plan.
+    pub config: config::Settings,
+    /// What reading the config needs besides the file.
+    pub context: config::Context,
+    /// This program's own path: the recorder is another process of it.
+    pub program: PathBuf,
+}
+
+impl Rim {
+    /// The rim of one instance. `environment` is what sessions inherit.
+    pub fn new(
+        instance: Instance,
+        inbox: Inbox,
+        journal: Journal,
+        settings: Settings,
+        environment: BTreeMap<String, String>,
+    ) -> (Arc<Self>, watch::Receiver<Option<String>>) {
+        let (end, ending) = watch::channel(None);
+        let rim = Self {
+            places: Places::of(&instance),
+            instance,
+            inbox,
+            journal,
+            watchers: Arc::default(),
+            tmux: Mutex::new(None),
+            config: RwLock::new(settings.config),
+            context: settings.context,
+            program: settings.program,
+            environment,
+            started: status::zone::rfc3339(clock::wall()),
+            reconcile_ms: AtomicI64::new(-1),
+            reports_under_way: AtomicU64::new(0),
+            end,
+        };
+        (Arc::new(rim), ending)
+    }
+    /// The instance's places.
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+    /// The way into the loop.
+    pub fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+    /// The followed attempts.
+    pub fn watchers(&self) -> &Arc<Watchers> {
+        &self.watchers
+    }
+    /// `[report] formats`.
+    pub fn report_formats(&self) -> Vec<ReportFormat> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).report_formats.clone()
+    }
+    /// Takes over what a changed file says beyond the plan.
+    pub fn set_config(&self, config: config::Settings) {
+        *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+    fn node(&self) -> String {
+        let named = self.config.read().unwrap_or_else(PoisonError::into_inner).node_name.clone();
+        named.unwrap_or_else(host_name)
+    }
+    /// Checks a session that stands in no file against a state.
+    pub fn session_for_add(&self, state: &State, request: &AddRequest) -> Result<SessionPlan, config::AddError> {
+        let mut plan = state.plan.clone();
+        plan.sessions.extend(state.added.clone());
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        config::parse_session_for_add(
+            &plan,
+            &config,
+            &self.context,
+            config::AddRequest {
+                name: &request.name,
+                project: Some(&request.project),
+                after: &request.after,
+                priority: Some(request.priority),
+                argv: &request.command,
+            },
+        )
+    }
+    /// The plan's zone.
+    pub async fn plan_zone(&self) -> Option<String> {
+        self.inbox.look(|state, _| state.plan.timezone.clone()).await.ok().flatten()
+    }
+    /// How long the last reconcile pass took.
+    pub fn reconcile_ms(&self) -> Option<u64> {
+        u64::try_from(self.reconcile_ms.load(Ordering::Relaxed)).ok()
+    }
+    /// Notes a reconcile pass.
+    pub fn reconciled(&self, took: Duration, attempts: usize) {
+        let ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
+        if self.reconcile_ms.swap(ms, Ordering::Relaxed) < 0 {
+            tracing::info!("reconciled {attempts} attempts in {ms} ms");
+        } else {
+            tracing::debug!("reconciled {attempts} attempts in {ms} ms");
+        }
+    }
+    /// Asks the daemon to end as soon as what is under way is done.
+    pub fn end_soon(&self, reason: &str) {
+        self.end.send_replace(Some(reason.to_owned()));
+    }
+    /// Whether a report is being written.
+    pub fn is_busy(&self) -> bool {
+        self.reports_under_way.load(Ordering::Acquire) > 0
+    }
+    /// Today's night: the local date in the plan's zone.
+    pub fn tonight(&self, zone: Option<&str>) -> NightId {
+        let today = status::zone::local(clock::wall(), &self::zone(zone)).date();
+        NightId::on(today.year(), today.month(), today.day())
+    }
+
+    /// Performs one effect without holding up the loop.
+    pub fn perform(self: &Arc<Self>, effect: Effect) {
+        let rim = Arc::clone(self);
+        match effect {
+            Effect::Start { attempt, session } => {
+                tokio::spawn(async move { rim.start(attempt, *session).await });
+            }
+            Effect::Stop { attempt, grace } => {
+                tokio::spawn(async move { rim.stop(&attempt, grace).await });
+            }
+            Effect::Check { attempt, session } => {
+                tokio::spawn(async move {
+                    let results = checks::evaluate(&rim, &attempt, &session).await;
+                    let _ = rim.inbox.tell(Event::Checked { attempt, results }).await;
+                });
+            }
+            Effect::NoteBase { project, dir } => {
+                tokio::spawn(async move {
+                    let git = git::base(&dir).await;
+                    let _ = rim.inbox.tell(Event::ProjectBase { project, git }).await;
+                });
+            }
+            Effect::WriteReport { night } => {
+                self.reports_under_way.fetch_add(1, Ordering::AcqRel);
+                tokio::spawn(async move {
+                    reports::write(&rim, &night).await;
+                    rim.reports_under_way.fetch_sub(1, Ordering::AcqRel);
+                    // Whoever waits for the end looks again.
+                    rim.end.send_modify(|_| {});
+                });
+            }
+            Effect::NightOver { night } => self.end_soon(&format!("night {night} is over")),
+            // The loop keeps the waits; it never hands one on.
+            Effect::Arm { .. } => {}
+        }
+    }
+
+    async fn start(self: Arc<Self>, attempt: AttemptId, session: SessionPlan) {
+        let rules = self.inbox.look(|state, _| state.plan.rules.clone()).await.unwrap_or_default();
+        let files = AttemptFiles::new(self.instance.run_dir(&attempt), self.instance.output_log(&attempt));
+        let begun = match files.look() {
+            Ok(seen) => seen.recorder_lives || seen.state != AttemptState::NotStarted,
+            Err(e) => {
+                // Better a start too few than one too many: the core asks again.
+                tracing::error!(%attempt, "whether it was started before cannot be read: {e}");
+                true
+            }
+        };
+        if !begun && let Err(e) = self.launch(&attempt, &session).await {
+            tracing::error!(%attempt, "not started: {e:#}");
+            let _ = self.inbox.tell(Event::StartFailed { attempt, why: format!("{e:#}") }).await;
+            return;
+        }
+        self.watchers.ensure(&self, &attempt, &session, &rules);
+    }
+
+    async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {
+        let run_dir = self.instance.run_dir(attempt);
+        let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
+        let spec = self.spec(attempt, session, output_cap);
+        let output = spec.output.clone();
+        tokio::task::spawn_blocking({
+            let run_dir = run_dir.clone();
+            move || -> anyhow::Result<()> {
+                use std::os::unix::fs::DirBuilderExt;
+                for dir in [run_dir.as_path(), output.parent().unwrap_or(&run_dir)] {
+                    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+                }
+                spec.write(&run_dir)?;
+                Ok(())
+            }
+        })
+        .await??;
+        let text = |path: &Path| {
+            path.to_str().map(str::to_owned).ok_or_else(|| anyhow::anyhow!("{} is not UTF-8", path.display()))
+        };
+        let argv = [text(&self.program)?, "exec".into(), "--run".into(), text(&run_dir)?];
+        let start = SessionStart { name: &attempt.run.session, attempt, argv: &argv, size: SIZE };
+        let first = match self.tmux().await?.start_session(&start).await {
+            // The connection may have ended under the command; whether it was carried out shows on a fresh one.
+            Err(e) if e.may_have_happened() => e,
+            Err(e) => return Err(e.into()),
+            Ok(_) => return Ok(()),
+        };
+        tracing::warn!(%attempt, "asking tmux again: {first}");
+        self.tmux.lock().await.take();
+        self.tmux().await?.start_session(&start).await?;
+        Ok(())
+    }
+
+    /// The connection to tmux; made, and the server started, when there is none.
+    async fn tmux(self: &Arc<Self>) -> anyhow::Result<Tmux> {
+        let mut held = self.tmux.lock().await;
+        if let Some(tmux) = held.as_ref() {
+            return Ok(tmux.clone());
+        }
+        let Connected { tmux, events, started: _ } = Tmux::connect(&self.places).await?;
+        *held = Some(tmux.clone());
+        drop(held);
+        let _ = self.inbox.tell(Event::TmuxStarted { pid: tmux.server().pid }).await;
+        tokio::spawn(Arc::clone(self).follow_tmux(events, tmux.server().clone()));
+        Ok(tmux)
+    }
+
+    /// Waits until a connection to tmux ends, then finds out what that means. Boxed: a reconcile pass may connect again.
+    fn follow_tmux(
+        self: Arc<Self>,
+        mut events: Events,
+        server: process::ProcessIdentity,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let why = loop {
+                match events.next().await {
+                    TmuxEvent::Changed => {}
+                    TmuxEvent::Closed { why, .. } => break why,
+                }
+            };
+            tracing::warn!("the connection to tmux ended: {why}");
+            let mut held = self.tmux.lock().await;
+            if held.as_ref().is_some_and(|tmux| *tmux.server() == server) {
+                held.take();
+            }
+            drop(held);
+            self.settle_tmux().await;
+            reconcile::pass(&self).await;
+        })
+    }
+
+    /// Makes sure that the core knows whether the tmux server lives.
+    pub async fn settle_tmux(&self) {
+        let known = self.inbox.look(|state, _| state.tmux_pid).await.ok().flatten();
+        let Some(pid) = known else { return };
+        if process::start_time(pid).is_none() {
+            self.tmux.lock().await.take();
+            let why = format!("its server (pid {pid}) is gone");
+            let _ = self.inbox.ask(Event::TmuxLost { why }).await;
+        }
+    }
+
+    /// All panes of our server; `None` when there is none or it cannot be asked. No server is started just to look.
+    pub async fn panes(self: &Arc<Self>) -> Option<Vec<Pane>> {
+        let known = self.inbox.look(|state, _| state.tmux_pid).await.ok().flatten()?;
+        process::start_time(known)?;
+        let tmux = match self.tmux().await {
+            Ok(tmux) => tmux,
+            Err(e) => {
+                tracing::warn!("tmux cannot be reached: {e:#}");
+                return None;
+            }
+        };
+        match tmux.list().await {
+            Ok(panes) => Some(panes),
+            Err(e) => {
+                tracing::warn!("tmux does not answer: {e}");
+                None
+            }
+        }
+    }
+
+    /// Has tmux look again at children whose end it missed.
+    pub async fn reap_panes(&self) {
+        if let Some(tmux) = self.tmux.lock().await.as_ref() {
+            tmux.reap();
+        }
+    }
+
+    async fn stop(self: Arc<Self>, attempt: &AttemptId, grace: Duration) {
+        let socket = self.instance.shim_socket(attempt);
+        // A recorder that was just started may not have its socket yet.
+        let mut pause = Duration::from_millis(5);
+        let files = AttemptFiles::new(self.instance.run_dir(attempt), self.instance.output_log(attempt));
+        for _ in 0..12 {
+            match shim_client::stop(&socket, grace).await {
+                Ok(()) => return,
+                Err(e) => {
+                    if matches!(
+                        files.state(),
+                        Ok(AttemptState::Ended { .. }
+                            | AttemptState::ExecFailed { .. }
+                            | AttemptState::Unfinished { .. })
+                    ) {
+                        return;
+                    }
+                    tracing::debug!(%attempt, "the recorder cannot be reached: {e}");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+        // Its socket is lost. The pane's hang-up reaches the recorder as well; it ends the tree by its own policy.
+        let part = format!("stop {attempt}");
+        let what = "the recorder's socket did not answer; its tmux session was ended instead".to_owned();
+        let _ = self.inbox.tell(Event::Trouble { part, what }).await;
+        let wanted = attempt.to_string();
+        for pane in self.panes().await.unwrap_or_default().into_iter().filter(|pane| pane.nk_run == wanted) {
+            let ended = match self.tmux().await {
+                Ok(tmux) => tmux.kill_session(&pane.session_id).await.map_err(anyhow::Error::from),
+                Err(e) => Err(e),
+            };
+            if let Err(e) = ended {
+                tracing::error!(%attempt, "the tmux session was not ended: {e:#}");
+            }
+        }
+    }
+
+    fn spec(&self, attempt: &AttemptId, session: &SessionPlan, output_cap: Option<u64>) -> Spec {
+        Spec {
+            version: SPEC_VERSION,
+            attempt: attempt.to_string(),
+            argv: session.command.argv(),
+            dir: session.dir.clone(),
+            env: self.environment(attempt, session),
+            size: SIZE,
+            output: self.instance.output_log(attempt),
+            socket: self.instance.shim_socket(attempt),
+            output_cap,
+            stop_grace_ms: u64::try_from(session.stop_grace.as_millis()).unwrap_or(u64::MAX),
+            keep_on_tmux_loss: session.on_tmux_loss == OnTmuxLoss::Keep,
+            drain_ms: u64::try_from(DRAIN.as_millis()).unwrap_or(500),
+        }
+    }
+
+    /// The complete environment of a session: what the daemon was started with, less what belongs to another terminal,
+    /// plus the session's own and ours.
+    pub fn environment(&self, attempt: &AttemptId, session: &SessionPlan) -> BTreeMap<String, String> {
+        let mut env = self.environment.clone();
+        env.extend(session.env.clone());
+        env.insert("NIGHTKEEP_SESSION".into(), session.name.to_string());
+        env.insert("NIGHTKEEP_NIGHT".into(), attempt.run.night.to_string());
+        env.insert("NIGHTKEEP_RUN".into(), attempt.run.to_string());
+        env.insert("NIGHTKEEP_ATTEMPT".into(), attempt.to_string());
+        env
+    }
+
+    /// What `status` shows: the state, with the newest look at every running output.
+    pub fn status(&self, state: &State, seq: i64) -> Status {
+        let mut shown = state.clone();
+        for attempt in shown.runs.values_mut().filter_map(|run| run.attempts.last_mut()) {
+            if attempt.exit.is_none()
+                && let Some(live) = self.watchers.live(&attempt.id)
+            {
+                attempt.output = live;
+            }
+        }
+        let context = status::StatusContext {
+            daemon: Some(DaemonStatus {
+                pid: std::process::id(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                started_at: self.started.clone(),
+            }),
+            live: true,
+            last_seen: state.last.map(|at| at.wall),
+            node: &self.node(),
+            tmux_socket: &self.instance.tmux_socket().display().to_string(),
+            output_path: &|attempt| self.instance.shown_output_log(attempt),
+            seq,
+            zone: &zone(state.plan.timezone.as_deref()),
+        };
+        status::project(&shown, clock::now(), &context)
+    }
+
+    /// The chain behind a session's state; `None` for an unknown session.
+    pub async fn why(&self, name: &SessionName) -> anyhow::Result<Option<Why>> {
+        let state = self.inbox.look(|state, _| state.clone()).await?;
+        let night = state.night.as_ref().map(|night| night.id.to_string());
+        let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
+        let history: Vec<Entry> =
+            history::entries(self.journal.reader(), filter).await?.into_iter().map(|(_, entry)| entry).collect();
+        Ok(status::why::why(&state, name, &history, clock::now(), &zone(state.plan.timezone.as_deref())))
+    }
+
+    /// A page of journaled facts after a sequence number; waits until there is one. `None` when the daemon ends.
+    pub async fn facts_after(&self, after: i64) -> Option<Vec<StreamedFact>> {
+        let mut news = self.journal.subscribe();
+        loop {
+            let filter = Filter { after_seq: after, limit: 256, ..Filter::default() };
+            match self.journal.reader().events(&filter).await {
+                Ok(events) if !events.is_empty() => {
+                    let facts = events.into_iter().filter_map(|event| match history::entry(&event) {
+                        Ok(entry) => Some(StreamedFact { seq: event.seq, night: event.event.night, entry }),
+                        Err(e) => {
+                            tracing::warn!("{e}");
+                            None
+                        }
+                    });
+                    return Some(facts.collect());
+                }
+                Ok(_) => news.changed().await.ok()?,
+                Err(e) => {
+                    tracing::warn!("the journal cannot be read: {e}");
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// All facts of a night, in order.
+    pub async fn night_entries(&self, night: &NightId) -> Result<Vec<(i64, Entry)>, history::HistoryError> {
+        history::of_night(self.journal.reader(), night).await
+    }
+}
+
+/// The zone of a plan, else the system's.
+pub fn zone(name: Option<&str>) -> TimeZone {
+    name.and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
+}
+
+/// The machine's name, for `status` when the file gives none.
+pub fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}

@@ -1,0 +1,91 @@
+//! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
+
+use super::perform::{Rim, zone};
+use crate::adapters::git;
+use crate::config::raw::ReportFormat;
+use crate::core::event::Event;
+use crate::core::fact::GitBase;
+use crate::core::ids::{NightId, ProjectName};
+use crate::report::{self, markdown::MarkdownOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Writes the report of a night. Problems are journaled, never lost.
+pub async fn write(rim: &Arc<Rim>, night: &NightId) {
+    collect(rim, night).await;
+    match render(rim, night).await {
+        Ok(files) => {
+            let files = files.iter().map(|f| f.display().to_string()).collect();
+            let _ = rim.inbox().tell(Event::ReportWritten { night: night.clone(), files }).await;
+        }
+        Err(e) => {
+            tracing::error!(%night, "the report was not written: {e:#}");
+            let what =
+                format!("the report of {night} was not written: {e:#}; `nightkeep report` makes it from the journal");
+            let _ = rim.inbox().tell(Event::Trouble { part: "report".into(), what }).await;
+        }
+    }
+}
+
+/// Asks every project's repository what the night brought.
+async fn collect(rim: &Arc<Rim>, night: &NightId) {
+    let id = night.clone();
+    let Ok(projects) = rim
+        .inbox()
+        .look(move |state, _| {
+            let open = state.night.as_ref().filter(|n| n.id == id)?;
+            let of = |(name, base): (&ProjectName, &GitBase)| {
+                Some((name.clone(), state.plan.projects.get(name)?.dir.clone(), base.clone()))
+            };
+            Some(open.bases.iter().filter_map(of).collect::<Vec<_>>())
+        })
+        .await
+    else {
+        return;
+    };
+    for (project, dir, base) in projects.unwrap_or_default() {
+        match base {
+            GitBase::At { .. } | GitBase::Unborn => {
+                let work = git::work_since(&dir, &base).await;
+                // Asked, not told: the report is made from the journal, so the facts must be in it first.
+                let _ = rim.inbox().ask(Event::ProjectSeen { project, work }).await;
+            }
+            GitBase::None | GitBase::Failed { .. } => {}
+        }
+    }
+}
+
+async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>> {
+    let entries = rim.night_entries(night).await?;
+    let facts = report::fold(night, entries.iter().map(|(seq, entry)| (*seq, entry)));
+    let report = report::build(&facts, &zone(rim.plan_zone().await.as_deref()));
+    let mut files = Vec::new();
+    for format in rim.report_formats() {
+        let (extension, text) = match format {
+            ReportFormat::Json => ("json", report::json::render(&report)?),
+            ReportFormat::Md => ("md", report::markdown::render(&report, MarkdownOptions { full: false })),
+            // The config says of it that it is not in effect yet.
+            ReportFormat::Html => continue,
+        };
+        let path = rim.instance().report(night, extension);
+        tokio::task::spawn_blocking({
+            let path = path.clone();
+            move || replace(&path, text.as_bytes())
+        })
+        .await??;
+        files.push(path);
+    }
+    Ok(files)
+}
+
+/// Replaces a file whole: a reader sees the old text or the new one, a power cut leaves one of the two.
+fn replace(path: &Path, text: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder)?;
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(text)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    std::fs::File::open(folder)?.sync_all()
+}

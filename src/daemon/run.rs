@@ -1,0 +1,395 @@
+//! The loop: takes what happened, steps the core, journals, performs. One writer, and the only one.
+
+use super::api::{self, Api};
+use super::history;
+use super::inbox::{Inbox, Look, Message};
+use super::lock::{DaemonLock, LockError};
+use super::peer::Peer;
+use super::perform::{Rim, Settings};
+use super::timers::Timers;
+use super::{logging, reconcile, reload};
+use crate::config::{self, Context, Severity, Source};
+use crate::core::effect::Effect;
+use crate::core::event::Event;
+use crate::core::fact::{Actor, Entry};
+use crate::core::ids::SessionName;
+use crate::core::night::Night;
+use crate::core::time::At;
+use crate::instance::{Instance, InstanceError};
+use crate::os::clock;
+use crate::protocol::UpRequest;
+use crate::store::{Journal, JournalError, NewEvent, NewRow};
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// How often the world is held against the journal when nothing gives cause to.
+const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+/// How much the wall clock may drift against the monotonic one between two steps before it is called a jump.
+const JUMP: i64 = 2_000;
+/// A commit that takes longer is a hanging disk: the state is shown without waiting for it.
+const HANGS_AFTER: Duration = Duration::from_millis(500);
+/// Most events of one step batch, which is one transaction.
+const BATCH: usize = 256;
+
+/// What a daemon is started with.
+pub struct Options {
+    /// The places.
+    pub instance: Instance,
+    /// What reading the config needs besides the file.
+    pub context: Context,
+    /// What sessions inherit: the environment of whoever started the daemon.
+    pub environment: BTreeMap<String, String>,
+    /// This program's own path.
+    pub program: PathBuf,
+    /// Whether the log goes to stderr as well.
+    pub foreground: bool,
+    /// Asked as soon as the daemon stands: the night of `up --foreground`.
+    pub begin: Option<UpRequest>,
+}
+
+/// Why a daemon could not begin, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// Another one runs.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The places cannot be used.
+    #[error(transparent)]
+    Places(#[from] InstanceError),
+    /// The config cannot be used.
+    #[error("{0}")]
+    Config(String),
+    /// The journal cannot be used.
+    #[error("cannot use the journal {}: {source}", path.display())]
+    Journal {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: JournalError,
+    },
+    /// The journal's rows do not make a state.
+    #[error("{0}")]
+    State(String),
+    /// The API's socket cannot be used.
+    #[error("cannot {what}: {source}")]
+    Io {
+        /// What failed.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Runs a daemon until it is asked to end. Sessions run on afterwards unless the night was ended.
+pub async fn run(options: Options) -> Result<(), DaemonError> {
+    let instance = options.instance;
+    instance.prepare()?;
+    let _lock = DaemonLock::take(&instance.lock_file())?;
+    let log = instance.daemon_log();
+    let _guard = logging::init(&log, options.foreground)
+        .map_err(|source| DaemonError::Io { what: format!("write {}", log.display()), source })?;
+    let loaded = load(instance.file(), &options.context).map_err(DaemonError::Config)?;
+    let settings = Settings { config: loaded.settings, context: options.context.clone(), program: options.program };
+
+    let path = instance.journal();
+    let journal_error = |source| DaemonError::Journal { path: path.clone(), source };
+    let journal = Journal::open(&path).await.map_err(journal_error)?;
+    let state = history::state(journal.reader()).await.map_err(|e| DaemonError::State(e.to_string()))?;
+    let seq = journal.last_seq();
+
+    let listener = listen(&instance)?;
+    let (inbox, messages, looks) = Inbox::new();
+    let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
+    let boot_id = clock::boot_id();
+    let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
+    let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None };
+
+    let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
+    let (stop_api, api_stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(api::serve(api, listener, async move {
+        // Either end of the channel going away means the same.
+        let _ = api_stopped.await;
+    }));
+    let turning = tokio::spawn(turns.run(messages, looks));
+
+    tracing::info!(pid = std::process::id(), file = %instance.file().display(), "the daemon begins");
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let _ = inbox.tell(Event::DaemonStarted { pid: std::process::id(), version, boot_id }).await;
+    let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
+    let file = instance.file().to_path_buf();
+    let context = options.context;
+    let changed = Arc::clone(&rim);
+    let _reload = match reload::follow(&file.clone(), inbox.clone(), move || match load(&file, &context) {
+        Ok(loaded) => {
+            changed.set_config(loaded.settings);
+            Event::PlanLoaded { plan: Box::new(loaded.plan) }
+        }
+        Err(problem) => Event::PlanBroken { problem },
+    }) {
+        Ok(reload) => Some(reload),
+        Err(e) => {
+            let what = format!("changes of the config file are not noticed: {e}");
+            let _ = inbox.tell(Event::Trouble { part: "config".into(), what }).await;
+            None
+        }
+    };
+    if let Some(UpRequest { sessions, now }) = options.begin {
+        let sessions = sessions.iter().filter_map(|name| SessionName::new(name).ok()).collect();
+        let night = rim.tonight(rim.plan_zone().await.as_deref());
+        let by = Actor { who: Peer::ourselves().describe(), reason: None };
+        let _ = inbox.tell(Event::Up { night, sessions, now, by }).await;
+    }
+    tokio::spawn({
+        let rim = Arc::clone(&rim);
+        async move {
+            loop {
+                reconcile::pass(&rim).await;
+                tokio::time::sleep(RECONCILE_EVERY).await;
+            }
+        }
+    });
+
+    let reason = ended(ending, &rim).await;
+    tracing::info!(reason, "the daemon ends");
+    let _ = inbox.ask(Event::DaemonStopping { reason }).await;
+    // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
+    let _ = std::fs::remove_file(instance.api_socket());
+    drop(stop_api);
+    // Answers under way are finished; streams of events have no end of their own.
+    let mut serving = serving;
+    if tokio::time::timeout(Duration::from_millis(300), &mut serving).await.is_err() {
+        serving.abort();
+    }
+    turning.abort();
+    Ok(())
+}
+
+/// Waits for a reason to end: a signal, or the night's end once its report is written.
+async fn ended(mut ending: watch::Receiver<Option<String>>, rim: &Arc<Rim>) -> String {
+    let asked = async {
+        loop {
+            let reason = ending.borrow_and_update().clone();
+            if let Some(reason) = reason
+                && !rim.is_busy()
+            {
+                return reason;
+            }
+            if ending.changed().await.is_err() {
+                return "the loop ended".to_owned();
+            }
+        }
+    };
+    let caught = |kind: SignalKind, name: &'static str| async move {
+        match signal(kind) {
+            Ok(mut signal) => {
+                signal.recv().await;
+                format!("{name}; the sessions run on")
+            }
+            Err(e) => {
+                tracing::warn!("{name} cannot be caught: {e}");
+                std::future::pending().await
+            }
+        }
+    };
+    tokio::select! {
+        reason = asked => reason,
+        reason = caught(SignalKind::terminate(), "SIGTERM") => reason,
+        reason = caught(SignalKind::interrupt(), "SIGINT") => reason,
+        reason = caught(SignalKind::hangup(), "SIGHUP") => reason,
+    }
+}
+
+/// Reads and checks the config; the error is the first problem, rendered.
+fn load(file: &std::path::Path, context: &Context) -> Result<config::Loaded, String> {
+    let source = Source::read(file).map_err(|e| e.to_string())?;
+    let outcome = config::load(&source, context);
+    match outcome.loaded {
+        Some(loaded) => Ok(loaded),
+        None => {
+            let first = outcome.diagnostics.iter().find(|d| d.severity() == Severity::Error);
+            Err(first.map_or_else(|| "it cannot be used".to_owned(), ToString::to_string))
+        }
+    }
+}
+
+/// Binds the API's socket. We hold the lock, so a socket file that is there is a dead daemon's.
+fn listen(instance: &Instance) -> Result<UnixListener, DaemonError> {
+    let path = instance.api_socket();
+    let failed = |what: &str, source| DaemonError::Io { what: format!("{what} {}", path.display()), source };
+    match std::fs::remove_file(&path) {
+        Ok(()) => {}
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+        Err(e) => return Err(failed("remove the old socket", e)),
+    }
+    let listener = UnixListener::bind(&path).map_err(|e| failed("listen on", e))?;
+    // The folder is private already; this is the second wall.
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(|e| failed("protect", e))?;
+    Ok(listener)
+}
+
+struct Loop {
+    night: Night,
+    seq: i64,
+    journal: Journal,
+    rim: Arc<Rim>,
+    timers: Timers,
+    /// Wall minus monotonic milliseconds at the last step.
+    offset: Option<i64>,
+}
+
+impl Loop {
+    async fn run(mut self, mut messages: mpsc::Receiver<Message>, mut looks: mpsc::Receiver<Look>) {
+        loop {
+            let next = self.timers.next();
+            let timer = async {
+                match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let batch = tokio::select! {
+                biased;
+                Some(look) = looks.recv() => {
+                    look(&self.night.state, self.seq);
+                    continue;
+                }
+                message = messages.recv() => match message {
+                    Some(first) => gather(first, &mut messages),
+                    None => return,
+                },
+                () = timer => self.timers.take_due().into_iter().map(|event| Message { event, reply: None }).collect(),
+            };
+            if !self.turn(batch, &mut looks).await {
+                return;
+            }
+        }
+    }
+
+    /// Steps the core over a batch, journals all facts in one transaction, then performs the effects.
+    /// False when the journal failed for good.
+    async fn turn(&mut self, batch: Vec<Message>, looks: &mut mpsc::Receiver<Look>) -> bool {
+        let at = clock::now();
+        let mut facts = Vec::new();
+        let mut effects = Vec::new();
+        let mut replies = Vec::new();
+        if let Some(jump) = self.clock_jump(at) {
+            let step = self.night.step(at, jump);
+            facts.extend(step.facts);
+            effects.extend(step.effects);
+        }
+        for Message { event, reply } in batch {
+            let step = self.night.step(at, event);
+            if let Some(reply) = reply {
+                replies.push((reply, step.facts.clone()));
+            }
+            facts.extend(step.facts);
+            effects.extend(step.effects);
+        }
+        if !facts.is_empty() && !self.journal(&facts, looks).await {
+            return false;
+        }
+        for (reply, facts) in replies {
+            // A client that went away wants no answer.
+            let _ = reply.send(facts);
+        }
+        for effect in effects {
+            if let Effect::Arm { timer, epoch, after } = effect {
+                self.timers.arm(timer, epoch, after);
+            } else {
+                self.rim.perform(effect);
+            }
+        }
+        true
+    }
+
+    /// Appends until it is done: nothing may be performed that is not in the journal. The state can be looked at
+    /// meanwhile. False when it cannot be done.
+    async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) -> bool {
+        let night = self.night.state.open_night().map(|night| night.id.to_string());
+        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, night.as_deref())).collect();
+        let rows: Vec<NewRow> = self
+            .night
+            .state
+            .rows_for(facts)
+            .into_iter()
+            .map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) })
+            .collect();
+        let mut pause = Duration::from_millis(100);
+        loop {
+            let append = self.journal.append(events.clone(), rows.clone());
+            tokio::pin!(append);
+            // What is shown is in the journal, but for a disk that hangs: then the state is shown all the same.
+            let quick = tokio::time::timeout(HANGS_AFTER, &mut append).await;
+            let result = match quick {
+                Ok(result) => result,
+                Err(_) => loop {
+                    tokio::select! {
+                        result = &mut append => break result,
+                        Some(look) = looks.recv() => look(&self.night.state, self.seq),
+                    }
+                },
+            };
+            match result {
+                Ok(seq) => {
+                    self.seq = seq;
+                    return true;
+                }
+                Err(e @ (JournalError::Full | JournalError::Locked)) => {
+                    tracing::error!("nothing is started until the journal can be written: {e}");
+                }
+                // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
+                Err(e) => {
+                    tracing::error!("the daemon ends, the sessions run on: {e}");
+                    self.rim.end_soon(&format!("the journal failed: {e}"));
+                    return false;
+                }
+            }
+            let wait = tokio::time::sleep(pause);
+            tokio::pin!(wait);
+            loop {
+                tokio::select! {
+                    () = &mut wait => break,
+                    Some(look) = looks.recv() => look(&self.night.state, self.seq),
+                }
+            }
+            pause = (pause * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    fn clock_jump(&mut self, at: At) -> Option<Event> {
+        let offset = at.wall.0.saturating_sub(i64::try_from(at.mono.0).unwrap_or(i64::MAX));
+        let by_ms = self.offset.replace(offset).map_or(0, |before| offset.saturating_sub(before));
+        (by_ms.abs() > JUMP).then_some(Event::ClockJumped { by_ms })
+    }
+}
+
+fn gather(first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message> {
+    let mut batch = vec![first];
+    while batch.len() < BATCH {
+        match messages.try_recv() {
+            Ok(message) => batch.push(message),
+            Err(_) => break,
+        }
+    }
+    batch
+}
+
+fn new_event(entry: &Entry, night: Option<&str>) -> NewEvent {
+    let body = serde_json::to_value(entry).unwrap_or_default();
+    // The word that the fact is serialized under.
+    let kind = body["fact"]["fact"].as_str().unwrap_or_default().to_owned();
+    NewEvent {
+        at_wall: entry.at.wall.0,
+        at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
+        night: entry.fact.night().map(ToString::to_string).or_else(|| night.map(str::to_owned)),
+        session: entry.fact.run().map(|run| run.session.to_string()),
+        kind,
+        body: body.to_string(),
+    }
+}

@@ -1,0 +1,259 @@
+//! Follows one attempt from its start to its end: the recorder's socket gives hints, the recorder's files the truth.
+//!
+//! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
+//! is there, and waits for more. Telling the core twice is harmless.
+
+use super::inbox::Inbox;
+use super::perform::Rim;
+use crate::adapters::shim_client;
+use crate::core::event::Event;
+use crate::core::exit::ExitRecord;
+use crate::core::ids::AttemptId;
+use crate::core::plan::{OutputRule, SessionPlan};
+use crate::core::run::{OutputSeen, Started};
+use crate::observe::Observer;
+use crate::os::clock;
+use crate::recording::attempt::{AttemptFiles, AttemptState};
+use crate::recording::socket::News;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+/// Least time between two journaled looks at an output of which only the last line changed.
+const JOURNAL_EVERY: Duration = Duration::from_secs(30);
+/// Least time between two journaled looks at an output whose metrics or errors changed.
+const JOURNAL_METRICS_EVERY: Duration = Duration::from_secs(5);
+/// How long a recorder may take from the start of its process to its first sign.
+const APPEAR_WITHIN: Duration = Duration::from_secs(15);
+
+/// The attempts that are followed, and the newest look at their output.
+#[derive(Default)]
+pub struct Watchers {
+    tasks: Mutex<BTreeMap<AttemptId, AbortHandle>>,
+    live: Mutex<BTreeMap<AttemptId, OutputSeen>>,
+}
+
+impl Watchers {
+    /// Follows an attempt, unless it is followed already.
+    pub fn ensure(self: &Arc<Self>, rim: &Arc<Rim>, attempt: &AttemptId, session: &SessionPlan, rules: &[OutputRule]) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.retain(|_, task| !task.is_finished());
+        if tasks.contains_key(attempt) {
+            return;
+        }
+        let follow = Follow::new(Arc::clone(rim), attempt.clone(), session, rules);
+        let watchers = Arc::clone(self);
+        let id = attempt.clone();
+        let task = tokio::spawn(async move {
+            follow.run().await;
+            watchers.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        });
+        tasks.insert(attempt.clone(), task.abort_handle());
+    }
+    /// The newest look at an attempt's output, newer than what is journaled.
+    pub fn live(&self, attempt: &AttemptId) -> Option<OutputSeen> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).get(attempt).cloned()
+    }
+}
+
+struct Follow {
+    rim: Arc<Rim>,
+    inbox: Inbox,
+    attempt: AttemptId,
+    files: AttemptFiles,
+    output: Option<Output>,
+    told_start: bool,
+    told_output: Option<Instant>,
+    born: Instant,
+}
+
+/// What one look at the files led to.
+enum Look {
+    /// The end was told; nothing more to do.
+    Over,
+    /// The recorder lives.
+    Lives,
+    /// No sign of it yet.
+    NotYet,
+}
+
+impl Follow {
+    fn new(rim: Arc<Rim>, attempt: AttemptId, session: &SessionPlan, rules: &[OutputRule]) -> Self {
+        let log = rim.instance().output_log(&attempt);
+        let files = AttemptFiles::new(rim.instance().run_dir(&attempt), &log);
+        let inbox = rim.inbox().clone();
+        let output = match Observer::new(session, rules) {
+            Ok(observer) => Some(Output { log, offset: 0, observer }),
+            Err(e) => {
+                tracing::error!(%attempt, "the output is not looked at: {e}");
+                None
+            }
+        };
+        Self { rim, inbox, attempt, files, output, told_start: false, told_output: None, born: Instant::now() }
+    }
+
+    async fn run(mut self) {
+        let socket = self.rim.instance().shim_socket(&self.attempt);
+        // A recorder binds its socket within milliseconds of its start; this bridges that, and a lost socket later.
+        let mut pause = Duration::from_millis(2);
+        loop {
+            if let Ok(mut news) = shim_client::watch(&socket).await {
+                pause = Duration::from_millis(50);
+                if matches!(self.look().await, Look::Over) {
+                    return;
+                }
+                if news.bytes > 0 {
+                    self.catch_up(true).await;
+                }
+                loop {
+                    match news.next().await {
+                        Ok(Some(News::Hello { .. } | News::Event)) => {
+                            if matches!(self.look().await, Look::Over) {
+                                return;
+                            }
+                        }
+                        Ok(Some(News::Output { .. })) => self.catch_up(true).await,
+                        Ok(Some(News::Ended) | None) => break,
+                        Err(e) => {
+                            tracing::debug!(attempt = %self.attempt, "{e}");
+                            break;
+                        }
+                    }
+                }
+            }
+            match self.look().await {
+                Look::Over => return,
+                Look::Lives => {}
+                Look::NotYet if self.born.elapsed() > APPEAR_WITHIN => {
+                    let why = format!("its recorder showed no sign within {} s", APPEAR_WITHIN.as_secs());
+                    let _ = self.inbox.tell(Event::StartFailed { attempt: self.attempt.clone(), why }).await;
+                    return;
+                }
+                Look::NotYet => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    /// Reads the recorder's files and tells what they say.
+    async fn look(&mut self) -> Look {
+        let seen = match self.files.look() {
+            Ok(seen) => seen,
+            Err(e) => {
+                tracing::warn!(attempt = %self.attempt, "the recorder's files cannot be read: {e}");
+                return Look::NotYet;
+            }
+        };
+        match &seen.state {
+            AttemptState::NotStarted => Look::NotYet,
+            AttemptState::Running { start } => {
+                self.tell_start(start).await;
+                Look::Lives
+            }
+            AttemptState::ExecFailed { exit } => {
+                self.tell_end(exit.clone()).await;
+                Look::Over
+            }
+            AttemptState::Ended { start, exit } => {
+                self.tell_start(start).await;
+                self.tell_end(exit.clone()).await;
+                Look::Over
+            }
+            AttemptState::Unfinished { start } => {
+                self.tell_start(start).await;
+                let why = if start.boot_id == clock::boot_id() {
+                    "its recorder was killed before it could record the exit"
+                } else {
+                    "the host was rebooted"
+                };
+                self.tell_end(seen.lost(why, clock::wall())).await;
+                Look::Over
+            }
+        }
+    }
+
+    async fn tell_start(&mut self, started: &Started) {
+        if !self.told_start {
+            self.told_start = true;
+            let event = Event::Started { attempt: self.attempt.clone(), started: started.clone() };
+            let _ = self.inbox.tell(event).await;
+        }
+    }
+
+    async fn tell_end(&mut self, exit: ExitRecord) {
+        if exit.hup && !exit.stopped {
+            // Whether tmux died or somebody closed the session decides what the exit means, so it is settled first.
+            self.rim.settle_tmux().await;
+        }
+        self.catch_up(false).await;
+        let output = match &mut self.output {
+            Some(output) => {
+                output.observer.finish();
+                output.observer.seen().clone()
+            }
+            None => OutputSeen { bytes: exit.output_bytes, ..OutputSeen::default() },
+        };
+        let event = Event::Ended { attempt: self.attempt.clone(), exit, output: Box::new(output) };
+        let _ = self.inbox.tell(event).await;
+    }
+
+    /// Reads what is new in the log, off the runtime's threads, and tells the core now and then.
+    async fn catch_up(&mut self, tell: bool) {
+        let Some(mut output) = self.output.take() else { return };
+        let read = tokio::task::spawn_blocking(move || {
+            let result = output.read_on();
+            (output, result)
+        })
+        .await;
+        let Ok((mut output, result)) = read else { return };
+        if let Err(e) = result {
+            tracing::warn!(attempt = %self.attempt, "the output cannot be read: {e}");
+        }
+        let changed = output.observer.take_changed();
+        let seen = output.observer.seen().clone();
+        self.output = Some(output);
+        let due = match self.told_output {
+            None => true,
+            Some(last) if changed => last.elapsed() >= JOURNAL_METRICS_EVERY,
+            Some(last) => last.elapsed() >= JOURNAL_EVERY,
+        };
+        if tell && due {
+            self.told_output = Some(Instant::now());
+            let event = Event::Output { attempt: self.attempt.clone(), output: Box::new(seen.clone()) };
+            let _ = self.inbox.tell(event).await;
+        }
+        self.rim.watchers().live.lock().unwrap_or_else(PoisonError::into_inner).insert(self.attempt.clone(), seen);
+    }
+}
+
+struct Output {
+    log: PathBuf,
+    offset: u64,
+    observer: Observer,
+}
+
+impl Output {
+    fn read_on(&mut self) -> std::io::Result<()> {
+        let mut file = match File::open(&self.log) {
+            Ok(file) => file,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        file.seek(SeekFrom::Start(self.offset))?;
+        let mut buffer = vec![0; 64 * 1024];
+        loop {
+            let n = file.read(&mut buffer)?;
+            if n == 0 {
+                return Ok(());
+            }
+            self.observer.feed(buffer.get(..n).unwrap_or_default(), clock::wall());
+            self.offset += n as u64;
+        }
+    }
+}

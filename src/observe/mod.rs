@@ -1,0 +1,9 @@
+//! What the output of an attempt tells: its last lines, numbers, errors and the failure class they mean. Pure.
+
+mod error_lines;
+mod fingerprint;
+mod numbers;
+mod observer;
+
+pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
+pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

@@ -1,0 +1,329 @@
+//! From the facts of a night to its report.
+
+use super::facts::{Facts, ProjectFacts};
+use super::fingerprints::{errors, retries};
+use super::fold::{gap_span, ran, seconds, window_span};
+use super::model::{
+    CommitReport, FileReport, GapReport, OperatorAct, ProjectReport, Report, Sources, TimeShare, TimelineRow, Totals,
+    Unreadable, Verdict, Window,
+};
+use super::needs::{dead_letters, needs, title, verdict};
+use super::passage::Use;
+use super::sessions::{newest, not_run, output_bytes, plan_of, quote, sessions, unverified};
+use crate::core::fact::GitBase;
+use crate::core::ids::ProjectName;
+use crate::core::run::{Outcome, RunState};
+use crate::core::time::Wall;
+use crate::protocol::SCHEMA;
+use crate::status::text::count;
+use crate::status::zone::{label, rfc3339};
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Most commits and files of a project that are listed.
+const COMMITS_MAX: usize = 200;
+const FILES_MAX: usize = 500;
+
+/// Tells the facts of a night; `zone` names the local times in its words.
+pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
+    let (errors, error_kinds, error_lines) = errors(facts);
+    let needs = needs(facts);
+    let dead_letters = dead_letters(facts);
+    let unreadable = unreadable(facts);
+    let mut totals = totals(facts);
+    totals.needs_you = needs.len() as u64;
+    totals.dead_letters = dead_letters.len() as u64;
+    totals.errors = error_lines;
+    totals.error_kinds = error_kinds;
+    Report {
+        schema: SCHEMA,
+        night: facts.night.to_string(),
+        title: title(&totals),
+        verdict: verdict(&totals, !unreadable.is_empty()),
+        made_at: rfc3339(facts.last),
+        window: window(facts, zone),
+        needs_you: needs,
+        sessions: sessions(facts),
+        not_run: not_run(facts),
+        projects: projects(facts),
+        errors_left_out: error_kinds - errors.len() as u64,
+        errors,
+        dead_letters,
+        retries: retries(facts),
+        operator: operator(facts),
+        timeline: timeline(facts),
+        timeline_left_out: facts.moments_left_out,
+        unreadable,
+        sources: Sources {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            facts: facts.read.0,
+            first_seq: facts.read.1,
+            last_seq: facts.read.2,
+        },
+        totals,
+    }
+}
+
+/// The exit code of `report --check`: 0 all well, 1 something needs you, 2 something failed or was contradicted by a
+/// check, 3 something could not be read.
+pub fn check_code(report: &Report) -> u8 {
+    match report.verdict {
+        Verdict::Well => 0,
+        Verdict::NeedsYou => 1,
+        Verdict::Failed => 2,
+        Verdict::Unreadable => 3,
+    }
+}
+
+fn totals(facts: &Facts) -> Totals {
+    let mut totals = Totals { runs: facts.runs.len() as u64, ..Totals::default() };
+    for run in newest(facts).values() {
+        totals.sessions += 1;
+        totals.unverified += u64::from(unverified(run));
+        let counter = match &run.state {
+            RunState::Ended { outcome } => match outcome {
+                Outcome::Succeeded => &mut totals.succeeded,
+                Outcome::Partial => &mut totals.partial,
+                Outcome::Failed => &mut totals.failed,
+                Outcome::Stopped => &mut totals.stopped,
+                Outcome::Skipped => &mut totals.skipped,
+                Outcome::Unfinished => &mut totals.unfinished,
+            },
+            RunState::Starting { .. }
+            | RunState::Running { .. }
+            | RunState::Checking { .. }
+            | RunState::Stopping { .. } => &mut totals.running,
+            RunState::Scheduled { .. }
+            | RunState::Waiting { .. }
+            | RunState::Queued
+            | RunState::BackingOff { .. }
+            | RunState::Limited { .. }
+            | RunState::Held => &mut totals.to_come,
+        };
+        *counter += 1;
+    }
+    let mut spent: BTreeMap<Use, u64> = BTreeMap::new();
+    let mut ran_all = Duration::ZERO;
+    for run in facts.runs.values() {
+        let attempts = run.attempts.len() as u64;
+        totals.attempts += attempts;
+        totals.retries += attempts.saturating_sub(1);
+        ran_all = ran_all.saturating_add(ran(run, facts.last));
+        for attempt in &run.attempts {
+            totals.output_bytes += output_bytes(attempt);
+            if let Some(exit) = &attempt.exit {
+                totals.exits += 1;
+                totals.lost_bytes += exit.lost_bytes;
+            }
+        }
+        for segment in run.spent(&facts.gaps) {
+            *spent.entry(segment.spent).or_default() += segment.to - segment.from;
+        }
+    }
+    totals.ran = seconds(ran_all);
+    let share = |spent_on: Use| {
+        let millis = spent.get(&spent_on).copied().unwrap_or(0);
+        TimeShare { spent: spent_on.as_str().to_owned(), seconds: seconds(Duration::from_millis(millis)) }
+    };
+    totals.time = Use::ALL.into_iter().map(share).collect();
+    for project in facts.projects.values() {
+        if let Some(work) = &project.work {
+            totals.commits += work.commit_count;
+            totals.files += work.file_count;
+        }
+    }
+    totals.unwatched = seconds(facts.gaps.iter().map(gap_span).sum());
+    totals
+}
+
+fn window(facts: &Facts, zone: &TimeZone) -> Window {
+    let mut gaps: Vec<(Wall, GapReport)> = facts
+        .gaps
+        .iter()
+        .map(|gap| {
+            let report = GapReport {
+                from: rfc3339(gap.from),
+                to: rfc3339(gap.to),
+                seconds: seconds(gap_span(gap)),
+                at_most: gap.at_most,
+                session: None,
+                why: quote(&gap.why),
+            };
+            (gap.from, report)
+        })
+        .collect();
+    for run in facts.runs.values() {
+        for attempt in &run.attempts {
+            if let Some((from, to, why)) = attempt.unseen() {
+                let report = GapReport {
+                    from: rfc3339(from),
+                    to: rfc3339(to),
+                    seconds: seconds(to.since(from)),
+                    at_most: true,
+                    session: Some(run.id.session.to_string()),
+                    why: quote(&format!("the end of attempt {} was not seen: {why}", attempt.id.number)),
+                };
+                gaps.push((from, report));
+            }
+        }
+    }
+    gaps.sort_by_key(|(from, _)| *from);
+    Window {
+        from: facts.opened.map(|at| rfc3339(at.wall)),
+        to: facts.closed.map(rfc3339),
+        timezone: label(zone, facts.opened.map_or(facts.last, |at| at.wall)),
+        seconds: seconds(window_span(facts)),
+        open: facts.opened.is_some() && facts.closed.is_none(),
+        reason: facts.close_reason.as_deref().map(quote),
+        gaps: gaps.into_iter().map(|(_, gap)| gap).collect(),
+        unwatched_since: facts.unwatched_since.as_ref().map(|(at, _)| rfc3339(*at)),
+    }
+}
+
+fn projects(facts: &Facts) -> Vec<ProjectReport> {
+    let worked_in = facts.runs.values().filter_map(|run| plan_of(facts, &run.id.session)?.project.as_ref());
+    let names: BTreeSet<&ProjectName> = facts.projects.keys().chain(worked_in).collect();
+    let nothing = ProjectFacts::default();
+    names.into_iter().map(|name| project(name, facts.projects.get(name).unwrap_or(&nothing))).collect()
+}
+
+fn project(name: &ProjectName, known: &ProjectFacts) -> ProjectReport {
+    let mut notes = Vec::new();
+    let mut state = if known.work.is_some() { "seen" } else { "not_looked_at" };
+    let (mut base, mut branch) = (None, None);
+    match &known.base {
+        Some(GitBase::At { head, branch: on }) => {
+            base = Some(quote(head));
+            branch = on.as_deref().map(quote);
+            if on.is_none() {
+                notes.push("was on no branch when the night began".to_owned());
+            }
+        }
+        Some(GitBase::Unborn) => notes.push("had no commit when the night began".to_owned()),
+        Some(GitBase::None) => state = "none",
+        Some(GitBase::Failed { why }) => {
+            state = "unreadable";
+            notes.push(format!("could not be read when the night began: {}", quote(why)));
+        }
+        None => {}
+    }
+    let work = known.work.clone().unwrap_or_default();
+    if let Some(problem) = &work.problem {
+        state = "unreadable";
+        notes.push(format!("could not be read whole: {}", quote(problem)));
+    }
+    if work.rewritten {
+        notes.push("history was rewritten: the commit it stood at is no longer part of it".to_owned());
+    }
+    if work.dirty_count > 0 {
+        notes.push(count(work.dirty_count, "uncommitted change", "uncommitted changes"));
+    }
+    ProjectReport {
+        name: name.to_string(),
+        state: state.to_owned(),
+        notes,
+        base,
+        branch,
+        commits: work
+            .commits
+            .iter()
+            .take(COMMITS_MAX)
+            .map(|c| CommitReport {
+                hash: quote(&c.hash),
+                author: quote(&c.author),
+                at: rfc3339(Wall(c.at_ms)),
+                subject: quote(&c.subject),
+            })
+            .collect(),
+        commit_count: work.commit_count,
+        files: work
+            .files
+            .iter()
+            .take(FILES_MAX)
+            .map(|f| FileReport { path: quote(&f.path), added: f.added, removed: f.removed, committed: f.committed })
+            .collect(),
+        file_count: work.file_count,
+        dirty_count: work.dirty_count,
+        rewritten: work.rewritten,
+    }
+}
+
+fn operator(facts: &Facts) -> Vec<OperatorAct> {
+    facts
+        .acts
+        .iter()
+        .map(|act| OperatorAct {
+            at: rfc3339(act.at),
+            verb: quote(&act.verb),
+            target: quote(&act.target),
+            who: quote(&act.who),
+            reason: act.reason.as_deref().map(quote),
+            result: quote(&act.result),
+        })
+        .collect()
+}
+
+/// The moments in the order of the journal, with the commits of the night put in by their own clock.
+fn timeline(facts: &Facts) -> Vec<TimelineRow> {
+    let from = facts.opened.map_or(facts.last, |at| at.wall);
+    let mut commits: Vec<(Wall, TimelineRow)> = Vec::new();
+    for (name, project) in &facts.projects {
+        for commit in project.work.iter().flat_map(|w| w.commits.iter().take(COMMITS_MAX)) {
+            let at = Wall(commit.at_ms);
+            // A commit can carry any date; one outside the night would only mislead here.
+            if at < from || at > facts.last {
+                continue;
+            }
+            let what = quote(&format!("commit in {name}: {}", commit.subject));
+            commits.push((at, TimelineRow { at: rfc3339(at), session: None, what, weight: 0 }));
+        }
+    }
+    commits.sort_by_key(|(at, _)| *at);
+    let mut commits = commits.into_iter().peekable();
+    let mut out = Vec::new();
+    for moment in &facts.moments {
+        while let Some((_, row)) = commits.next_if(|(at, _)| *at <= moment.at) {
+            out.push(row);
+        }
+        out.push(TimelineRow {
+            at: rfc3339(moment.at),
+            session: moment.session.as_ref().map(ToString::to_string),
+            what: quote(&moment.what),
+            weight: moment.weight,
+        });
+    }
+    out.extend(commits.map(|(_, row)| row));
+    out
+}
+
+/// What could not be read, written, kept or sent: with any of it, "all well" cannot be said.
+fn unreadable(facts: &Facts) -> Vec<Unreadable> {
+    let entry = |part: &str, what: String, at: Wall, times: u64| Unreadable {
+        part: quote(part),
+        what: quote(&what),
+        at: rfc3339(at),
+        times,
+    };
+    let mut out: Vec<Unreadable> =
+        facts.troubles.iter().map(|t| entry(&t.part, t.what.clone(), t.at, t.times)).collect();
+    for (name, project) in &facts.projects {
+        let at = facts.opened.map_or(facts.last, |at| at.wall);
+        if let Some(GitBase::Failed { why }) = &project.base {
+            out.push(entry(&format!("git {name}"), format!("where it stood at the begin: {why}"), at, 1));
+        }
+        if let Some(problem) = project.work.as_ref().and_then(|w| w.problem.as_ref()) {
+            out.push(entry(&format!("git {name}"), problem.clone(), facts.last, 1));
+        }
+    }
+    for run in facts.runs.values() {
+        for attempt in &run.attempts {
+            if let Some(exit) = attempt.exit.as_ref().filter(|e| e.lost_bytes > 0) {
+                let lost = crate::status::text::bytes(exit.lost_bytes);
+                let part = format!("output {}", attempt.id);
+                out.push(entry(&part, format!("{lost} of output could not be kept"), exit.at, 1));
+            }
+        }
+    }
+    out
+}

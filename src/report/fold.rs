@@ -1,0 +1,479 @@
+//! The fold from the journal's facts to those of one night.
+
+use super::facts::{Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact};
+use super::passage::{Elapsed, Gap, Passage, Segments, millis};
+use crate::core::exit::ExitRecord;
+use crate::core::fact::{Entry, Fact};
+use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
+use crate::core::plan::Plan;
+use crate::core::run::{OutputSeen, RunState};
+use crate::core::time::Wall;
+use crate::status::{text, words};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Folds the journal, in its order, into the facts of a night.
+///
+/// The journal may begin earlier and go on later than the night: what was adopted before it counts, what happened to
+/// other nights does not. What the daemon does once the night is over (it stops, it writes the report) is left out, so
+/// that a report made later tells the same.
+pub fn fold<'j>(night: &NightId, journal: impl IntoIterator<Item = (i64, &'j Entry)>) -> Facts {
+    let mut folder = Folder::new(night);
+    for (seq, entry) in journal {
+        folder.add(seq, entry);
+    }
+    folder.finish()
+}
+
+/// Where the fold stands in relation to its night.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Before,
+    Open,
+    Closed,
+    /// Another night has begun: only runs of this one still matter.
+    Gone,
+}
+
+struct Folder {
+    facts: Facts,
+    phase: Phase,
+    passage: Passage,
+    stopped: Option<(Elapsed, Wall, String)>,
+    end: Elapsed,
+}
+
+impl Folder {
+    fn new(night: &NightId) -> Self {
+        let facts = Facts {
+            night: night.clone(),
+            opened: None,
+            closed: None,
+            close_reason: None,
+            window: (0, 0),
+            last: Wall(0),
+            plan: Plan::default(),
+            added: BTreeMap::new(),
+            former: BTreeMap::new(),
+            broken_file: None,
+            gaps: Vec::new(),
+            unwatched_since: None,
+            runs: BTreeMap::new(),
+            acts: Vec::new(),
+            projects: BTreeMap::new(),
+            troubles: Vec::new(),
+            moments: Vec::new(),
+            moments_left_out: 0,
+            read: (0, 0, 0),
+        };
+        Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
+    }
+
+    fn add(&mut self, seq: i64, entry: &Entry) {
+        let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
+        let restarted = self.passage.advance(entry.at, boot);
+        if self.tell(entry, restarted) {
+            self.mark_told(seq, entry);
+        }
+    }
+
+    /// Takes a fact in; returns whether it belongs to the night.
+    fn tell(&mut self, entry: &Entry, restarted: bool) -> bool {
+        let open = self.phase == Phase::Open;
+        let tonight = open || self.phase == Phase::Closed;
+        let at = entry.at.wall;
+        match &entry.fact {
+            Fact::NightOpened { night, by } => return self.night_opened(entry, night, &by.who),
+            Fact::NightClosed { night, reason } if *night == self.facts.night && open => {
+                self.phase = Phase::Closed;
+                self.facts.closed = Some(at);
+                self.facts.close_reason = Some(reason.clone());
+                self.facts.window.1 = self.passage.elapsed();
+                self.moment(at, None, format!("night closed: {reason}"), 1);
+            }
+            Fact::DaemonStarted { pid, version, unwatched_ms, .. } => {
+                let told = open && self.gap(at, *unwatched_ms, restarted);
+                self.stopped = None;
+                if told {
+                    self.moment(at, None, format!("daemon {pid} ({version}) watches again"), 2);
+                }
+                return told;
+            }
+            Fact::DaemonStopped { reason } if open => {
+                self.stopped = Some((self.passage.elapsed(), at, reason.clone()));
+                self.moment(at, None, format!("daemon stopped: {reason}"), 2);
+            }
+            Fact::PlanAdopted { plan, changes } => {
+                if self.phase == Phase::Before || open {
+                    let before = std::mem::replace(&mut self.facts.plan, (**plan).clone());
+                    self.facts.former.extend(before.sessions);
+                    self.facts.broken_file = None;
+                }
+                if open && !changes.is_empty() {
+                    let lines = text::count(changes.len() as u64, "change", "changes");
+                    self.moment(at, None, format!("changed file taken: {lines}"), 1);
+                }
+                return open;
+            }
+            Fact::PlanRejected { problem } if open => {
+                self.facts.broken_file = Some((at, problem.clone()));
+                self.moment(at, None, format!("changed file not taken: {problem}"), 3);
+            }
+            Fact::SessionAdded { session, by } => {
+                if self.phase == Phase::Before || open {
+                    self.facts.added.insert(session.name.clone(), (**session).clone());
+                }
+                if open {
+                    self.moment(at, Some(&session.name), format!("added by {}", by.who), 1);
+                }
+                return open;
+            }
+            Fact::OperatorActed { verb, target, by, result } if tonight => {
+                let session = SessionName::new(target).ok();
+                let what = format!("operator: {verb} {target}: {result}");
+                self.moment(at, session.as_ref(), what, 2);
+                self.facts.acts.push(Act {
+                    at,
+                    verb: verb.clone(),
+                    target: target.clone(),
+                    who: by.who.clone(),
+                    reason: by.reason.clone(),
+                    result: result.clone(),
+                });
+            }
+            Fact::TmuxLost { why } if open => self.moment(at, None, format!("tmux server gone: {why}"), 3),
+            Fact::TmuxStarted { pid } if open => self.moment(at, None, format!("tmux server {pid} started"), 0),
+            Fact::ProjectBase { project, git } if tonight => {
+                self.facts.projects.entry(project.clone()).or_default().base = Some(git.clone());
+            }
+            Fact::ProjectSeen { project, work } if tonight => {
+                let known: &mut ProjectFacts = self.facts.projects.entry(project.clone()).or_default();
+                known.work = Some(work.clone());
+            }
+            Fact::ClockJumped { by_ms } if open => {
+                let span = text::span(Duration::from_millis(by_ms.unsigned_abs()));
+                let way = if *by_ms < 0 { "back" } else { "on" };
+                self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
+            }
+            Fact::Trouble { part, what } if tonight => self.trouble(at, part, what),
+            Fact::RunCreated { .. }
+            | Fact::RunMoved { .. }
+            | Fact::CounterReset { .. }
+            | Fact::HoldSet { .. }
+            | Fact::RunOrphaned { .. }
+            | Fact::AttemptIntended { .. }
+            | Fact::AttemptStarted { .. }
+            | Fact::StopIntended { .. }
+            | Fact::OutputObserved { .. }
+            | Fact::AttemptEnded { .. }
+            | Fact::ChecksDone { .. } => return self.run_fact(entry),
+            Fact::NightClosing { .. }
+            | Fact::NightClosed { .. }
+            | Fact::DaemonStopped { .. }
+            | Fact::PlanRejected { .. }
+            | Fact::OperatorActed { .. }
+            | Fact::TmuxStarted { .. }
+            | Fact::TmuxLost { .. }
+            | Fact::ProjectBase { .. }
+            | Fact::ProjectSeen { .. }
+            | Fact::ClockJumped { .. }
+            | Fact::Trouble { .. }
+            | Fact::ReportWritten { .. } => return false,
+        }
+        true
+    }
+
+    fn mark_told(&mut self, seq: i64, entry: &Entry) {
+        let read = &mut self.facts.read;
+        *read = (read.0 + 1, if read.0 == 0 { seq } else { read.1 }, seq);
+        self.facts.last = self.facts.last.max(entry.at.wall);
+        self.end = self.passage.elapsed();
+    }
+
+    fn night_opened(&mut self, entry: &Entry, night: &NightId, who: &str) -> bool {
+        if *night != self.facts.night {
+            // An earlier night that opens is nothing yet; a later one ends what can be told of this.
+            if self.phase != Phase::Before {
+                self.phase = Phase::Gone;
+            }
+            return false;
+        }
+        self.begin(entry);
+        let again = self.facts.closed.take().is_some();
+        self.facts.close_reason = None;
+        self.phase = Phase::Open;
+        let verb = if again { "opened again" } else { "opened" };
+        self.moment(entry.at.wall, None, format!("night {verb} by {who}"), 1);
+        true
+    }
+
+    fn begin(&mut self, entry: &Entry) {
+        if self.facts.opened.is_none() {
+            self.facts.opened = Some(entry.at);
+            self.facts.window.0 = self.passage.elapsed();
+        }
+    }
+
+    /// A daemon that starts again within the night ends a gap; returns whether there was one.
+    fn gap(&mut self, at: Wall, unwatched_ms: u64, restarted: bool) -> bool {
+        let now = self.passage.elapsed();
+        let (since, why, at_most) = match self.stopped.take() {
+            Some((since, _, reason)) => (since, format!("the daemon was stopped: {reason}"), false),
+            None if unwatched_ms == 0 => return false,
+            None if restarted => (now.saturating_sub(unwatched_ms), "the machine was restarted".to_owned(), true),
+            None => (now.saturating_sub(unwatched_ms), "the daemon ended without a word".to_owned(), true),
+        };
+        let since = since.max(self.facts.window.0);
+        if since >= now {
+            return false;
+        }
+        let from = Wall(at.0.saturating_sub(i64::try_from(now - since).unwrap_or(i64::MAX)));
+        self.facts.gaps.push(Gap { from, to: at, since, until: now, why, at_most });
+        true
+    }
+
+    fn trouble(&mut self, at: Wall, part: &str, what: &str) {
+        let (part, what) = if self.facts.troubles.len() < TROUBLES_MAX {
+            (part, what)
+        } else {
+            ("many parts", "more kinds of trouble than can be listed")
+        };
+        let same = self.facts.troubles.iter_mut().find(|t| t.part == part && t.what == what);
+        match same {
+            Some(known) => known.times += 1,
+            None => {
+                self.moment(at, None, format!("trouble with {part}: {what}"), 2);
+                let trouble = TroubleFact { at, part: part.to_owned(), what: what.to_owned(), times: 1 };
+                self.facts.troubles.push(trouble);
+            }
+        }
+    }
+
+    /// Facts that name a run count when the run is one of this night, whenever they were journaled.
+    fn run_fact(&mut self, entry: &Entry) -> bool {
+        let Some(id) = run_of(&entry.fact).filter(|id| id.night == self.facts.night).cloned() else { return false };
+        if self.phase == Phase::Before {
+            // The journal was cut before the night's opening: it begins with its first run.
+            self.begin(entry);
+            self.phase = Phase::Open;
+        }
+        let at = entry.at.wall;
+        let now = self.passage.elapsed();
+        if let Fact::RunCreated { state, reason, redriven_from, .. } = &entry.fact {
+            let mut segments = Segments::default();
+            segments.enter(state, now);
+            if let Some(first) = redriven_from {
+                self.moment(at, Some(&id.session), format!("second chance of {first}"), 2);
+            }
+            let run = RunFacts {
+                id: id.clone(),
+                created: at,
+                redriven_from: redriven_from.clone(),
+                state: state.clone(),
+                reason: reason.clone(),
+                since: at,
+                attempts: Vec::new(),
+                segments,
+                removed: false,
+            };
+            self.facts.runs.insert(id, run);
+            return true;
+        }
+        let Some(run) = self.facts.runs.get_mut(&id) else { return false };
+        let mut told: Option<(String, u8)> = None;
+        match &entry.fact {
+            Fact::RunMoved { to, reason, .. } => {
+                told = moved(to, reason);
+                run.segments.enter(to, now);
+                run.state = to.clone();
+                run.reason.clone_from(reason);
+                run.since = at;
+            }
+            Fact::RunOrphaned { .. } => {
+                run.removed = true;
+                told = Some(("taken out of the file; the run goes on".to_owned(), 1));
+            }
+            Fact::AttemptIntended { attempt } => {
+                attempt_of(run, attempt, at);
+            }
+            Fact::AttemptStarted { attempt, started } => {
+                attempt_of(run, attempt, at).started = Some(started.clone());
+                let what =
+                    if attempt.number == 1 { "started".into() } else { format!("attempt {} started", attempt.number) };
+                told = Some((what, 0));
+            }
+            Fact::OutputObserved { attempt, output } => attempt_of(run, attempt, at).output = (**output).clone(),
+            Fact::AttemptEnded { attempt, exit, verdict, counted } => {
+                let known = attempt_of(run, attempt, at);
+                known.exit = Some(exit.clone());
+                known.verdict.clone_from(verdict);
+                known.counted = *counted;
+                let class = verdict.as_ref().map_or_else(String::new, |v| format!(" ({})", v.class.as_str()));
+                let what = format!("attempt {}: {}{class}", attempt.number, words::exit(exit));
+                told = Some((what, if verdict.is_some() { 2 } else { 1 }));
+                if let Some((ended, again)) = unseen_end(&self.facts.gaps, exit) {
+                    run.segments.ended_unseen(ended, again);
+                }
+            }
+            Fact::ChecksDone { attempt, results } => {
+                attempt_of(run, attempt, at).checks.clone_from(results);
+                let red = results.iter().filter(|r| !r.passed).count();
+                if red > 0 {
+                    told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
+                }
+            }
+            Fact::CounterReset { .. }
+            | Fact::HoldSet { .. }
+            | Fact::StopIntended { .. }
+            | Fact::RunCreated { .. }
+            | Fact::DaemonStarted { .. }
+            | Fact::DaemonStopped { .. }
+            | Fact::PlanAdopted { .. }
+            | Fact::PlanRejected { .. }
+            | Fact::SessionAdded { .. }
+            | Fact::NightOpened { .. }
+            | Fact::NightClosing { .. }
+            | Fact::NightClosed { .. }
+            | Fact::OperatorActed { .. }
+            | Fact::TmuxStarted { .. }
+            | Fact::TmuxLost { .. }
+            | Fact::ProjectBase { .. }
+            | Fact::ProjectSeen { .. }
+            | Fact::ReportWritten { .. }
+            | Fact::ClockJumped { .. }
+            | Fact::Trouble { .. } => {}
+        }
+        if let Some((what, weight)) = told {
+            self.moment(at, Some(&id.session), what, weight);
+        }
+        true
+    }
+
+    fn moment(&mut self, at: Wall, session: Option<&SessionName>, what: String, weight: u8) {
+        if self.facts.moments.len() >= MOMENTS_MAX {
+            self.facts.moments_left_out += 1;
+            return;
+        }
+        self.facts.moments.push(Moment { at, session: session.cloned(), what, weight });
+    }
+
+    fn finish(mut self) -> Facts {
+        if self.facts.closed.is_none() {
+            self.facts.window.1 = self.end;
+        }
+        if self.phase == Phase::Open {
+            self.facts.unwatched_since = self.stopped.take().map(|(_, at, reason)| (at, reason));
+        }
+        for run in self.facts.runs.values_mut() {
+            run.segments.close(self.end);
+        }
+        self.facts
+    }
+}
+
+fn moved(to: &RunState, reason: &str) -> Option<(String, u8)> {
+    let weight = match to {
+        RunState::Ended { outcome } => match outcome {
+            crate::core::run::Outcome::Failed | crate::core::run::Outcome::Partial => 3,
+            crate::core::run::Outcome::Stopped
+            | crate::core::run::Outcome::Skipped
+            | crate::core::run::Outcome::Unfinished => 2,
+            crate::core::run::Outcome::Succeeded => 1,
+        },
+        RunState::Limited { .. } | RunState::Held => 2,
+        RunState::BackingOff { .. } => 1,
+        RunState::Scheduled { .. }
+        | RunState::Waiting { .. }
+        | RunState::Queued
+        | RunState::Starting { .. }
+        | RunState::Running { .. }
+        | RunState::Checking { .. }
+        | RunState::Stopping { .. } => return None,
+    };
+    let word = to.word().replace('_', " ");
+    Some((if reason.is_empty() { word } else { format!("{word}: {reason}") }, weight))
+}
+
+/// Where in a gap an attempt ended, and when the gap was over.
+fn unseen_end(gaps: &[Gap], exit: &ExitRecord) -> Option<(Elapsed, Elapsed)> {
+    gaps.iter().rev().find_map(|gap| gap.place(exit.at).map(|ended| (ended, gap.until)))
+}
+
+/// The attempt of a run, made on its first mention.
+fn attempt_of<'r>(run: &'r mut RunFacts, id: &AttemptId, at: Wall) -> &'r mut AttemptFacts {
+    let place = match run.attempts.iter().position(|a| a.id == *id) {
+        Some(place) => place,
+        None => {
+            run.attempts.push(AttemptFacts {
+                id: id.clone(),
+                intended: at,
+                started: None,
+                exit: None,
+                verdict: None,
+                counted: false,
+                output: OutputSeen::default(),
+                checks: Vec::new(),
+            });
+            run.attempts.len() - 1
+        }
+    };
+    &mut run.attempts[place]
+}
+
+/// The run a fact is about.
+pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
+    match fact {
+        Fact::RunCreated { run, .. }
+        | Fact::RunMoved { run, .. }
+        | Fact::CounterReset { run, .. }
+        | Fact::HoldSet { run, .. }
+        | Fact::RunOrphaned { run } => Some(run),
+        Fact::AttemptIntended { attempt }
+        | Fact::AttemptStarted { attempt, .. }
+        | Fact::StopIntended { attempt, .. }
+        | Fact::OutputObserved { attempt, .. }
+        | Fact::AttemptEnded { attempt, .. }
+        | Fact::ChecksDone { attempt, .. } => Some(&attempt.run),
+        Fact::DaemonStarted { .. }
+        | Fact::DaemonStopped { .. }
+        | Fact::PlanAdopted { .. }
+        | Fact::PlanRejected { .. }
+        | Fact::SessionAdded { .. }
+        | Fact::NightOpened { .. }
+        | Fact::NightClosing { .. }
+        | Fact::NightClosed { .. }
+        | Fact::OperatorActed { .. }
+        | Fact::TmuxStarted { .. }
+        | Fact::TmuxLost { .. }
+        | Fact::ProjectBase { .. }
+        | Fact::ProjectSeen { .. }
+        | Fact::ReportWritten { .. }
+        | Fact::ClockJumped { .. }
+        | Fact::Trouble { .. } => None,
+    }
+}
+
+/// The span of the window.
+pub(super) fn window_span(facts: &Facts) -> Duration {
+    Duration::from_millis(facts.window.1.saturating_sub(facts.window.0))
+}
+
+/// The span of a gap.
+pub(super) fn gap_span(gap: &Gap) -> Duration {
+    Duration::from_millis(gap.until.saturating_sub(gap.since))
+}
+
+/// The time that a run's attempts ran, up to the last fact told for one that still lives.
+pub(super) fn ran(run: &RunFacts, last: Wall) -> Duration {
+    let each = |a: &AttemptFacts| match (&a.exit, &a.started) {
+        (Some(exit), _) => exit.ran,
+        (None, Some(started)) => last.since(started.at),
+        (None, None) => Duration::ZERO,
+    };
+    run.attempts.iter().map(each).fold(Duration::ZERO, Duration::saturating_add)
+}
+
+/// The whole milliseconds of a span as seconds.
+pub(super) fn seconds(span: Duration) -> f64 {
+    Duration::from_millis(millis(span)).as_secs_f64()
+}

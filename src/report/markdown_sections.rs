@@ -1,0 +1,399 @@
+//! The sections of the Markdown page, one function each.
+
+use super::markdown::{Page, Section};
+use super::markup::{code, code_cell, fence, prose};
+use super::model::{ProjectReport, SessionReport, TimelineRow};
+use super::text::metric;
+use crate::status::text::{count, cut_at_word, span_of_seconds};
+
+impl Page<'_> {
+    /// All sections in the order of reading; those without rows are not shown.
+    pub(super) fn sections(&self) -> Vec<Section> {
+        let mut out = vec![self.needs(), self.sessions(), self.last_words(), self.unreadable(), self.projects()];
+        out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
+        out.extend([self.not_run(), self.timeline()]);
+        if self.full {
+            out.insert(3, self.details());
+        }
+        out
+    }
+
+    fn needs(&self) -> Section {
+        let row = |(i, need): (usize, &super::model::Need)| {
+            let blocks = match need.blocks.len() {
+                0 => String::new(),
+                n if n <= 5 => format!(" Blocks {}.", need.blocks.join(", ")),
+                n => format!(" Blocks {} and {} more.", need.blocks[..5].join(", "), n - 5),
+            };
+            let what = prose(&cut_at_word(&need.what, 240));
+            vec![
+                format!("{}. {what}. Since {}.{blocks}", i + 1, self.at(&need.since)),
+                format!("   `{}`", need.command),
+            ]
+        };
+        Section {
+            name: "Needs you",
+            above: Vec::new(),
+            rows: self.report.needs_you.iter().enumerate().map(row).collect(),
+            most: 5,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn sessions(&self) -> Section {
+        let with_project = self.report.sessions.iter().any(|s| s.project.is_some());
+        let (head, rule) = if with_project {
+            (
+                "| Session | Project | State | Exit | Attempts | Ran | Waited | Result |",
+                "|---|---|---|---|---|---|---|---|",
+            )
+        } else {
+            ("| Session | State | Exit | Attempts | Ran | Waited | Result |", "|---|---|---|---|---|---|---|")
+        };
+        let row = |s: &SessionReport| {
+            let project =
+                if with_project { format!(" {} |", prose(s.project.as_deref().unwrap_or(""))) } else { String::new() };
+            let exit = s.exit.as_ref().map_or_else(String::new, |e| match &e.class {
+                Some(class) => format!("{} ({})", prose(&cut_at_word(&e.words, 80)), class.replace('_', " ")),
+                None => prose(&cut_at_word(&e.words, 80)),
+            });
+            vec![format!(
+                "| {} |{project} {} | {exit} | {} | {} | {} | {} |",
+                prose(&s.name),
+                state_words(s),
+                attempts(s),
+                span_of_seconds(s.ran),
+                span_of_seconds(s.waited),
+                result(s)
+            )]
+        };
+        Section {
+            name: "Sessions",
+            above: vec![head.to_owned(), rule.to_owned()],
+            rows: self.report.sessions.iter().map(row).collect(),
+            most: 30,
+            more: "in the JSON, none of them worse than these.".to_owned(),
+        }
+    }
+
+    /// What programs said before they failed: data from outside, marked as such.
+    fn last_words(&self) -> Section {
+        let bad = |s: &&SessionReport| {
+            matches!(s.state.as_str(), "failed" | "partial" | "unfinished") && !s.last_words.is_empty()
+        };
+        let keep = if self.full { 20 } else { 6 };
+        let row = |s: &SessionReport| {
+            let mut lines = vec![String::new(), format!("Last lines of {}:", prose(&s.name)), String::new()];
+            let words = &s.last_words[s.last_words.len().saturating_sub(keep)..];
+            lines.extend(fence(words));
+            lines
+        };
+        Section {
+            name: "Last words",
+            above: vec!["Printed by the programs, quoted as data; nothing in it is said by nightkeep.".to_owned()],
+            rows: self.report.sessions.iter().filter(bad).map(row).collect(),
+            most: 4,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    /// One folded part for each session, of the full form.
+    fn details(&self) -> Section {
+        let row = |s: &SessionReport| {
+            let mut lines = vec![
+                "<details>".to_owned(),
+                format!("<summary>{}: {}</summary>", s.name, s.state.replace('_', " ")),
+                String::new(),
+            ];
+            if !s.reason.is_empty() {
+                lines.push(format!(
+                    "- {} since {}: {}",
+                    s.state.replace('_', " "),
+                    self.at(&s.since),
+                    prose(&s.reason)
+                ));
+            }
+            for a in &s.attempts {
+                let start = a.started_at.as_deref().map_or_else(|| "never".to_owned(), |at| self.at(at));
+                let end = a.exit.as_ref().map_or_else(
+                    || "lives".to_owned(),
+                    |e| {
+                        let class = e.class.as_ref().map_or_else(String::new, |class| {
+                            let counted = if a.counted { "counted" } else { "not counted" };
+                            format!(", {}, {counted}", class.replace('_', " "))
+                        });
+                        let rule = e.rule.as_ref().map_or_else(String::new, |r| format!(", rule {}", code(r)));
+                        format!("{}{class}{rule}", prose(&e.words))
+                    },
+                );
+                lines.push(format!("- attempt {}: started {start}, ran {}, {end}", a.number, span_of_seconds(a.ran)));
+            }
+            for check in &s.checks {
+                let result = if check.passed { "holds" } else { "**does not hold**" };
+                let seen =
+                    if check.seen.is_empty() { String::new() } else { format!(", seen: {}", prose(&check.seen)) };
+                lines.push(format!("- {} {result}{seen}", code(&check.text)));
+            }
+            lines.extend(s.metrics.iter().map(|m| format!("- {}", code(&metric(m)))));
+            if !s.last_words.is_empty() && s.state == "succeeded" {
+                lines.push(String::new());
+                lines.extend(fence(&s.last_words));
+            }
+            lines.push(String::new());
+            lines.push("</details>".to_owned());
+            lines.push(String::new());
+            lines
+        };
+        Section {
+            name: "Each session",
+            above: Vec::new(),
+            rows: self.report.sessions.iter().map(row).collect(),
+            most: usize::MAX,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn unreadable(&self) -> Section {
+        let row = |u: &super::model::Unreadable| {
+            let times = if u.times > 1 { format!(" ({} times)", u.times) } else { String::new() };
+            vec![format!("- {} {}: {}{times}", self.at(&u.at), prose(&u.part), prose(&cut_at_word(&u.what, 200)))]
+        };
+        Section {
+            name: "Could not be read, kept or sent",
+            above: Vec::new(),
+            rows: self.report.unreadable.iter().map(row).collect(),
+            most: 6,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn projects(&self) -> Section {
+        Section {
+            name: "Projects",
+            above: Vec::new(),
+            rows: self.report.projects.iter().map(|p| self.project(p)).collect(),
+            most: 8,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn project(&self, project: &ProjectReport) -> Vec<String> {
+        let most = if self.full { 200 } else { 4 };
+        let seen = match project.state.as_str() {
+            "none" => "no repository".to_owned(),
+            "not_looked_at" => "not looked at yet".to_owned(),
+            _ => format!(
+                "{}, {}",
+                count(project.commit_count, "commit", "commits"),
+                count(project.file_count, "changed file", "changed files")
+            ),
+        };
+        let notes = project.notes.iter().map(|n| prose(&cut_at_word(n, 200))).collect::<Vec<_>>().join("; ");
+        let notes = if notes.is_empty() { String::new() } else { format!("; {notes}") };
+        let mut lines = vec![format!("- **{}**: {seen}{notes}", prose(&project.name))];
+        for commit in project.commits.iter().take(most) {
+            let hash: String = commit.hash.chars().take(10).collect();
+            let subject = code(&cut_at_word(&commit.subject, 100));
+            lines.push(format!("  - {} {subject} by {}", code(&hash), code(&cut_at_word(&commit.author, 40))));
+        }
+        more_of(&mut lines, project.commit_count, project.commits.len().min(most), "commits");
+        for file in project.files.iter().take(most) {
+            let lines_changed = match (file.added, file.removed) {
+                (Some(added), Some(removed)) => format!("+{added} -{removed}"),
+                (_, _) => "binary".to_owned(),
+            };
+            let committed = if file.committed { "" } else { ", not committed" };
+            lines.push(format!("  - {} ({lines_changed}{committed})", code(&cut_at_word(&file.path, 120))));
+        }
+        more_of(&mut lines, project.file_count, project.files.len().min(most), "changed files");
+        lines
+    }
+
+    fn errors(&self) -> Section {
+        let row = |e: &super::model::ErrorReport| {
+            vec![format!(
+                "| {} | {} | {} | {} | {} | {} |",
+                prose(&e.session),
+                e.count,
+                self.at(&e.first),
+                self.at(&e.last),
+                e.cure.words(),
+                code_cell(&cut_at_word(&e.sample, 120))
+            )]
+        };
+        Section {
+            name: "Errors in the output",
+            above: vec![
+                "| Session | Count | First | Last | Became | Line |".to_owned(),
+                "|---|---|---|---|---|---|".to_owned(),
+            ],
+            rows: self.report.errors.iter().map(row).collect(),
+            most: 10,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn dead_letters(&self) -> Section {
+        let row = |d: &super::model::DeadLetter| {
+            let class = d.class.as_ref().map_or_else(String::new, |c| format!(", {}", c.replace('_', " ")));
+            let exit = d.exit.as_ref().map_or_else(|| "never started".to_owned(), |e| prose(&cut_at_word(e, 120)));
+            let attempts = count(d.attempts, "attempt", "attempts");
+            vec![format!("- {}: {exit}{class}, {attempts}. Second chance: `{}`", d.run, d.command)]
+        };
+        Section {
+            name: "Dead letters",
+            above: Vec::new(),
+            rows: self.report.dead_letters.iter().map(row).collect(),
+            most: 8,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn retries(&self) -> Section {
+        let row = |r: &super::model::RetryReport| {
+            let classes = r.classes.iter().map(|c| c.replace('_', " ")).collect::<Vec<_>>().join(", ");
+            vec![format!(
+                "- {}: {} ({}), waited {} between: {}",
+                prose(&r.session),
+                count(r.attempts, "attempt", "attempts"),
+                cut_at_word(&classes, 120),
+                span_of_seconds(r.waited),
+                r.cure.words()
+            )]
+        };
+        Section {
+            name: "Retries",
+            above: Vec::new(),
+            rows: self.report.retries.iter().map(row).collect(),
+            most: 8,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn unseen(&self) -> Section {
+        let row = |gap: &super::model::GapReport| {
+            let session = gap.session.as_ref()?;
+            Some(vec![format!("- {session} {} to {}: {}", self.at(&gap.from), self.at(&gap.to), prose(&gap.why))])
+        };
+        Section {
+            name: "Ends that nobody saw",
+            above: Vec::new(),
+            rows: self.report.window.gaps.iter().filter_map(row).collect(),
+            most: 5,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn operator(&self) -> Section {
+        let row = |act: &super::model::OperatorAct| {
+            let why = act.reason.as_ref().map_or_else(String::new, |r| format!(", because: {}", prose(r)));
+            vec![format!(
+                "- {} {} {}: {}{why} ({})",
+                self.at(&act.at),
+                prose(&act.verb),
+                prose(&act.target),
+                prose(&cut_at_word(&act.result, 120)),
+                prose(&act.who)
+            )]
+        };
+        Section {
+            name: "What operators did",
+            above: Vec::new(),
+            rows: self.report.operator.iter().map(row).collect(),
+            most: 6,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn not_run(&self) -> Section {
+        Section {
+            name: "Did not run",
+            above: Vec::new(),
+            rows: self.report.not_run.iter().map(|n| vec![format!("- {}: {}", prose(&n.name), n.why)]).collect(),
+            most: 5,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn timeline(&self) -> Section {
+        const ROWS: usize = 40;
+        let rows = &self.report.timeline;
+        let picked = if self.full { rows.iter().collect() } else { weightiest(rows, ROWS) };
+        let left_out = rows.len() - picked.len();
+        let row = |r: &TimelineRow| {
+            let session = r.session.as_ref().map_or_else(String::new, |s| format!("**{}** ", prose(s)));
+            vec![format!("- {} {session}{}", self.at(&r.at), prose(&cut_at_word(&r.what, 160)))]
+        };
+        let above = match left_out {
+            0 => Vec::new(),
+            n => vec![
+                format!("The most important {} of {}; the rest is in the JSON.", picked.len(), picked.len() + n),
+                String::new(),
+            ],
+        };
+        Section {
+            name: "Timeline",
+            above,
+            rows: picked.into_iter().map(row).collect(),
+            most: ROWS,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+}
+
+/// The rows that weigh most, in their order; of equal ones the later.
+fn weightiest(rows: &[TimelineRow], most: usize) -> Vec<&TimelineRow> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by_key(|i| (std::cmp::Reverse(rows[*i].weight), std::cmp::Reverse(*i)));
+    order.truncate(most);
+    order.sort_unstable();
+    order.into_iter().map(|i| &rows[i]).collect()
+}
+
+fn more_of(lines: &mut Vec<String>, all: u64, shown: usize, what: &str) {
+    let more = all.saturating_sub(shown as u64);
+    if more > 0 {
+        lines.push(format!("  - {more} more {what} in the JSON"));
+    }
+}
+
+fn state_words(session: &SessionReport) -> String {
+    let word = session.state.replace('_', " ");
+    if session.unverified { format!("{word}, unverified") } else { word }
+}
+
+fn attempts(session: &SessionReport) -> String {
+    match session.attempts_max {
+        0 => session.attempt_count.to_string(),
+        max => format!("{} of {max}", session.attempt_count),
+    }
+}
+
+/// One line on what came of a session: its numbers, its checks, or why it is where it is.
+fn result(session: &SessionReport) -> String {
+    let mut parts: Vec<String> = session
+        .metrics
+        .iter()
+        .filter(|m| m.value.is_some())
+        .take(3)
+        .map(|m| code_cell(&cut_at_word(&metric(m), 60)))
+        .collect();
+    let red = session.checks.iter().find(|c| !c.passed);
+    match red {
+        Some(check) => parts.push(format!("{} does not hold", code_cell(&cut_at_word(&check.text, 60)))),
+        None if !session.checks.is_empty() => {
+            parts.push(format!("checks: {0} of {0} good", session.checks.len()));
+        }
+        None => {}
+    }
+    if parts.is_empty() || session.state != "succeeded" {
+        let reason = cut_at_word(&session.reason, 100);
+        if !reason.is_empty() {
+            parts.push(prose(&reason));
+        }
+    }
+    if session.removed {
+        parts.push("removed from the file".to_owned());
+    }
+    parts.join("; ")
+}

@@ -1,0 +1,21 @@
+//! The morning report: the journal of a night folded into facts, told as a document, and shown in several forms.
+//!
+//! Everything is a function of the journal and of the zone for local times: the same journal gives the same bytes.
+
+mod build;
+pub mod facts;
+mod fingerprints;
+mod fold;
+pub mod json;
+pub mod markdown;
+mod markdown_sections;
+mod markup;
+pub mod model;
+mod needs;
+pub mod nights;
+pub mod passage;
+mod sessions;
+pub mod text;
+
+pub use build::{build, check_code};
+pub use fold::fold;

@@ -1,0 +1,529 @@
+//! The report as a document: what `--format json` prints and every other form is made from.
+//!
+//! Times are RFC 3339 in UTC, spans are seconds as numbers, sizes are bytes. Foreign text in it is harmless to a terminal
+//! (no control characters) and bounded; each form escapes it for itself.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Most characters of a foreign text in the document.
+pub const TEXT_MAX: usize = 400;
+
+/// One night's report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    /// [`crate::protocol::SCHEMA`].
+    pub schema: u32,
+    /// The night's id.
+    pub night: String,
+    /// The sentence that says it all: what needs you, how many finished, how many failed.
+    pub title: String,
+    /// `well`, `needs_you`, `failed` or `unreadable`.
+    pub verdict: Verdict,
+    /// The time of the last fact that is told; never the time of writing.
+    pub made_at: String,
+    /// The time the night covers.
+    pub window: Window,
+    /// All the counts.
+    pub totals: Totals,
+    /// What only a person can settle, most urgent first.
+    pub needs_you: Vec<Need>,
+    /// The night's sessions, worst first.
+    pub sessions: Vec<SessionReport>,
+    /// Sessions of the file without a run in this night.
+    pub not_run: Vec<NotRun>,
+    /// The projects.
+    pub projects: Vec<ProjectReport>,
+    /// Errors of the output by fingerprint, worst first.
+    pub errors: Vec<ErrorReport>,
+    /// Errors beyond those listed.
+    pub errors_left_out: u64,
+    /// Runs that failed for good and were not sent again.
+    pub dead_letters: Vec<DeadLetter>,
+    /// Runs that took more than one attempt.
+    pub retries: Vec<RetryReport>,
+    /// What operators did.
+    pub operator: Vec<OperatorAct>,
+    /// What happened, in order.
+    pub timeline: Vec<TimelineRow>,
+    /// Happenings beyond those listed.
+    pub timeline_left_out: u64,
+    /// What could not be read, written, kept or sent.
+    pub unreadable: Vec<Unreadable>,
+    /// What the report was made from.
+    pub sources: Sources,
+}
+
+/// What the whole comes down to; the exit code of `report --check`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// All well.
+    Well,
+    /// Something waits for a person.
+    NeedsYou,
+    /// A session failed, or its good exit was contradicted by a check.
+    Failed,
+    /// Something could not be read, so that "well" cannot be said.
+    Unreadable,
+}
+
+/// The time a night covers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Window {
+    /// When it began.
+    pub from: Option<String>,
+    /// When it ended; null while it is open.
+    pub to: Option<String>,
+    /// The zone of local times: an IANA name, or an offset from UTC.
+    pub timezone: String,
+    /// Its length, by clocks that do not jump; up to the last fact while it is open.
+    pub seconds: f64,
+    /// Whether it is still open.
+    pub open: bool,
+    /// Why it ended.
+    pub reason: Option<String>,
+    /// When nobody watched, and which exits nobody saw.
+    pub gaps: Vec<GapReport>,
+    /// Since when no daemon has run, when the night is open without one.
+    pub unwatched_since: Option<String>,
+}
+
+/// A time of which something is not known.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GapReport {
+    /// From.
+    pub from: String,
+    /// To.
+    pub to: String,
+    /// How long.
+    pub seconds: f64,
+    /// Whether it may have been shorter: it began at the last known sign of life.
+    pub at_most: bool,
+    /// The session, when it is about one program whose end nobody saw; null when no daemon watched.
+    pub session: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// All the counts. Each agrees with the journal.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Totals {
+    /// Sessions with a run in this night; they are counted below by their newest run.
+    pub sessions: u64,
+    /// Ended as they should.
+    pub succeeded: u64,
+    /// Of these, with nothing declared and nothing seen that proves it.
+    pub unverified: u64,
+    /// Good exit, but something required is missing.
+    pub partial: u64,
+    /// Failed for good.
+    pub failed: u64,
+    /// Stopped by the operator.
+    pub stopped: u64,
+    /// Never ran.
+    pub skipped: u64,
+    /// The night ended first.
+    pub unfinished: u64,
+    /// A program is starting, running, being checked or being stopped.
+    pub running: u64,
+    /// Held, limited, backing off, queued, waiting or scheduled.
+    pub to_come: u64,
+    /// Entries of `needs_you`.
+    pub needs_you: u64,
+    /// Runs.
+    pub runs: u64,
+    /// Starts of a program.
+    pub attempts: u64,
+    /// Starts beyond the first of their run.
+    pub retries: u64,
+    /// Attempts that ended.
+    pub exits: u64,
+    /// Entries of `dead_letters`.
+    pub dead_letters: u64,
+    /// Error lines in the output.
+    pub errors: u64,
+    /// Kinds of errors, by fingerprint and session.
+    pub error_kinds: u64,
+    /// Commits of all projects.
+    pub commits: u64,
+    /// Changed files of all projects.
+    pub files: u64,
+    /// Bytes of output.
+    pub output_bytes: u64,
+    /// Of these, bytes that could not be kept.
+    pub lost_bytes: u64,
+    /// Time that programs ran, all attempts together.
+    pub ran: f64,
+    /// Time of all runs by what they spent it on.
+    pub time: Vec<TimeShare>,
+    /// Time that no daemon watched.
+    pub unwatched: f64,
+}
+
+/// Time spent on one thing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimeShare {
+    /// `working`, `backing_off`, `limited`, `held`, `waiting` or `down`.
+    pub spent: String,
+    /// How long.
+    pub seconds: f64,
+}
+
+/// Something that only a person can settle.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Need {
+    /// Stays the same when the report is made again.
+    pub id: String,
+    /// `credentials`, `failed`, `partial`, `held`, `unfinished` or `config`.
+    pub kind: String,
+    /// The session.
+    pub session: Option<String>,
+    /// What, in words.
+    pub what: String,
+    /// Since when.
+    pub since: String,
+    /// Sessions that wait for it, or were skipped for it.
+    pub blocks: Vec<String>,
+    /// The one command to begin with.
+    pub command: String,
+}
+
+/// One session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SessionReport {
+    /// Its name.
+    pub name: String,
+    /// Its project.
+    pub project: Option<String>,
+    /// Its newest run.
+    pub run: String,
+    /// Its runs in this night.
+    pub runs: u64,
+    /// The state of that run, as in `status --json`.
+    pub state: String,
+    /// Why, in words.
+    pub reason: String,
+    /// Since when.
+    pub since: String,
+    /// Succeeded with nothing declared and nothing seen that proves it.
+    pub unverified: bool,
+    /// How its last ended attempt ended.
+    pub exit: Option<ExitReport>,
+    /// Its attempts, oldest first, at most 50.
+    pub attempts: Vec<AttemptReport>,
+    /// How many there were.
+    pub attempt_count: u64,
+    /// `max_attempts`; 0 when its plan is not known.
+    pub attempts_max: u32,
+    /// When its first program started.
+    pub started_at: Option<String>,
+    /// When the run ended.
+    pub ended_at: Option<String>,
+    /// Time its programs ran, in seconds.
+    pub ran: f64,
+    /// Time it did not: waits of every kind, in seconds.
+    pub waited: f64,
+    /// Its time in order.
+    pub time: Vec<TimeStretch>,
+    /// The last lines of its last attempt, oldest first.
+    pub last_words: Vec<String>,
+    /// Its numbers, in the order of the file.
+    pub metrics: Vec<MetricReport>,
+    /// What was checked, and what was seen.
+    pub checks: Vec<CheckReport>,
+    /// Bytes of output, all attempts.
+    pub output_bytes: u64,
+    /// Of these, bytes that could not be kept.
+    pub lost_bytes: u64,
+    /// What it waited for.
+    pub after: Vec<String>,
+    /// Whether it was taken out of the file.
+    pub removed: bool,
+    /// The dead letter it is the second chance of.
+    pub redriven_from: Option<String>,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ExitReport {
+    /// `code`, `signal`, `exec_failed` or `lost`.
+    pub kind: String,
+    /// In words: `exit 1`, `signal 9 (KILL)`, `could not start: …`.
+    pub words: String,
+    /// The exit code.
+    pub code: Option<i32>,
+    /// The signal.
+    pub signal: Option<i32>,
+    /// Whether a core was dumped.
+    pub core: bool,
+    /// Whether the kernel killed it for memory.
+    pub oom: bool,
+    /// When.
+    pub at: String,
+    /// The failure class; null for a good end.
+    pub class: Option<String>,
+    /// The rule that classed it.
+    pub rule: Option<String>,
+    /// Processes that outlived it and were ended.
+    pub orphans: u32,
+}
+
+/// One attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AttemptReport {
+    /// Its number.
+    pub number: u32,
+    /// When the program started.
+    pub started_at: Option<String>,
+    /// How long it ran, in seconds; up to the last fact while it lives.
+    pub ran: f64,
+    /// How it ended; null while it lives.
+    pub exit: Option<ExitReport>,
+    /// Whether it took one of `max_attempts`.
+    pub counted: bool,
+}
+
+/// A stretch of a run's time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimeStretch {
+    /// On what, as in [`TimeShare`].
+    pub spent: String,
+    /// Seconds since the night began; below 0 never.
+    pub from: f64,
+    /// Seconds since the night began.
+    pub to: f64,
+}
+
+/// A number read from the output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MetricReport {
+    /// Its name.
+    pub name: String,
+    /// Its last value; null when none was seen.
+    pub value: Option<f64>,
+    /// Its total.
+    pub total: Option<f64>,
+    /// Units per second between the first and the last value.
+    pub per_s: Option<f64>,
+    /// Whether the total was reached.
+    pub complete: bool,
+}
+
+/// The result of a check.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CheckReport {
+    /// As written in the file.
+    pub text: String,
+    /// Whether it is as it should be.
+    pub passed: bool,
+    /// What was seen.
+    pub seen: String,
+}
+
+/// A session of the file without a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NotRun {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// One project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ProjectReport {
+    /// Its name.
+    pub name: String,
+    /// `seen`, `none` (no repository), `not_looked_at` or `unreadable`.
+    pub state: String,
+    /// What is worth a note, in words: history rewritten, no commit yet, not on a branch.
+    pub notes: Vec<String>,
+    /// The commit it stood at when the night began.
+    pub base: Option<String>,
+    /// The branch it was on.
+    pub branch: Option<String>,
+    /// Commits of the night, newest first, at most 200.
+    pub commits: Vec<CommitReport>,
+    /// How many there are.
+    pub commit_count: u64,
+    /// Changed files, at most 500.
+    pub files: Vec<FileReport>,
+    /// How many there are.
+    pub file_count: u64,
+    /// Uncommitted changes, untracked files included.
+    pub dirty_count: u64,
+    /// Whether the commit of the base is no longer part of the history.
+    pub rewritten: bool,
+}
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CommitReport {
+    /// Full hash.
+    pub hash: String,
+    /// Author's name.
+    pub author: String,
+    /// When.
+    pub at: String,
+    /// First line of its message.
+    pub subject: String,
+}
+
+/// One changed file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FileReport {
+    /// Its path in the repository.
+    pub path: String,
+    /// Lines added; null for a binary file.
+    pub added: Option<u64>,
+    /// Lines removed; null for a binary file.
+    pub removed: Option<u64>,
+    /// Whether the change is committed.
+    pub committed: bool,
+}
+
+/// One kind of error of one session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ErrorReport {
+    /// Stays the same when the report is made again.
+    pub id: String,
+    /// The session.
+    pub session: String,
+    /// What errors of this kind have in common.
+    pub fingerprint: String,
+    /// One line as it stood.
+    pub sample: String,
+    /// How often.
+    pub count: u64,
+    /// First seen.
+    pub first: String,
+    /// Last seen.
+    pub last: String,
+    /// In which attempts.
+    pub attempts: Vec<u32>,
+    /// What became of it.
+    pub cure: Cure,
+}
+
+/// What became of an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cure {
+    /// The session did not end well.
+    NotCured,
+    /// It is not over yet.
+    Open,
+    /// The attempt that printed it ended well all the same.
+    Survived,
+    /// A later attempt ended well without it.
+    CuredByRetry,
+}
+
+impl Cure {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NotCured => "not cured",
+            Self::Open => "still open",
+            Self::Survived => "did not stop the session",
+            Self::CuredByRetry => "cured by a retry",
+        }
+    }
+}
+
+/// A run that failed for good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DeadLetter {
+    /// Stays the same when the report is made again.
+    pub id: String,
+    /// The session.
+    pub session: String,
+    /// The run.
+    pub run: String,
+    /// Since when.
+    pub since: String,
+    /// The class of its last failure.
+    pub class: Option<String>,
+    /// How its last attempt ended.
+    pub exit: Option<String>,
+    /// How many attempts it had.
+    pub attempts: u64,
+    /// Why, in words.
+    pub reason: String,
+    /// Gives it a second chance.
+    pub command: String,
+}
+
+/// A run that took more than one attempt.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RetryReport {
+    /// The session.
+    pub session: String,
+    /// The run.
+    pub run: String,
+    /// How many attempts it had.
+    pub attempts: u64,
+    /// The classes of the failures, in order, at most 50.
+    pub classes: Vec<String>,
+    /// Time between attempts, in seconds.
+    pub waited: f64,
+    /// What came of it.
+    pub cure: Cure,
+}
+
+/// What an operator did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OperatorAct {
+    /// When.
+    pub at: String,
+    /// The verb.
+    pub verb: String,
+    /// What it was meant for.
+    pub target: String,
+    /// Who.
+    pub who: String,
+    /// The reason they gave.
+    pub reason: Option<String>,
+    /// What came of it.
+    pub result: String,
+}
+
+/// One row of the timeline.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TimelineRow {
+    /// When.
+    pub at: String,
+    /// Which session, if one.
+    pub session: Option<String>,
+    /// What.
+    pub what: String,
+    /// 0 is routine, 3 is what must not be missed.
+    pub weight: u8,
+}
+
+/// What could not be read, written, kept or sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Unreadable {
+    /// Which part.
+    pub part: String,
+    /// What happened.
+    pub what: String,
+    /// When first.
+    pub at: String,
+    /// How often.
+    pub times: u64,
+}
+
+/// What the report was made from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Sources {
+    /// The program's version.
+    pub version: String,
+    /// Facts of the journal that are told.
+    pub facts: u64,
+    /// The sequence number of the first.
+    pub first_seq: i64,
+    /// The sequence number of the last.
+    pub last_seq: i64,
+}

@@ -1,0 +1,211 @@
+//! The report as plain text: one line for a phone's notification, and a page for a terminal or a mail.
+
+use super::markdown::is_quiet;
+use super::model::{MetricReport, Report, SessionReport, Verdict};
+use super::needs::counts;
+use crate::core::time::Wall;
+use crate::status::table::sign;
+use crate::status::text::{count, cut, cut_at_word, number, pad, span_of_seconds, width, wrap};
+use crate::status::zone::{day_hh_mm, from_label, hh_mm_near, parse};
+use jiff::tz::TimeZone;
+
+/// Most characters of the notification.
+pub const PUSH_MAX: usize = 400;
+/// Columns of the page.
+const COLUMNS: usize = 100;
+
+/// The notification: `[2 need you] …`, cut at a word.
+pub fn push(report: &Report) -> String {
+    let zone = from_label(&report.window.timezone);
+    let state = match (report.totals.needs_you, report.verdict) {
+        (0, Verdict::Well) => "[all well]".to_owned(),
+        (0, Verdict::Unreadable) => "[not all could be read]".to_owned(),
+        (0, Verdict::Failed | Verdict::NeedsYou) => "[failed]".to_owned(),
+        (1, _) => "[1 needs you]".to_owned(),
+        (n, _) => format!("[{n} need you]"),
+    };
+    let going_on = report.totals.running + report.totals.to_come > 0;
+    let still = if going_on { "Still running. " } else { "" };
+    let mut out = format!("{state} {still}{}", counts(&report.totals));
+    for need in &report.needs_you {
+        out.push_str(&format!(" {}; try `{}`.", cut_at_word(need.what.trim_end_matches('.'), 100), need.command));
+    }
+    if report.needs_you.is_empty() {
+        out.push_str(&format!(" {}.", window_line(report, &zone)));
+    }
+    cut_at_word(&out, PUSH_MAX)
+}
+
+/// The page. It holds what a reader needs; the JSON holds everything.
+pub fn page(report: &Report) -> String {
+    let zone = from_label(&report.window.timezone);
+    let from = report.window.from.as_deref().and_then(parse).unwrap_or(Wall(0));
+    let at = |text: &str| parse(text).map_or_else(|| "?".to_owned(), |wall| hh_mm_near(wall, from, &zone));
+    let mut out = Lines::default();
+    out.add(&report.title);
+    if is_quiet(report) {
+        out.add(&quiet_line(report, &zone));
+        return out.text;
+    }
+    out.add(&format!("{}.", window_line(report, &zone)));
+    for gap in report.window.gaps.iter().filter(|g| g.session.is_none()).take(5) {
+        let at_most = if gap.at_most { "at most " } else { "" };
+        let length = span_of_seconds(gap.seconds);
+        out.add(&format!("Not watched {} to {} ({at_most}{length}): {}.", at(&gap.from), at(&gap.to), gap.why));
+    }
+    if let Some(share) = share_line(report) {
+        out.add(&format!("Time of all runs: {share}."));
+    }
+    if !report.needs_you.is_empty() {
+        out.head("Needs you");
+    }
+    for (i, need) in report.needs_you.iter().enumerate() {
+        let blocks =
+            if need.blocks.is_empty() { String::new() } else { format!(" Blocks {}.", need.blocks.join(", ")) };
+        out.add(&format!("{}. {}. Since {}.{blocks}", i + 1, need.what, at(&need.since)));
+        out.text.push_str(&format!("   {}\n", need.command));
+    }
+    if !report.sessions.is_empty() {
+        out.head("Sessions");
+        session_table(&report.sessions, &mut out.text);
+    }
+    let loud = |s: &&SessionReport| matches!(s.state.as_str(), "failed" | "partial") && !s.last_words.is_empty();
+    for session in report.sessions.iter().filter(loud).take(5) {
+        out.head(&format!("Last lines of {}", session.name));
+        for line in &session.last_words[session.last_words.len().saturating_sub(6)..] {
+            out.text.push_str(&format!("  | {}\n", cut(line, COLUMNS - 4)));
+        }
+    }
+    if !report.unreadable.is_empty() {
+        out.head("Could not be read, kept or sent");
+    }
+    for trouble in report.unreadable.iter().take(10) {
+        out.add(&format!("{} {}: {}", at(&trouble.at), trouble.part, trouble.what));
+    }
+    if report.totals.errors > 0 {
+        out.head("Errors in the output");
+    }
+    for error in report.errors.iter().take(10) {
+        let times = count(error.count, "time", "times");
+        out.add(&format!("{}: {times}, {}: {}", error.session, error.cure.words(), cut(&error.sample, COLUMNS)));
+    }
+    if !report.projects.is_empty() {
+        out.head("Projects");
+    }
+    for project in report.projects.iter().take(20) {
+        let commits = count(project.commit_count, "commit", "commits");
+        let files = count(project.file_count, "changed file", "changed files");
+        let notes = project.notes.iter().map(|n| format!("; {n}")).collect::<String>();
+        out.add(&format!("{}: {commits}, {files}{notes}", project.name));
+    }
+    out.text.push('\n');
+    out.add(&format!("Everything: nightkeep report --night {} --format json", report.night));
+    out.text
+}
+
+#[derive(Default)]
+struct Lines {
+    text: String,
+}
+
+impl Lines {
+    fn add(&mut self, sentence: &str) {
+        for line in wrap(sentence, COLUMNS) {
+            self.text.push_str(&line);
+            self.text.push('\n');
+        }
+    }
+    fn head(&mut self, title: &str) {
+        self.text.push_str(&format!("\n{title}\n"));
+    }
+}
+
+fn session_table(sessions: &[SessionReport], out: &mut String) {
+    let name = sessions.iter().map(|s| width(&s.name)).max().unwrap_or(0).min(28);
+    for session in sessions {
+        let state = format!("{} {}", sign(&session.state).0, session.state);
+        let exit = session.exit.as_ref().map_or("", |e| e.words.as_str());
+        let attempts = count(session.attempt_count, "attempt", "attempts");
+        let numbers = session.metrics.iter().filter(|m| m.value.is_some()).map(metric).collect::<Vec<_>>().join(", ");
+        let tail = match (numbers.is_empty(), session.unverified) {
+            (false, _) => numbers,
+            (true, true) => "unverified".to_owned(),
+            (true, false) => session.reason.clone(),
+        };
+        let ran = span_of_seconds(session.ran);
+        let line = format!(
+            "{}  {}  {}  {}  {}  {tail}",
+            pad(&state, 14),
+            pad(&session.name, name),
+            pad(exit, 18),
+            pad(&attempts, 11),
+            pad(&ran, 11)
+        );
+        out.push_str(cut(&line, COLUMNS).trim_end());
+        out.push('\n');
+    }
+}
+
+/// `Night 2026-11-21, Sat 22:30 to Sun 06:45 Europe/Berlin (8 h 15 min)`
+pub(super) fn window_line(report: &Report, zone: &TimeZone) -> String {
+    let window = &report.window;
+    let at = |text: &Option<String>| text.as_deref().and_then(parse).map(|wall| day_hh_mm(wall, zone));
+    let length = span_of_seconds(window.seconds);
+    match (at(&window.from), at(&window.to)) {
+        (Some(from), Some(to)) => format!("Night {}, {from} to {to} {} ({length})", report.night, window.timezone),
+        (Some(from), None) => {
+            let seen = at(&Some(report.made_at.clone())).unwrap_or_default();
+            format!("Night {}, {from} {}, still open at {seen} ({length})", report.night, window.timezone)
+        }
+        (None, _) => format!("Night {}: the journal has no fact of it", report.night),
+    }
+}
+
+/// All that there is to say of a quiet night, after its title.
+pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
+    const NAMES: usize = 8;
+    const NUMBERS: usize = 4;
+    let mut parts = vec![window_line(report, zone)];
+    if report.sessions.len() <= NAMES {
+        let names: Vec<&str> = report.sessions.iter().map(|s| s.name.as_str()).collect();
+        parts.push(names.join(", "));
+    }
+    let numbers: Vec<String> =
+        report.sessions.iter().flat_map(|s| &s.metrics).filter(|m| m.value.is_some()).map(metric).collect();
+    if !numbers.is_empty() {
+        let more = numbers.len().saturating_sub(NUMBERS);
+        let more = if more > 0 { format!(" and {more} more numbers") } else { String::new() };
+        parts.push(format!("{}{more}", numbers[..numbers.len().min(NUMBERS)].join(", ")));
+    }
+    if report.totals.commits > 0 {
+        let commits = count(report.totals.commits, "commit", "commits");
+        parts.push(format!("{commits}, {}", count(report.totals.files, "changed file", "changed files")));
+    }
+    if report.totals.unverified > 0 {
+        parts.push(format!("{} unverified: nothing was declared that proves it", report.totals.unverified));
+    }
+    format!("{}.", parts.join(". "))
+}
+
+/// `working 62 %, waiting 30 %, backing off 8 %`; nothing when no time passed.
+pub(super) fn share_line(report: &Report) -> Option<String> {
+    let all: f64 = report.totals.time.iter().map(|t| t.seconds).sum();
+    if all <= 0.0 {
+        return None;
+    }
+    let share = |t: &super::model::TimeShare| {
+        let percent = t.seconds / all * 100.0;
+        let shown = if percent < 1.0 { "under 1".to_owned() } else { number(percent.round()) };
+        format!("{} {shown} %", t.spent.replace('_', " "))
+    };
+    Some(report.totals.time.iter().filter(|t| t.seconds > 0.0).map(share).collect::<Vec<_>>().join(", "))
+}
+
+/// `profiles 3,513/3,513`, `events 179,341`, `profiles ?/3,513`
+pub(super) fn metric(metric: &MetricReport) -> String {
+    let value = metric.value.map_or_else(|| "?".to_owned(), number);
+    match metric.total {
+        Some(total) => format!("{} {value}/{}", metric.name, number(total)),
+        None => format!("{} {value}", metric.name),
+    }
+}

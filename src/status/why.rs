@@ -1,0 +1,266 @@
+//! The chain behind a session's state: what was seen, which rule decided, what happens next.
+
+use super::project::{plan_of, run_of};
+use super::table::{Style, Tone, sign};
+use super::text::{bytes, harmless, number, span, wrap};
+use super::words;
+use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
+use crate::core::fact::{Entry, Fact};
+use crate::core::ids::SessionName;
+use crate::core::plan::SessionPlan;
+use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
+use crate::core::state::State;
+use crate::core::time::{At, Wall};
+use crate::protocol::{SCHEMA, Why, WhyStep};
+use jiff::tz::TimeZone;
+
+/// The chain of a session, or `None` when there is no such session.
+///
+/// `history` may hold facts of the journal in their order; those of the session's run are woven in. Without it the chain
+/// is what the state alone remembers.
+pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: &TimeZone) -> Option<Why> {
+    let plan = plan_of(state, name);
+    let run = run_of(state, name);
+    if plan.is_none() && run.is_none() {
+        return None;
+    }
+    let mut steps: Vec<Step> = Vec::new();
+    if let Some(run) = run {
+        from_run(run, &mut steps);
+        from_history(run, history, &mut steps);
+        let known = history.iter().any(|e| matches!(&e.fact, Fact::RunMoved { run: id, .. } if *id == run.id));
+        if !known {
+            steps.push(step(run.since.wall, moved(&run.state, &run.reason), None));
+        }
+        steps.sort_by_key(|s| s.at);
+    }
+    let next = match run {
+        Some(run) => next(run, plan, state, now, zone),
+        None if plan.is_some_and(|p| p.disabled) => "nothing: it is disabled in the file".to_owned(),
+        None => format!("nothing by itself: it has no run in this night; `nightkeep up {name}` queues it"),
+    };
+    Some(Why {
+        schema: SCHEMA,
+        session: name.to_string(),
+        state: run.map_or("scheduled", |run| run.state.word()).to_owned(),
+        chain: steps.into_iter().map(|s| WhyStep { at: rfc3339(s.at), what: s.what, evidence: s.evidence }).collect(),
+        next,
+    })
+}
+
+struct Step {
+    at: Wall,
+    what: String,
+    evidence: Option<String>,
+}
+
+fn step(at: Wall, what: String, evidence: Option<String>) -> Step {
+    Step { at, what, evidence }
+}
+
+fn moved(state: &RunState, reason: &str) -> String {
+    match harmless(reason) {
+        reason if reason.is_empty() => state.word().to_owned(),
+        reason => format!("{}: {reason}", state.word()),
+    }
+}
+
+fn from_run(run: &Run, steps: &mut Vec<Step>) {
+    let created = match &run.redriven_from {
+        Some(first) => format!("run {} created, the second chance of {first}", run.id),
+        None => format!("run {} created", run.id),
+    };
+    steps.push(step(run.created.wall, created, None));
+    for attempt in &run.attempts {
+        from_attempt(attempt, steps);
+    }
+}
+
+fn from_attempt(attempt: &Attempt, steps: &mut Vec<Step>) {
+    let n = attempt.id.number;
+    steps.push(step(attempt.intended.wall, format!("attempt {n}: start decided"), None));
+    if let Some(started) = &attempt.started {
+        let seen = format!("recorder {}", started.shim_pid);
+        steps.push(step(started.at, format!("attempt {n}: runs as process {}", started.pid), Some(seen)));
+    }
+    let Some(exit) = &attempt.exit else { return };
+    let mut what = format!("attempt {n}: {} after {}", words::exit(exit), span(exit.ran));
+    if exit.stopped {
+        what.push_str(", as it was told to");
+    }
+    if exit.lost_bytes > 0 {
+        what.push_str(&format!("; {} of its output could not be kept", bytes(exit.lost_bytes)));
+    }
+    let last = harmless(&attempt.output.last_line);
+    steps.push(step(exit.at, what, (!last.is_empty()).then(|| format!("last line: {last}"))));
+    if let Some(verdict) = &attempt.verdict {
+        let counts = if verdict.counted { "takes one of the attempts" } else { "takes no attempt" };
+        let what = format!("attempt {n}: classed as {}, {counts}", verdict.class.as_str());
+        steps.push(step(exit.at, what, Some(format!("rule {}", harmless(&verdict.rule)))));
+    }
+    for check in &attempt.checks {
+        let result = if check.passed { "holds" } else { "does not hold" };
+        let what = format!("attempt {n}: {} {result}", harmless(&check.text));
+        steps.push(step(exit.at, what, Some(harmless(&check.seen)).filter(|seen| !seen.is_empty())));
+    }
+    for (name, metric) in &attempt.output.metrics {
+        let total = metric.total.map_or_else(String::new, |t| format!(" of {}", number(t)));
+        let what = format!("attempt {n}: {} reached {}{total}", harmless(name), number(metric.value));
+        steps.push(step(exit.at, what, Some("read from the output".to_owned())));
+    }
+}
+
+fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
+    for entry in history {
+        let at = entry.at.wall;
+        match &entry.fact {
+            Fact::RunMoved { run: id, to, reason } if *id == run.id => steps.push(step(at, moved(to, reason), None)),
+            Fact::CounterReset { run: id, reason } if *id == run.id => {
+                steps.push(step(at, format!("attempts count from 0 again: {}", harmless(reason)), None));
+            }
+            Fact::HoldSet { run: id, held } if *id == run.id => {
+                let what = if *held { "held by the operator" } else { "released by the operator" };
+                steps.push(step(at, what.to_owned(), None));
+            }
+            Fact::RunOrphaned { run: id } if *id == run.id => {
+                steps.push(step(at, "taken out of the file; the run goes on".to_owned(), None));
+            }
+            Fact::StopIntended { attempt, reason } if attempt.run == run.id => {
+                steps.push(step(at, format!("attempt {}: stop decided: {}", attempt.number, harmless(reason)), None));
+            }
+            Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() => {
+                let mut who = harmless(&by.who);
+                if let Some(reason) = &by.reason {
+                    who.push_str(&format!(", because: {}", harmless(reason)));
+                }
+                steps.push(step(at, format!("operator: {}: {}", harmless(verb), harmless(result)), Some(who)));
+            }
+            Fact::RunMoved { .. }
+            | Fact::CounterReset { .. }
+            | Fact::HoldSet { .. }
+            | Fact::RunOrphaned { .. }
+            | Fact::StopIntended { .. }
+            | Fact::OperatorActed { .. }
+            | Fact::DaemonStarted { .. }
+            | Fact::DaemonStopped { .. }
+            | Fact::PlanAdopted { .. }
+            | Fact::PlanRejected { .. }
+            | Fact::SessionAdded { .. }
+            | Fact::NightOpened { .. }
+            | Fact::NightClosing { .. }
+            | Fact::NightClosed { .. }
+            | Fact::RunCreated { .. }
+            | Fact::AttemptIntended { .. }
+            | Fact::AttemptStarted { .. }
+            | Fact::OutputObserved { .. }
+            | Fact::AttemptEnded { .. }
+            | Fact::ChecksDone { .. }
+            | Fact::TmuxStarted { .. }
+            | Fact::TmuxLost { .. }
+            | Fact::ProjectBase { .. }
+            | Fact::ProjectSeen { .. }
+            | Fact::ReportWritten { .. }
+            | Fact::ClockJumped { .. }
+            | Fact::Trouble { .. } => {}
+        }
+    }
+}
+
+/// What happens next, in words.
+fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &TimeZone) -> String {
+    let name = &run.id.session;
+    let when = |wall: Wall| match wall.since(now.wall) {
+        left if left.is_zero() => "at any moment".to_owned(),
+        left => format!("at {} (in {})", hh_mm_near(wall, now.wall, zone), span(left)),
+    };
+    match &run.state {
+        RunState::Scheduled { at } => format!("it becomes ready {}", when(*at)),
+        RunState::Waiting { on } => format!("it starts once these have ended well: {}", dependencies(on, state)),
+        RunState::Queued => queued(state),
+        RunState::Starting { .. } => "the recorder reports the start, or that it failed".to_owned(),
+        RunState::Running { .. } => {
+            let limit = plan.and_then(|p| p.timeout).zip(run.last_attempt().and_then(|a| a.started.as_ref()));
+            match limit {
+                Some((timeout, started)) => {
+                    format!("it runs until it ends; stopped {} if it has not", when(started.at.plus(timeout)))
+                }
+                None => "it runs until it ends".to_owned(),
+            }
+        }
+        RunState::Checking { .. } => "its checks end, then it is a success or partial".to_owned(),
+        RunState::BackingOff { until } => {
+            let n = run.last_attempt().map_or(1, |a| a.id.number + 1);
+            let counted = plan.map_or_else(String::new, |p| {
+                format!("; {} of {} attempts are used up", run.counted, p.retry.max_attempts)
+            });
+            format!("attempt {n} {}{counted}", when(until.wall))
+        }
+        RunState::Limited { until } => format!("it is tried again {}; that takes no attempt", when(until.wall)),
+        RunState::Held => format!("nothing until `nightkeep release {name}`"),
+        RunState::Stopping { then, .. } => match then {
+            AfterStop::Stopped => "it ends as stopped".to_owned(),
+            AfterStop::Requeue => "it is started again".to_owned(),
+            AfterStop::Held => "it is held until you release it".to_owned(),
+            AfterStop::Skipped => "it ends as skipped".to_owned(),
+            AfterStop::Unfinished => "it ends as unfinished: the night is over".to_owned(),
+            AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
+        },
+        RunState::Ended { outcome } => match outcome {
+            Outcome::Succeeded => "nothing: it is done".to_owned(),
+            Outcome::Partial => format!("nothing by itself; `nightkeep logs {name}`, then `nightkeep start {name}`"),
+            Outcome::Failed => format!("nothing by itself; `nightkeep dead retry {name}` gives it a second chance"),
+            Outcome::Stopped | Outcome::Skipped | Outcome::Unfinished => {
+                format!("nothing by itself; `nightkeep start {name}` runs it again")
+            }
+        },
+    }
+}
+
+fn dependencies(on: &[SessionName], state: &State) -> String {
+    let each = |name: &SessionName| {
+        let word = run_of(state, name).map_or("no run", |run| run.state.word());
+        format!("{name} ({word})")
+    };
+    if on.is_empty() {
+        "nothing is left to wait for".to_owned()
+    } else {
+        on.iter().map(each).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn queued(state: &State) -> String {
+    let holders: Vec<&str> =
+        state.runs.values().filter(|r| r.state.holds_slot()).map(|r| r.id.session.as_str()).collect();
+    let slots = usize::try_from(state.plan.concurrent).unwrap_or(usize::MAX);
+    if holders.len() < slots {
+        return "it starts as soon as starts are due: a slot is free".to_owned();
+    }
+    let shown = holders.iter().take(8).copied().collect::<Vec<_>>().join(", ");
+    let more = holders.len().saturating_sub(8);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("it starts when one of {slots} slots is free; taken by {shown}{more}")
+}
+
+/// The chain as text for a terminal; every line fits the width.
+pub fn text(why: &Why, columns: usize, style: Style, zone: &TimeZone) -> String {
+    const INDENT: usize = 10;
+    let columns = columns.max(40);
+    let mut out = String::new();
+    let (mark, tone) = sign(&why.state);
+    out.push_str(&format!("{} is {}\n", why.session, style.paint(tone, &format!("{mark} {}", why.state))));
+    let indent = " ".repeat(INDENT);
+    for step in &why.chain {
+        let at = parse(&step.at).map_or_else(|| "?".to_owned(), |wall| hh_mm_ss(wall, zone));
+        for (i, line) in wrap(&harmless(&step.what), columns - INDENT).iter().enumerate() {
+            let head = if i == 0 { format!("{at:<INDENT$}") } else { indent.clone() };
+            out.push_str(&format!("{head}{line}\n"));
+        }
+        for line in step.evidence.iter().flat_map(|e| wrap(&format!("seen: {}", harmless(e)), columns - INDENT - 2)) {
+            out.push_str(&format!("{indent}  {}\n", style.paint(Tone::Dim, &line)));
+        }
+    }
+    for (i, line) in wrap(&why.next, columns - INDENT).iter().enumerate() {
+        out.push_str(&format!("{}{line}\n", if i == 0 { format!("{:<INDENT$}", "next") } else { indent.clone() }));
+    }
+    out
+}

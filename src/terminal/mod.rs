@@ -1,0 +1,9 @@
+//! What a program wrote to its terminal, as text: lines out of raw bytes, and text made harmless to show. Pure.
+
+pub mod harmless;
+pub mod lines;
+mod row;
+mod screen;
+
+pub use harmless::{fit, harmless, pad, shorten, width};
+pub use lines::{Line, LineScanner};

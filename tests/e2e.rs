@@ -1,0 +1,22 @@
+//! Whole nights with the real binary, real tmux and real processes, each in a home of its own.
+#![expect(clippy::disallowed_methods, reason = "a test starts programs and measures time")]
+
+#[path = "e2e/house.rs"]
+mod house;
+
+#[path = "e2e/api.rs"]
+mod api;
+#[path = "e2e/daemon_killed.rs"]
+mod daemon_killed;
+#[path = "e2e/exactness.rs"]
+mod exactness;
+#[path = "e2e/first_night.rs"]
+mod first_night;
+#[path = "e2e/full_disk.rs"]
+mod full_disk;
+#[path = "e2e/operator.rs"]
+mod operator;
+#[path = "e2e/reload.rs"]
+mod reload;
+#[path = "e2e/tmux_killed.rs"]
+mod tmux_killed;

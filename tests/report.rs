@@ -1,0 +1,12 @@
+//! The morning report and the status document, from journals and states made by hand.
+
+#[path = "report/builder.rs"]
+mod builder;
+#[path = "report/hostile.rs"]
+mod hostile;
+#[path = "report/nights.rs"]
+mod nights;
+#[path = "report/status.rs"]
+mod status;
+#[path = "report/totals.rs"]
+mod totals;

@@ -1,0 +1,20 @@
+//! The recorder with real programs, terminals, signals and disks.
+
+#[path = "shim/disk.rs"]
+mod disk;
+#[path = "shim/exits.rs"]
+mod exits;
+#[path = "shim/format.rs"]
+mod format;
+#[path = "shim/hang_up.rs"]
+mod hang_up;
+#[path = "shim/harness.rs"]
+mod harness;
+#[path = "shim/output.rs"]
+mod output;
+#[path = "shim/socket.rs"]
+mod socket;
+#[path = "shim/terminal.rs"]
+mod terminal;
+#[path = "shim/tree.rs"]
+mod tree;
