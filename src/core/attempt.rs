@@ -254,6 +254,7 @@ impl Turn<'_> {
             session,
             rules: &self.state().plan.rules,
             terminal_lost: self.terminal_lost(attempt),
+            rebooted: self.rebooted_since(attempt),
         };
         match failure::classify(&evidence) {
             Judgement::Good => {
@@ -356,8 +357,12 @@ impl Turn<'_> {
 
     /// Whether the attempt's tmux server is gone: lost since the attempt was intended, or of an older boot.
     fn terminal_lost(&self, attempt: &Attempt) -> bool {
-        let older_boot = attempt.started.as_ref().is_some_and(|started| started.boot_id != self.night.boot_id);
-        older_boot || self.state().tmux_lost.is_some_and(|lost| attempt.intended.mono <= lost.mono)
+        self.rebooted_since(attempt) || self.state().tmux_lost.is_some_and(|lost| attempt.intended.mono <= lost.mono)
+    }
+
+    /// Whether the attempt was seen running on an older boot.
+    fn rebooted_since(&self, attempt: &Attempt) -> bool {
+        attempt.started.as_ref().is_some_and(|started| started.boot_id != self.night.boot_id)
     }
 
     /// Why a run's session is not to be started again, if the file says so.

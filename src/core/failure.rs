@@ -21,6 +21,8 @@ pub struct Evidence<'a> {
     pub rules: &'a [OutputRule],
     /// Whether the tmux server the attempt ran in is gone.
     pub terminal_lost: bool,
+    /// Whether the machine was booted anew since the attempt began.
+    pub rebooted: bool,
 }
 
 /// How an end that nobody asked for is judged.
@@ -77,7 +79,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
 
 /// Judges an end by itself, without the retry policy and without the run's history.
 pub fn classify(evidence: &Evidence<'_>) -> Judgement {
-    let Evidence { exit, output, session, rules, terminal_lost } = *evidence;
+    let Evidence { exit, output, session, rules, terminal_lost, rebooted } = *evidence;
     let bad = |class, rule: &str| Judgement::Bad(verdict(class, rule));
     match &exit.ending {
         Ending::ExecFailed { errno, .. } if MACHINE_ERRNOS.contains(errno) => {
@@ -102,6 +104,8 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
         };
     }
     match exit.ending {
+        // Nobody watched, and a machine that goes down ends everything by signal.
+        Ending::Signal { signal: 1 | 9 | 15, .. } if rebooted => bad(FailureClass::Lost, "exit/at-shutdown"),
         Ending::Signal { signal, .. } => bad(FailureClass::KilledOther, &format!("exit/signal-{signal}")),
         Ending::Code { code } if session.success.exit_codes.contains(&code) => Judgement::Good,
         Ending::Code { code: code @ (126 | 127) } => bad(FailureClass::Permanent, &format!("exit/code-{code}")),
@@ -217,7 +221,14 @@ mod tests {
         let rules = [rule("perm", C::Permanent), rule("limit", C::UsageLimit)];
         for (exit, session, terminal_lost, matched, expected) in &cases {
             let output = OutputSeen { rule: matched.map(str::to_owned), ..OutputSeen::default() };
-            let evidence = Evidence { exit, output: &output, session, rules: &rules, terminal_lost: *terminal_lost };
+            let evidence = Evidence {
+                exit,
+                output: &output,
+                session,
+                rules: &rules,
+                terminal_lost: *terminal_lost,
+                rebooted: false,
+            };
             let found = match classify(&evidence) {
                 Judgement::Good => Ok(()),
                 Judgement::Bad(verdict) => {
@@ -228,6 +239,22 @@ mod tests {
             let found = found.as_ref().map_err(|(class, rule)| (*class, rule.as_str()));
             assert_eq!(found.copied(), *expected, "{exit:?} lost={terminal_lost} rule={matched:?}");
         }
+    }
+
+    #[test]
+    fn a_signal_found_after_a_reboot_is_the_machines_and_a_code_is_the_programs() {
+        let (plain, output) = (session("x"), OutputSeen::default());
+        let class = |exit: &ExitRecord| {
+            let (session, rules) = (&plain, &[][..]);
+            match classify(&Evidence { exit, output: &output, session, rules, terminal_lost: true, rebooted: true }) {
+                Judgement::Good => None,
+                Judgement::Bad(verdict) => Some(verdict.class),
+            }
+        };
+        assert_eq!(class(&signal(15)), Some(FailureClass::Lost));
+        assert_eq!(class(&signal(11)), Some(FailureClass::KilledOther));
+        assert_eq!(class(&code(1)), Some(FailureClass::Transient));
+        assert_eq!(class(&code(0)), None);
     }
 
     #[test]

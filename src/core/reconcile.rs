@@ -70,9 +70,10 @@ impl Turn<'_> {
             | RunState::Stopping { .. }
             | RunState::Ended { .. } => return false,
         };
-        let old = until.boot_id != self.night.boot_id;
+        // Where boots have no id, every start of the daemon may be on another one.
+        let old = until.boot_id != self.night.boot_id || self.night.boot_id.is_empty();
         if old {
-            let left = until.left(self.at, &self.night.boot_id);
+            let left = until.left_by_wall(self.at);
             let until = Due { delay: until.delay, ..self.due(left) };
             let reason = run.reason.clone();
             let to = if limited { RunState::Limited { until } } else { RunState::BackingOff { until } };

@@ -1,21 +1,22 @@
 //! The rows that the journal keeps of the state, written in the transaction of the facts that changed it, so that a
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
-//! Kinds and keys: `run` by run id, `night` by night id, and `world` with the keys `plan`, `added`, `daemon`, `tmux` and
-//! `last`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would still hold.
+//! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
+//! and `world` with the keys `plan`, `added`, `daemon`, `tmux` and `last`. Bodies are JSON. Rows of older nights stay;
+//! [`State::from_rows`] takes what the fold would still hold.
 
-use super::fact::{Entry, Fact};
-use super::ids::RunId;
+use super::fact::{Entry, Fact, ProjectWork};
+use super::ids::{ProjectName, RunId};
 use super::run::Run;
 use super::state::{NightState, State, kept};
 use super::time::At;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One row: what a `(kind, key)` holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// `run`, `night` or `world`.
+    /// `run`, `night`, `work` or `world`.
     pub kind: &'static str,
     /// The id of the run or night; the name of the part of the world.
     pub key: String,
@@ -47,6 +48,7 @@ struct TmuxRow {
 enum Part {
     Run(RunId),
     Night,
+    Work(ProjectName),
     Plan,
     Added,
     Daemon,
@@ -69,6 +71,7 @@ impl State {
     /// them.
     pub fn from_rows(rows: impl Iterator<Item = (String, String, String)>) -> Result<Self, RowError> {
         let mut state = Self::default();
+        let mut work: BTreeMap<String, BTreeMap<ProjectName, ProjectWork>> = BTreeMap::new();
         for (kind, key, body) in rows {
             let read = match (kind.as_str(), key.as_str()) {
                 ("run", _) => serde_json::from_str(&body).map(|run: Run| {
@@ -78,6 +81,10 @@ impl State {
                     if state.night.as_ref().is_none_or(|known| known.id < night.id) {
                         state.night = Some(night);
                     }
+                }),
+                ("work", key) => serde_json::from_str(&body).map(|(project, seen): (ProjectName, ProjectWork)| {
+                    let night = key.split('/').next().unwrap_or_default().to_owned();
+                    work.entry(night).or_default().insert(project, seen);
                 }),
                 ("world", "plan") => serde_json::from_str(&body).map(|plan| state.plan = plan),
                 ("world", "added") => serde_json::from_str(&body).map(|added| state.added = added),
@@ -91,6 +98,9 @@ impl State {
             };
             read.map_err(|source| RowError { kind, key, source })?;
         }
+        if let Some(night) = &mut state.night {
+            night.work = work.remove(night.id.as_str()).unwrap_or_default();
+        }
         let night = state.night.as_ref().map(|night| night.id.clone());
         state.runs.retain(|_, run| kept(run, night.as_ref()));
         Ok(state)
@@ -100,8 +110,24 @@ impl State {
         match part {
             Part::Run(id) => row("run", id.to_string(), self.runs.get(id)?),
             Part::Night => {
+                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported } =
+                    self.night.as_ref()?;
+                let slim = NightState {
+                    id: id.clone(),
+                    opened: *opened,
+                    by: by.clone(),
+                    closed: *closed,
+                    closing: *closing,
+                    starts: starts.clone(),
+                    bases: bases.clone(),
+                    work: BTreeMap::new(),
+                    reported: *reported,
+                };
+                row("night", id.to_string(), &slim)
+            }
+            Part::Work(project) => {
                 let night = self.night.as_ref()?;
-                row("night", night.id.to_string(), night)
+                row("work", format!("{}/{project}", night.id), &(project, night.work.get(project)?))
             }
             Part::Plan => row("world", "plan".into(), &self.plan),
             Part::Added => row("world", "added".into(), &self.added),
@@ -126,8 +152,8 @@ impl State {
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::ProjectBase { .. }
-            | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
+            Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
                 parts.extend(redriven_from.clone().map(Part::Run));
@@ -155,4 +181,70 @@ impl State {
 fn row<T: Serialize>(kind: &'static str, key: String, value: &T) -> Option<Row> {
     let body = serde_json::to_string(value).ok()?;
     Some(Row { kind, key, body })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::Event;
+    use crate::core::fact::GitBase;
+    use crate::core::testing::{Desk, code, plan, session, with_project};
+
+    #[test]
+    fn what_projects_showed_has_a_row_of_its_own_and_comes_back() {
+        let mut desk = Desk::new(with_project(plan([session("x")]), "home", "/home/anna"));
+        desk.up(&[]);
+        let home = ProjectName::new("home").unwrap();
+        desk.step(Event::ProjectBase { project: home.clone(), git: GitBase::Unborn });
+        let work = ProjectWork { commit_count: 3, ..ProjectWork::default() };
+        let step = desk.step(Event::ProjectSeen { project: home.clone(), work: work.clone() });
+        let rows = desk.night.state.rows_for(&step.facts);
+        let keys: Vec<(&str, &str)> = rows.iter().map(|row| (row.kind, row.key.as_str())).collect();
+        assert_eq!(keys, [("work", "2026-11-21/home"), ("world", "last")]);
+        let again = desk.step(Event::ProjectSeen { project: home.clone(), work });
+        assert!(again.facts.is_empty(), "nothing new was seen");
+        let moved = desk.runs("x", code(0));
+        let rows = desk.night.state.rows_for(&moved.facts);
+        assert!(rows.iter().all(|row| row.kind != "work"), "{rows:?}");
+        desk.crash();
+        assert_eq!(desk.night.state.night.as_ref().unwrap().work.get(&home).unwrap().commit_count, 3);
+    }
+
+    #[test]
+    fn rows_of_a_newer_version_are_left_alone_and_a_broken_one_is_named() {
+        let row = |kind: &str, key: &str, body: &str| (kind.to_owned(), key.to_owned(), body.to_owned());
+        let newer = [row("budget", "x", "{}"), row("world", "lease", "7")];
+        assert_eq!(State::from_rows(newer.into_iter()).unwrap(), State::default());
+        let error = State::from_rows([row("run", "2026-11-21/x/1", "{")].into_iter()).unwrap_err();
+        assert!(error.to_string().starts_with("the row run 2026-11-21/x/1 does not have the expected form"));
+    }
+
+    #[test]
+    fn facts_about_what_nobody_knows_change_nothing() {
+        use crate::core::ids::{AttemptId, NightId};
+        use crate::core::run::{OutputSeen, RunState};
+        let run: RunId = "2026-11-21/x/1".parse().unwrap();
+        let attempt = AttemptId { run: run.clone(), number: 1 };
+        let night = NightId::new("2026-11-21").unwrap();
+        let at = At { wall: crate::core::time::Wall(1), mono: crate::core::time::Mono(1) };
+        let facts = [
+            Fact::RunMoved { run: run.clone(), to: RunState::Queued, reason: String::new() },
+            Fact::CounterReset { run: run.clone(), reason: String::new() },
+            Fact::HoldSet { run: run.clone(), held: true },
+            Fact::RunOrphaned { run },
+            Fact::AttemptIntended { attempt: attempt.clone() },
+            Fact::OutputObserved { attempt: attempt.clone(), output: Box::<OutputSeen>::default() },
+            Fact::AttemptEnded { attempt: attempt.clone(), exit: code(0), verdict: None, counted: true },
+            Fact::ChecksDone { attempt, results: Vec::new() },
+            Fact::NightClosing { night: night.clone(), reason: String::new() },
+            Fact::NightClosed { night: night.clone(), reason: String::new() },
+            Fact::ReportWritten { night, files: Vec::new() },
+            Fact::DaemonStopped { reason: String::new() },
+        ];
+        let mut state = State::default();
+        for fact in facts {
+            state.apply(&Entry { at, fact });
+        }
+        assert_eq!(state, State { last: Some(at), ..State::default() });
+    }
 }

@@ -88,8 +88,11 @@ impl Due {
     /// What is left of the wait. Within its boot the monotonic clock decides; after a reboot the wall clock does. Never
     /// more than the whole wait, so a clock that jumped back cannot make it longer.
     pub fn left(&self, at: At, boot_id: &str) -> Duration {
-        let left = if self.boot_id == boot_id { self.mono.since(at.mono) } else { self.wall.since(at.wall) };
-        left.min(self.delay)
+        if self.boot_id == boot_id { self.mono.since(at.mono).min(self.delay) } else { self.left_by_wall(at) }
+    }
+    /// What is left of the wait by the wall clock, at most the whole.
+    pub fn left_by_wall(&self, at: At) -> Duration {
+        self.wall.since(at.wall).min(self.delay)
     }
 }
 

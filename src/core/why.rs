@@ -91,3 +91,37 @@ pub fn holdups(state: &State, session: &SessionName) -> Vec<Holdup> {
 fn dependency(state: &State, name: &SessionName) -> Holdup {
     Holdup::Dependency { session: name.clone(), state: state.latest_run(name).map(|run| run.state.word()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::Verb;
+    use crate::core::testing::{Desk, code, name, plan, session, session_after};
+
+    fn why(desk: &Desk, session: &str) -> Vec<Holdup> {
+        holdups(&desk.night.state, &name(session))
+    }
+
+    #[test]
+    fn every_reason_not_to_run_is_named() {
+        let mut desk = Desk::new(plan([session("a"), session("b"), session_after("c", &["a", "b"])]));
+        let mut one = desk.night.state.plan.clone();
+        one.concurrent = 1;
+        desk.load(one);
+        assert!(matches!(&why(&desk, "a")[..], [Holdup::Over { outcome: None, reason }] if reason == "no run tonight"));
+        assert!(
+            matches!(&why(&desk, "z")[..], [Holdup::Over { outcome: None, reason }] if reason == "no such session")
+        );
+        desk.up(&[]);
+        assert_eq!(why(&desk, "a"), []);
+        assert_eq!(why(&desk, "b"), [Holdup::Slots { by: vec![name("a")] }]);
+        let of = |session, state| Holdup::Dependency { session: name(session), state: Some(state) };
+        assert_eq!(why(&desk, "c"), [of("a", "starting"), of("b", "queued")]);
+        desk.verb(Verb::Hold, "c");
+        assert_eq!(why(&desk, "c"), [Holdup::Held, of("a", "starting"), of("b", "queued")]);
+        desk.runs("a", code(1));
+        assert!(matches!(&why(&desk, "a")[..], [Holdup::Wait { reason, .. }] if reason.contains("1 of 5 attempts")));
+        desk.runs("b", code(127));
+        assert!(matches!(&why(&desk, "b")[..], [Holdup::Over { outcome: Some(Outcome::Failed), .. }]));
+    }
+}
