@@ -1,5 +1,9 @@
 //! Whole nights with the real binary, real tmux and real processes, each in a home of its own.
 #![expect(clippy::disallowed_methods, reason = "a test starts programs and measures time")]
+#![expect(
+    clippy::print_stdout,
+    reason = "what a long test counted, or why it could not run here, is for people to read"
+)]
 
 #[path = "e2e/house.rs"]
 mod house;

@@ -8,14 +8,20 @@
 
 #[path = "nights/coverage.rs"]
 mod coverage;
+#[path = "nights/daemon.rs"]
+mod daemon;
 #[path = "nights/judge.rs"]
 mod judge;
 #[path = "nights/mutants.rs"]
 mod mutants;
 #[path = "nights/plan.rs"]
 mod plan;
+#[path = "nights/rim.rs"]
+mod rim;
 #[path = "nights/sim.rs"]
 mod sim;
+#[path = "nights/trouble.rs"]
+mod trouble;
 #[path = "nights/world.rs"]
 mod world;
 
@@ -104,7 +110,7 @@ fn enough(coverage: &Coverage) {
     {
         for state in open.iter().chain(&ended) {
             // Few runs are starting, being checked or being stopped at any moment.
-            if coverage.met(event, state) < 5 {
+            if coverage.met(event, state) < 3 {
                 seldom.push((event, *state, coverage.met(event, state)));
             }
         }

@@ -17,7 +17,7 @@ impl Turn<'_> {
     pub(super) fn started(&mut self, id: &AttemptId, started: Started) {
         let Some((run, attempt)) = self.known(id) else { return };
         if let Some(exit) = &attempt.exit {
-            if is_guess(exit) {
+            if exit.is_guess() {
                 self.stop_ghost(id);
             }
             return;
@@ -375,14 +375,5 @@ impl Turn<'_> {
             }
             Some(_) => None,
         }
-    }
-}
-
-/// Whether an exit was not read from a recorder but concluded from its absence.
-pub(super) fn is_guess(exit: &ExitRecord) -> bool {
-    match exit.ending {
-        Ending::Lost { .. } => true,
-        Ending::ExecFailed { errno, .. } => errno == 0,
-        Ending::Code { .. } | Ending::Signal { .. } => false,
     }
 }

@@ -141,7 +141,8 @@ pub enum Event {
         epoch: u64,
     },
     /// A reconcile pass is through: these attempts have a living recorder. Whatever else the core believes alive was
-    /// reported before by `Started`, `Ended` or is still being started.
+    /// reported before by `Started`, `Ended` or is still being started. The rim also looks at those that were
+    /// [given up](super::state::State::given_up).
     Reconciled {
         /// Attempts whose recorder lives.
         alive: BTreeSet<AttemptId>,

@@ -72,6 +72,14 @@ pub struct ExitRecord {
 }
 
 impl ExitRecord {
+    /// Whether this was not read from a recorder but concluded from its absence.
+    pub fn is_guess(&self) -> bool {
+        match self.ending {
+            Ending::Lost { .. } => true,
+            Ending::ExecFailed { errno, .. } => errno == 0,
+            Ending::Code { .. } | Ending::Signal { .. } => false,
+        }
+    }
     /// The exit code, when it left by itself.
     pub fn code(&self) -> Option<i32> {
         match self.ending {

@@ -1,7 +1,7 @@
 //! Taking up the work: after a start of the daemon, and at every pass over what really lives.
 
-use super::attempt::is_guess;
 use super::effect::Effect;
+use super::exit::ExitRecord;
 use super::fact::Fact;
 use super::ids::{AttemptId, RunId};
 use super::run::{Due, RunState};
@@ -86,7 +86,7 @@ impl Turn<'_> {
     pub(super) fn reconciled(&mut self, alive: &BTreeSet<AttemptId>) {
         for id in alive {
             let ghost = self.run(&id.run).and_then(|run| run.attempt(id.number)).and_then(|a| a.exit.as_ref());
-            if ghost.is_some_and(is_guess) {
+            if ghost.is_some_and(ExitRecord::is_guess) {
                 self.stop_ghost(id);
             }
         }

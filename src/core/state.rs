@@ -1,5 +1,6 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
+use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
@@ -234,6 +235,13 @@ impl State {
     /// Runs that failed for good and were not sent again, of this night and of older ones.
     pub fn dead_letters(&self) -> impl Iterator<Item = &Run> {
         self.runs.values().filter(|run| run.is_dead_letter())
+    }
+    /// Attempts of the night whose end was concluded from the absence of a recorder, or of any trace of a start. Should
+    /// one of them be found alive after all, it belongs into [`Event::Reconciled`](super::event::Event::Reconciled): it
+    /// is stopped then, as another attempt may run by now.
+    pub fn given_up(&self) -> impl Iterator<Item = &AttemptId> {
+        let attempts = self.night_runs().flat_map(|run| &run.attempts);
+        attempts.filter(|attempt| attempt.exit.as_ref().is_some_and(ExitRecord::is_guess)).map(|attempt| &attempt.id)
     }
     /// Slots taken.
     pub fn slots_taken(&self) -> u32 {

@@ -64,7 +64,7 @@ pub const RULES: [(&str, FailureClass); 4] = [
 ];
 
 pub fn kind(rng: &mut Rng) -> Kind {
-    match rng.u32(0..24) {
+    match rng.u32(0..25) {
         0..6 => Kind::Good,
         6..10 => Kind::Flaky(rng.u32(1..5)),
         10..12 => Kind::AlwaysFails,
@@ -72,7 +72,7 @@ pub fn kind(rng: &mut Rng) -> Kind {
         14 => Kind::NeverEnds,
         15 => Kind::Missing,
         16..18 => Kind::Short,
-        18 => Kind::Limited,
+        18 | 24 => Kind::Limited,
         19 => Kind::ProviderDown,
         20 => Kind::EatsMemory,
         21 => Kind::Shot,

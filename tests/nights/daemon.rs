@@ -1,0 +1,172 @@
+//! The daemon of a simulated night: its starts and deaths, and one event through core, journal and rim.
+
+use super::judge::Judged;
+use super::mutants::Mutant;
+use super::sim::{Coming, Sim, anna};
+use nightkeep::core::event::{Event, Timer};
+use nightkeep::core::ids::{NightId, SessionName};
+use nightkeep::core::night::{Night, Step};
+use nightkeep::core::state::State;
+
+impl Sim {
+    pub(super) fn daemon_starts(&mut self) -> Judged {
+        if self.night.is_some() {
+            return Ok(());
+        }
+        self.generation += 1;
+        self.armed.clear();
+        let state = self.folded()?;
+        let boot_id = self.world.boot_id();
+        self.night = Some(Night::new(state, self.rng.u64(..), &boot_id));
+        let pid = 100 + self.generation;
+        self.step(Event::DaemonStarted { pid, version: "0.1.0".to_owned(), boot_id })?;
+        self.load_file()?;
+        self.after(0, Coming::Reconcile(self.generation));
+        Ok(())
+    }
+
+    /// S5: the state by the fold over the journal, which must be the state by its rows.
+    pub(super) fn folded(&mut self) -> Result<State, String> {
+        let mut state = State::default();
+        for entry in &self.journal {
+            state.apply(entry);
+        }
+        if !self.rows_each_step && !self.rows_at_all {
+            return Ok(state);
+        }
+        if !self.rows_each_step {
+            for row in state.rows_for(&self.journal[self.rows_upto..]) {
+                self.rows.insert((row.kind.to_owned(), row.key), row.body);
+            }
+            self.rows_upto = self.journal.len();
+        }
+        let rows = self.rows.iter().map(|((kind, key), body)| (kind.clone(), key.clone(), body.clone()));
+        let by_rows = State::from_rows(rows).map_err(|error| format!("S5: {error}"))?;
+        if by_rows != state {
+            return Err(format!("S5: the rows hold another state\n rows: {by_rows:?}\n fold: {state:?}"));
+        }
+        Ok(state)
+    }
+
+    /// The daemon is killed between two of its acts. What it believed must be what the journal says.
+    pub(super) fn daemon_dies(&mut self, believed: bool) -> Judged {
+        self.trace(|_| "the daemon is killed".to_owned());
+        if let Some(night) = self.night.take() {
+            let fold = self.folded()?;
+            if believed && fold != night.state {
+                return Err(format!("S5: believed {:?}\n fold: {fold:?}", night.state));
+            }
+        }
+        self.generation += 1;
+        self.stop_round.clear();
+        let down = if self.rng.bool() { self.rng.u64(0..5_000) } else { self.rng.u64(0..1_200_000) };
+        self.after(down, Coming::DaemonStarts);
+        Ok(())
+    }
+
+    pub(super) fn load_file(&mut self) -> Judged {
+        match self.file.clone() {
+            Ok(plan) => self.step(Event::PlanLoaded { plan: Box::new(plan) }),
+            Err(problem) => self.step(Event::PlanBroken { problem }),
+        }
+    }
+
+    pub(super) fn tonight(&self) -> NightId {
+        NightId::new(&format!("2026-11-{}", self.date)).unwrap()
+    }
+
+    pub(super) fn up(&mut self, sessions: Vec<SessionName>) -> Judged {
+        let night = self.tonight();
+        self.step(Event::Up { night, sessions, now: false, by: anna("up") })
+    }
+
+    /// One event through the core, the journal and the rim; the daemon may die at any point of it.
+    pub(super) fn step(&mut self, event: Event) -> Judged {
+        let Some(mut night) = self.night.take() else { return Ok(()) };
+        self.told.coverage.note(&night.state, &event);
+        self.trace(|_| format!("<- {event:?}"));
+        let stale = is_stale(&event, &night.state);
+        let mut step = night.step(self.world.at(), event.clone());
+        if let Some(mutant) = self.how.mutant {
+            mutant.plant(&event, &mut step, &mut night, &mut self.rng);
+        }
+        if stale && !(step.facts.is_empty() && step.effects.is_empty()) {
+            return Err(format!("S7: a timer of an older epoch did something: {event:?}"));
+        }
+        self.told.steps += 1;
+        self.told.facts += step.facts.len() as u64;
+        self.night = Some(night);
+        if self.chance(self.faults.step_crash, 400) {
+            return self.daemon_dies(false);
+        }
+        self.journal(&event, &step)?;
+        let crash_after =
+            if self.chance(self.faults.step_crash, 200) { Some(self.rng.usize(0..=step.effects.len())) } else { None };
+        for (place, effect) in step.effects.into_iter().enumerate() {
+            if crash_after == Some(place) {
+                return self.daemon_dies(true);
+            }
+            self.perform(effect)?;
+            if self.night.is_none() {
+                return Ok(());
+            }
+        }
+        if crash_after.is_some() {
+            return self.daemon_dies(true);
+        }
+        Ok(())
+    }
+
+    pub(super) fn journal(&mut self, event: &Event, step: &Step) -> Judged {
+        let Some(night) = &self.night else { return Ok(()) };
+        self.judge.step(event, step, &night.state, &self.world)?;
+        self.journal.extend(step.facts.iter().cloned());
+        if self.rows_each_step {
+            let mut rows = night.state.rows_for(&step.facts);
+            if self.how.mutant == Some(Mutant::LostRow) && !rows.is_empty() && self.rng.u8(0..4) == 0 {
+                rows.remove(self.rng.usize(0..rows.len()));
+            }
+            for row in rows {
+                self.rows.insert((row.kind.to_owned(), row.key), row.body);
+            }
+        }
+        if self.how.trace || self.how.hash {
+            for entry in &step.facts {
+                let line = format!("{entry:?}");
+                self.hash(&line);
+                self.trace(|_| format!("   {:?}", entry.fact));
+            }
+            for effect in &step.effects {
+                let line = format!("{effect:?}");
+                self.hash(&line);
+                self.trace(|_| format!("   -> {line}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Sometimes somebody acts just when something is under way.
+    pub(super) fn tempt_the_operator(&mut self) {
+        if self.chance(self.faults.operator, 24) {
+            let when = self.rng.u64(0..10_000);
+            self.after(when, Coming::Operator);
+        }
+    }
+
+    pub(super) fn hash(&mut self, text: &str) {
+        for byte in text.bytes() {
+            self.told.hash = (self.told.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+}
+
+/// Whether an event is a timer that was armed for a state which is over.
+fn is_stale(event: &Event, state: &State) -> bool {
+    let Event::Timer { timer, epoch } = event else { return false };
+    let run = match timer {
+        Timer::RunDue(run) => run,
+        Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
+        Timer::Pacing => return false,
+    };
+    state.runs.get(run).is_none_or(|run| run.epoch != *epoch)
+}

@@ -1,0 +1,207 @@
+//! What happens to a simulated night: programs end, faults strike, the operator acts, and at last everything calms down.
+
+use super::coverage;
+use super::judge::Judged;
+use super::plan;
+use super::sim::{Coming, Faults, Sim, anna};
+use super::world::RunDir;
+use nightkeep::core::event::{Event, Verb};
+use nightkeep::core::ids::{AttemptId, RunId, SessionName};
+use nightkeep::core::run::{AfterStop, RunState};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const HOUR: u64 = 3_600_000;
+
+impl Sim {
+    pub(super) fn program_ends(&mut self, attempt: &AttemptId) -> Judged {
+        let ends = self.world.dirs.get(attempt).and_then(|dir| dir.program.as_ref()).map(|program| program.ends);
+        match ends {
+            Some(Some(t)) if t <= self.world.t => {
+                self.world.end(attempt);
+                self.trace(|_| format!("{attempt} ends"));
+                self.tell(attempt, false);
+            }
+            // It was put off by a suspend.
+            Some(Some(t)) => self.at(t, Coming::ProgramEnds(attempt.clone())),
+            Some(None) | None => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn hang_up(&mut self, attempts: Vec<AttemptId>) {
+        for attempt in attempts {
+            if let Some(ends) = self.world.hang_up(&attempt) {
+                self.at(ends, Coming::ProgramEnds(attempt));
+            }
+        }
+    }
+
+    pub(super) fn some_living(&mut self) -> Option<AttemptId> {
+        let living: Vec<AttemptId> =
+            self.world.dirs.iter().filter(|(_, dir)| dir.program.is_some()).map(|(id, _)| id.clone()).collect();
+        self.rng.choice(living)
+    }
+
+    pub(super) fn fault(&mut self) -> Judged {
+        let kind = self.rng.u8(0..10);
+        self.trace(|_| format!("fault {kind}"));
+        match kind {
+            0 | 1 if self.faults.daemon_crash && self.night.is_some() => return self.daemon_dies(true),
+            2 if self.faults.tmux_death => {
+                if let Some(server) = self.world.tmux.take() {
+                    let in_it = |dir: &RunDir| dir.program.as_ref().is_some_and(|p| p.server == server);
+                    let hung = self.world.dirs.iter().filter(|(_, dir)| in_it(dir)).map(|(id, _)| id.clone());
+                    let hung = hung.collect();
+                    self.hang_up(hung);
+                    let when = self.rng.u64(0..3_000);
+                    self.after(when, Coming::LookAtTmux(self.generation));
+                }
+            }
+            3 if self.faults.reboot => {
+                let (in_order, down) = (self.rng.bool(), self.rng.u64(10_000..1_800_000));
+                if self.night.is_some() {
+                    self.daemon_dies(true)?;
+                }
+                self.world.reboot(in_order, down);
+                if self.faults.clock_jump && self.rng.bool() {
+                    self.world.wall_offset += self.rng.i64(-7_200_000..7_200_000);
+                }
+            }
+            4 if self.faults.suspend => {
+                let span = self.rng.u64(1_000..3 * HOUR);
+                self.world.suspend(span);
+                self.stop_round.clear();
+            }
+            5 if self.faults.clock_jump => {
+                let by_ms = self.rng.i64(-86_400_000..86_400_000);
+                self.world.wall_offset += by_ms;
+                return self.step(Event::ClockJumped { by_ms });
+            }
+            6 if self.faults.recorder_death => {
+                if let Some(attempt) = self.some_living() {
+                    self.world.vanish(&attempt);
+                    self.tell(&attempt, false);
+                }
+            }
+            7 if self.faults.killed_by_hand => {
+                let attempt = self.some_living();
+                self.hang_up(attempt.into_iter().collect());
+            }
+            8 if self.faults.reload => return self.edit(),
+            9 if self.faults.down_and_up => {
+                let now = self.rng.bool();
+                self.step(Event::Down { now, by: anna("changed my mind") })?;
+                if self.rng.bool() {
+                    return self.up(Vec::new());
+                }
+                let when = self.rng.u64(0..600_000);
+                self.after(when, Coming::Operator);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn edit(&mut self) -> Judged {
+        if self.rng.u8(0..4) == 0 {
+            self.file = Err("sessions.toml:3:1: expected `=`".to_owned());
+        } else {
+            self.last_good = plan::edited(&self.last_good, &mut self.rng);
+            self.file = Ok(self.last_good.clone());
+        }
+        self.load_file()
+    }
+
+    pub(super) fn operator(&mut self) -> Judged {
+        let Some(night) = &self.night else { return Ok(()) };
+        let names: Vec<SessionName> =
+            night.state.plan.sessions.keys().chain(night.state.added.keys()).cloned().collect();
+        let dead: Vec<RunId> = night.state.dead_letters().map(|run| run.id.clone()).collect();
+        let redrive = self.rng.choice(dead);
+        if night.state.open_night().is_none_or(|night| night.closing) {
+            if self.rng.u8(0..3) > 0 {
+                return self.up(Vec::new());
+            }
+            let night = self.tonight();
+            self.step(Event::OpenNight { night, by: anna("dead retry") })?;
+            return match redrive {
+                Some(run) => self.step(Event::Redrive { run, by: anna("again") }),
+                None => Ok(()),
+            };
+        }
+        // Half of the time somebody looks for a state first, so that the rare ones are met as well.
+        let mut by_state: BTreeMap<&'static str, Vec<SessionName>> = BTreeMap::new();
+        for run in night.state.night_runs() {
+            by_state.entry(coverage::word(&run.state)).or_default().push(run.id.session.clone());
+        }
+        let of_state = self.rng.choice(by_state.into_values()).unwrap_or_default();
+        let names = if of_state.is_empty() || self.rng.bool() { names } else { of_state };
+        let session = self.rng.choice(names).unwrap_or_else(|| plan::name(77));
+        match self.rng.u8(0..16) {
+            0 => self.up(vec![session]),
+            1 => self.up(Vec::new()),
+            2 => {
+                let mut added = plan::session(50 + self.rng.usize(0..3), &mut self.rng);
+                added.after.clear();
+                self.step(Event::Add { session: Box::new(added), by: anna("one more") })
+            }
+            3 | 4 => match redrive {
+                Some(run) => self.step(Event::Redrive { run, by: anna("again") }),
+                None => Ok(()),
+            },
+            n => {
+                let verbs = [Verb::Start, Verb::Stop, Verb::Restart, Verb::Hold, Verb::Release, Verb::Skip];
+                let verb = verbs[usize::from(n) % verbs.len()];
+                let by = anna("so be it");
+                let session = if self.rng.u8(0..20) == 0 { plan::name(99) } else { session };
+                self.step(Event::Operator { verb, session: session.clone(), by })?;
+                self.watch_stops(&session);
+                Ok(())
+            }
+        }
+    }
+
+    /// Looks, after grace and some seconds, whether a stopped session is really gone.
+    pub(super) fn watch_stops(&mut self, session: &SessionName) {
+        let Some(run) = self.night.as_ref().and_then(|night| night.state.latest_run(session)) else { return };
+        let RunState::Stopping { then: AfterStop::Stopped, .. } = run.state else { return };
+        let grace = run.session.as_ref().map_or(Duration::from_secs(15), |session| session.stop_grace);
+        let round = self.sequence;
+        self.stop_round.insert(session.clone(), round);
+        let after = u64::try_from(grace.as_millis()).unwrap() + 5_000;
+        self.after(after, Coming::StopIsThrough(session.clone(), round));
+    }
+
+    /// The faults end; what never ends by itself does so now.
+    pub(super) fn calm_down(&mut self) -> Judged {
+        self.calm = true;
+        self.world.calm = true;
+        self.judge.calm_since = Some(self.world.t);
+        self.faults = Faults { late_timers: self.faults.late_timers, ..Faults::default() };
+        let t = self.world.t;
+        let endless: Vec<AttemptId> = (self.world.dirs.iter())
+            .filter(|(_, dir)| dir.program.as_ref().is_some_and(|program| program.ends.is_none()))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in endless {
+            if let Some(program) = self.world.dirs.get_mut(&id).and_then(|dir| dir.program.as_mut()) {
+                program.ends = Some(t + 600_000);
+            }
+            self.after(600_000, Coming::ProgramEnds(id));
+        }
+        if self.file.is_err() {
+            self.file = Ok(self.last_good.clone());
+        }
+        if self.night.is_none() {
+            self.daemon_starts()?;
+        } else {
+            self.load_file()?;
+        }
+        let open = self.night.as_ref().and_then(|night| night.state.open_night());
+        if open.is_none_or(|night| night.closing) {
+            return self.up(Vec::new());
+        }
+        Ok(())
+    }
+}
