@@ -20,6 +20,7 @@ mod sys;
 mod terminal;
 mod tree;
 mod typing;
+mod viewer;
 
 use start::NoStart;
 use std::io::Write;

@@ -15,6 +15,7 @@ use super::sys::{self, Reap, Status};
 use super::terminal::{self, Got, Outer};
 use super::tree;
 use super::typing::{Typed, Typing};
+use super::viewer::{self, Viewer};
 use crate::core::exit::ResourceUsage;
 use crate::os::clock;
 use crate::recording::events::{Line, RecorderEvent};
@@ -29,12 +30,6 @@ const MS: u64 = 1_000_000;
 const CHUNK: usize = 64 * 1024;
 /// A read of less than this says that the program has no more for now.
 const SMALL_READ: usize = 1024;
-/// How long a viewer that takes nothing holds up the program, in nanoseconds. Then it misses output.
-const VIEWER_STALL: u64 = 5_000 * MS;
-/// The same once the program has ended.
-const LAST_VIEW: u64 = 1_000 * MS;
-/// What may wait for the viewer once the program has ended, so that its last words are in the log at once.
-const LAST_WORDS: usize = 256 * 1024;
 /// The log is brought to the disk at most this often, in nanoseconds.
 const SYNC_EVERY: u64 = 2_000 * MS;
 /// A program that closed its terminal is asked again after this time, in nanoseconds.
@@ -84,11 +79,7 @@ pub struct Relay {
     _lock: File,
     syncer: Syncer,
     buffer: Vec<u8>,
-    /// Output that the viewer has not taken yet, and since when it took nothing.
-    unseen: Vec<u8>,
-    unseen_since: u64,
-    /// The viewer took nothing for too long: it gets nothing until it takes something again.
-    skipping: bool,
+    viewer: Viewer,
     typing: Typing,
     brackets: BracketedPaste,
     /// While the program has its terminal closed: when to look again.
@@ -144,9 +135,7 @@ impl Relay {
         Self {
             syncer: Syncer::start(files),
             buffer: vec![0; CHUNK],
-            unseen: Vec::new(),
-            unseen_since: 0,
-            skipping: false,
+            viewer: Viewer::default(),
             typing: Typing::default(),
             brackets: BracketedPaste::default(),
             closed_until: None,
@@ -198,7 +187,7 @@ impl Relay {
         if !inner.is_empty() && !closed {
             wanted.push((Source::Inner, self.parts.inner.as_fd(), inner));
         }
-        if self.skipping || !self.unseen.is_empty() {
+        if self.viewer.waits() {
             wanted.extend(self.parts.outer.output().map(|fd| (Source::OuterOut, fd, PollFlags::OUT)));
         }
         if self.typing.is_empty() {
@@ -213,7 +202,7 @@ impl Relay {
     }
     fn wanted_of_inner(&self) -> PollFlags {
         let mut flags = PollFlags::empty();
-        flags.set(PollFlags::IN, self.unseen.len() < self.unseen_max());
+        flags.set(PollFlags::IN, !self.viewer.is_full(self.end.is_some()));
         flags.set(PollFlags::OUT, !self.typing.is_empty());
         flags
     }
@@ -229,7 +218,7 @@ impl Relay {
             self.closed_until,
             self.parts.output.deadline(),
             self.parts.server.deadline(total),
-            self.viewer_deadline(),
+            self.viewer.deadline(self.end.is_some()),
             self.typing.deadline(),
             sync,
             self.decide_at,
@@ -244,9 +233,8 @@ impl Relay {
         self.closed_until = self.closed_until.filter(|at| *at > now);
         self.parts.output.tick(now);
         self.parts.server.tick(self.parts.output.total(), now);
-        if self.viewer_deadline().is_some_and(|at| at <= now) {
-            self.unseen = Vec::new();
-            self.skipping = true;
+        if self.viewer.deadline(self.end.is_some()).is_some_and(|at| at <= now) {
+            self.viewer.give_up();
         }
         if self.typing.deadline().is_some_and(|at| at <= now) {
             let through = self.typing.give_up();
@@ -308,7 +296,7 @@ impl Relay {
 
     /// Reads what the program printed, once through the buffer; `all` reads on after small reads.
     fn pump(&mut self, now: u64, all: bool) -> Pumped {
-        if self.unseen.len() >= self.unseen_max() {
+        if self.viewer.is_full(self.end.is_some()) {
             return Pumped::Blocked;
         }
         let mut pumped = Pumped::Some;
@@ -336,23 +324,7 @@ impl Relay {
             let bytes = &self.buffer[..filled];
             self.brackets.scan(bytes);
             self.parts.output.append(bytes, Stamp { t: clock::wall_nanos(), m: now }, &mut self.news);
-            if !self.skipping
-                && let Some(viewer) = self.parts.outer.output()
-            {
-                let shown = if self.unseen.is_empty() { terminal::write(viewer, bytes) } else { Got::Nothing };
-                let rest = match shown {
-                    Got::Bytes(n) => &bytes[n..],
-                    Got::Nothing => bytes,
-                    Got::End => &[],
-                };
-                if self.unseen.is_empty() {
-                    self.unseen_since = now;
-                }
-                self.unseen.extend_from_slice(rest);
-                if shown == Got::End {
-                    self.parts.outer.output_ended();
-                }
-            }
+            self.viewer.show(&mut self.parts.outer, bytes, now);
             for event in std::mem::take(&mut self.news) {
                 self.record(event);
             }
@@ -370,36 +342,11 @@ impl Relay {
         }
         Pumped::Some
     }
-    fn unseen_max(&self) -> usize {
-        if self.end.is_some() { LAST_WORDS } else { 1 }
-    }
-    fn viewer_deadline(&self) -> Option<u64> {
-        let patience = if self.end.is_some() { LAST_VIEW } else { VIEWER_STALL };
-        (!self.unseen.is_empty()).then_some(self.unseen_since + patience)
-    }
     fn flush_viewer(&mut self, now: u64) {
-        if self.skipping {
-            self.skipping = false;
-            // It missed something: a program that draws on the whole screen draws again at a change of size.
-            if let Ok(group) = rustix::termios::tcgetpgrp(&self.parts.inner) {
-                let _ = rustix::process::kill_process_group(group, Signal::WINCH);
-            }
-            return;
-        }
-        let Some(viewer) = self.parts.outer.output() else { return };
-        match terminal::write(viewer, &self.unseen) {
-            Got::Bytes(n) => {
-                self.unseen.drain(..n);
-                self.unseen_since = now;
-                if self.unseen.is_empty() && self.unseen.capacity() > CHUNK {
-                    self.unseen = Vec::new();
-                }
-            }
-            Got::Nothing => {}
-            Got::End => {
-                self.unseen = Vec::new();
-                self.parts.outer.output_ended();
-            }
+        let missed_some = self.viewer.flush(&mut self.parts.outer, now);
+        // A program that draws on the whole screen draws again at a change of size.
+        if missed_some && let Ok(group) = rustix::termios::tcgetpgrp(&self.parts.inner) {
+            let _ = rustix::process::kill_process_group(group, Signal::WINCH);
         }
     }
     fn read_keys(&mut self, now: u64) {
@@ -587,7 +534,7 @@ impl Relay {
         self.record_at(Line { t: end.at.t, m: end.at.m, event });
         let _ = self.events.close();
         self.parts.server.close(bytes);
-        show_last_words(&self.parts.outer, &self.unseen, now + LAST_VIEW);
+        show_last_words(&self.parts.outer, self.viewer.unseen(), now + viewer::LAST_VIEW);
         self.parts.outer.restore();
         end.status
     }

@@ -21,6 +21,7 @@ pub use super::screen::{LINE_MAX, WINDOW};
 const PIECE: usize = 1024;
 /// Most times one sequence repeats a character or a move.
 const REPEAT_MAX: u16 = 4096;
+const ESC: u8 = 0x1b;
 
 /// What the scanner gives out. The texts hold no control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,8 @@ struct Screens {
     /// `Some` while the alternate screen is shown.
     alternate: Option<Box<Screen>>,
     last_char: Option<char>,
+    /// Whether the parser is certainly between two sequences: text that comes now is text.
+    between: bool,
 }
 
 impl Default for LineScanner {
@@ -69,29 +72,43 @@ impl Default for LineScanner {
 impl LineScanner {
     /// Starts with an empty screen.
     pub fn new() -> Self {
-        let screens = Screens { main: Screen::main(), alternate: None, last_char: None };
+        let screens = Screens { main: Screen::main(), alternate: None, last_char: None, between: true };
         Self { parser: Parser::new(), screens, half: Vec::new() }
     }
     /// Takes the next bytes and gives out what became certain with them.
     pub fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(Line<'_>)) {
-        let mut performer = Performer { screens: &mut self.screens, out: &mut out };
         let mut rest = bytes;
         while let Some((&byte, others)) = rest.split_first().filter(|_| !self.half.is_empty()) {
             self.half.push(byte);
             rest = others;
-            let whole = self.half.len() - half_character(&self.half);
-            self.parser.advance(&mut performer, &self.half[..whole]);
-            self.half.drain(..whole);
+            let mut whole = std::mem::take(&mut self.half);
+            self.half = whole.split_off(whole.len() - half_character(&whole));
+            self.parse(&whole, &mut out);
         }
         while !rest.is_empty() {
-            let end = PIECE.min(rest.len());
+            let window = &rest[..PIECE.min(rest.len())];
+            let line_end = window.iter().position(|&byte| byte == b'\n').map(|at| at + 1);
+            if let Some(line) = line_end
+                && self.screens.plain_line(&rest[..line], &mut out)
+            {
+                rest = &rest[line..];
+                continue;
+            }
+            let end = line_end.unwrap_or(window.len());
             let whole = end - half_character(&rest[..end]);
             if whole == 0 {
                 self.half.extend_from_slice(rest);
                 return;
             }
-            self.parser.advance(&mut performer, &rest[..whole]);
+            self.parse(&rest[..whole], &mut out);
             rest = &rest[whole..];
+        }
+    }
+    fn parse(&mut self, bytes: &[u8], out: &mut Out<'_>) {
+        self.parser.advance(&mut Performer { screens: &mut self.screens, out }, bytes);
+        if bytes.contains(&ESC) {
+            // The last sequence may still be going on; the next text will tell.
+            self.screens.between = false;
         }
     }
     /// Ends the output: gives out the changed rows and the unfinished line.
@@ -158,6 +175,24 @@ impl Screens {
     }
 }
 
+impl Screens {
+    /// Takes a line that is nothing but printable ASCII and its end, which most lines of most logs are, at once. Says
+    /// whether it was one, and the screen such that this makes no difference to the way through the parser.
+    fn plain_line(&mut self, line: &[u8], out: &mut Out<'_>) -> bool {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if !self.between || self.alternate.is_some() || !line.iter().all(|byte| (b' '..=b'~').contains(byte)) {
+            return false;
+        }
+        let Ok(text) = std::str::from_utf8(line) else { return false };
+        let taken = self.main.plain_line(text, out);
+        if taken && let Some(&last) = line.last() {
+            self.last_char = Some(char::from(last));
+        }
+        taken
+    }
+}
+
 struct Performer<'a, 'o> {
     screens: &'a mut Screens,
     out: &'a mut Out<'o>,
@@ -209,6 +244,7 @@ impl Perform for Performer<'_, '_> {
         let (screen, out) = self.screen();
         screen.put(c, out);
         self.screens.last_char = Some(c);
+        self.screens.between = true;
     }
 
     #[inline]

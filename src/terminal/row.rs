@@ -46,6 +46,10 @@ impl ActiveRow {
     pub(super) fn changed(&self) -> bool {
         self.changed
     }
+    /// Whether the cursor stands at the start and nothing was written or changed.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.col == 0 && self.cells.is_empty() && self.marks.is_empty() && !self.changed
+    }
     /// Columns in use.
     pub(super) fn len(&self) -> usize {
         self.cells.len()

@@ -134,6 +134,21 @@ impl Screen {
         self.row.insert_blanks(count, self.line_max);
     }
 
+    /// Takes a whole line of printable ASCII, if the cursor stands on a fresh last row; says whether it was taken. The
+    /// outcome is that of [`Screen::put`] for each character and [`Screen::line_feed`].
+    pub(super) fn plain_line(&mut self, text: &str, out: &mut Out<'_>) -> bool {
+        let last = self.active + 1 == self.rows.len() && self.region.is_none();
+        let row = &mut self.rows[self.active];
+        let fresh = !row.given && row.text.is_empty() && self.row.is_untouched();
+        if !last || !fresh || text.len() > self.line_max {
+            return false;
+        }
+        row.text.push_str(text.trim_end_matches(' '));
+        self.bytes += row.text.len();
+        self.next_line(None, out);
+        true
+    }
+
     // Moves within the row.
 
     /// Moves to a column, counted from 0.
@@ -414,6 +429,9 @@ impl Screen {
         } else {
             self.take_text()
         };
+        self.next_line(fresh, out);
+    }
+    fn next_line(&mut self, fresh: Option<usize>, out: &mut Out<'_>) {
         if !self.rows[self.active].given {
             self.give_line(fresh, out);
         }
