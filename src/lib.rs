@@ -1,8 +1,8 @@
 //! nightkeep keeps long-running terminal sessions going overnight and reports in the morning what really happened.
 //!
-//! The map. Without clock, file or process: [`core`] decides; [`terminal`] makes lines of a terminal's bytes, [`observe`]
-//! finds metrics and errors in them; [`config`] makes the plan of `sessions.toml`; [`protocol`] is the API as types;
-//! [`status`] tells how things stand, [`report`] what happened.
+//! The map. Without clock, file or process: [`core`] decides; [`terminal`] makes lines of a terminal's bytes,
+//! [`observe`] finds metrics and errors in them; [`config`] makes the plan of `sessions.toml`; [`protocol`] is the API as
+//! types; [`status`] tells how things stand, [`report`] what happened.
 //!
 //! At the rim: [`shim`] is the recorder, [`recording`] its files; [`adapters`] turn the world into events; [`store`] is
 //! the journal; [`daemon`] runs the loop between them, [`client`] asks it; [`cli`] is what a person types. [`instance`]
