@@ -338,7 +338,7 @@ async fn send_input(
                 StatusCode::CONFLICT,
                 1,
                 format!("{name} does not run, nothing can be typed into it"),
-                &["start it with `nightkeep start`"],
+                &[&format!("start it with `nightkeep start {name}`")],
             )
         })?;
     let sent = send::send(&api.rim.instance().shim_socket(&attempt), &request).await;
