@@ -80,7 +80,7 @@ impl Turn<'_> {
             Event::Add { session, by } => self.add(session, &by),
             Event::Redrive { run, by } => self.redrive(&run, &by),
             Event::Started { attempt, started } => self.started(&attempt, started),
-            Event::Output { attempt, output } => self.output(&attempt, *output),
+            Event::Output { attempt, output } => self.output_seen(&attempt, *output),
             Event::Ended { attempt, exit, output } => self.ended(&attempt, exit, *output),
             Event::StartFailed { attempt, why } => self.start_failed(&attempt, why),
             Event::Checked { attempt, results } => self.checked(&attempt, results),
@@ -110,6 +110,8 @@ impl Turn<'_> {
                 self.arm_calendar_waits();
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::Sensed { key, seen } => self.sensed(&key, &seen),
+            Event::DaemonCrashed { what } => self.daemon_crashed(what),
         }
     }
 
@@ -131,8 +133,9 @@ impl Turn<'_> {
                     self.start_overdue(&attempt);
                 }
             }
-            // Starts are not paced yet; every step ends with a look at the queue anyway.
-            Timer::Pacing => {}
+            // The step ends with a look at the queue.
+            Timer::Pacing => self.plan_known = true,
+            Timer::Breaker(key) => self.breaker_due(&key, epoch),
         }
     }
 }
