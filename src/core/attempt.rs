@@ -171,7 +171,8 @@ impl Turn<'_> {
         };
         if left.is_zero() {
             // Behind a breaker it waits for that, not for the clock.
-            if self.state().held_by(run).is_none() {
+            let limited = matches!(run.state, RunState::Limited { .. });
+            if !limited || self.state().held_by(run).is_none() {
                 self.make_ready(id, "the wait is over");
             }
         } else {

@@ -5,9 +5,7 @@
 //! same output rule, and for all starts `disk`, `memory`, `journal` and `machine` (nothing can be started at all).
 //! `git:PROJECT` and `notifier:CHANNEL` hold no start; whoever speaks to them asks [`Breakers::admits`].
 
-use super::breaker::{
-    Breaker, Clock, Failure, LOOK_AGAIN, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay,
-};
+use super::breaker::{Breaker, Clock, Failure, LOOK_AGAIN, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay};
 use super::effect::Effect;
 use super::event::{Seen, Timer};
 use super::exit::{Ending, ExitRecord, FailureClass, Verdict};
@@ -170,7 +168,9 @@ impl State {
     /// Whether the next start of a run is one that the retry budget counts: after a failure of its own.
     pub(super) fn is_retry(run: &Run) -> bool {
         run.last_attempt().and_then(|attempt| attempt.verdict.as_ref()).is_some_and(|verdict| match verdict.class {
-            FailureClass::Operator | FailureClass::Lost | FailureClass::ProviderDown | FailureClass::UsageLimit => false,
+            FailureClass::Operator | FailureClass::Lost | FailureClass::ProviderDown | FailureClass::UsageLimit => {
+                false
+            }
             FailureClass::Transient
             | FailureClass::Auth
             | FailureClass::Billing
@@ -208,11 +208,7 @@ impl State {
 
 impl Turn<'_> {
     /// Changes a breaker, journals what changed, and arms its wait.
-    fn with_breaker(
-        &mut self,
-        key: &str,
-        change: impl FnOnce(&mut Breaker, Clock<'_>, &mut fastrand::Rng),
-    ) {
+    fn with_breaker(&mut self, key: &str, change: impl FnOnce(&mut Breaker, Clock<'_>, &mut fastrand::Rng)) {
         let before = self.night.state.breakers.by_key.get(key).cloned().unwrap_or_default();
         let mut after = before.clone();
         let clock = Clock { at: self.at, boot_id: &self.night.boot_id };
@@ -243,7 +239,9 @@ impl Turn<'_> {
 
     /// The wait of a breaker ran out.
     pub(super) fn breaker_due(&mut self, key: &str, epoch: u64) {
-        let Some(breaker) = self.state().breakers.by_key.get(key).filter(|breaker| breaker.epoch == epoch) else { return };
+        let Some(breaker) = self.state().breakers.by_key.get(key).filter(|breaker| breaker.epoch == epoch) else {
+            return;
+        };
         match breaker.phase.clone() {
             Phase::HalfOpen { probe: Some(probe), until: Some(_) } => self.look_at_probe(key, &probe),
             Phase::Open { .. } | Phase::SlowStart { .. } => self.with_breaker(key, |b, clock, _| b.due(clock)),
@@ -436,7 +434,9 @@ impl Turn<'_> {
                 | RunState::Waiting { .. }
                 | RunState::Queued
                 | RunState::BackingOff { .. }
-                | RunState::Limited { .. } => self.go(&id, RunState::Held, format!("project {project} is parked: {why}")),
+                | RunState::Limited { .. } => {
+                    self.go(&id, RunState::Held, format!("project {project} is parked: {why}"))
+                }
                 RunState::Starting { .. }
                 | RunState::Running { .. }
                 | RunState::Checking { .. }
@@ -508,7 +508,11 @@ impl Turn<'_> {
     }
     /// Has the queue looked at again after this long.
     pub(super) fn pace(&mut self, after: Duration) {
-        self.effect(Effect::Arm { timer: Timer::Pacing, epoch: 0, after });
+        let due = self.at.mono.plus(after);
+        if self.night.paced.is_none_or(|known| known > due || known < self.at.mono) {
+            self.night.paced = Some(due);
+            self.effect(Effect::Arm { timer: Timer::Pacing, epoch: 0, after });
+        }
     }
 }
 

@@ -108,7 +108,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
-    let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None, unwritten: None };
+    let turns =
+        Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None, unwritten: None };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -300,7 +301,8 @@ impl Loop {
             effects.extend(step.effects);
         }
         // Nothing was performed meanwhile; now it begins slowly again.
-        let unwritten = self.unwritten.take().map(|why| Event::Sensed { key: "journal".into(), seen: Seen::Failed { why } });
+        let unwritten =
+            self.unwritten.take().map(|why| Event::Sensed { key: "journal".into(), seen: Seen::Failed { why } });
         let batch = unwritten.map(|event| Message { event, reply: None }).into_iter().chain(batch);
         for Message { event, reply } in batch {
             let step = self.night.step(at, event);

@@ -3,7 +3,10 @@
 use super::facts::{Facts, OutageFact, ProjectFacts};
 use super::fingerprints::{errors, retries};
 use super::fold::{gap_span, ran, seconds, window_span};
-use super::model::{CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare, TimelineRow, Totals, Unreadable, Verdict, Window};
+use super::model::{
+    CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare, TimelineRow,
+    Totals, Unreadable, Verdict, Window,
+};
 use super::needs::{dead_letters, needs, title, verdict};
 use super::passage::Use;
 use super::sessions::{newest, not_run, output_bytes, plan_of, quote, sessions, unverified};

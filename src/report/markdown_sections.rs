@@ -9,7 +9,8 @@ use crate::status::text::{count, cut_at_word, span_of_seconds};
 impl Page<'_> {
     /// All sections in the order of reading; those without rows are not shown.
     pub(super) fn sections(&self) -> Vec<Section> {
-        let mut out = vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
+        let mut out =
+            vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
         out.extend([self.not_run(), self.timeline()]);
         if self.full {

@@ -10,8 +10,8 @@ use crate::core::run::{Attempt, MetricSeen, Outcome, Run, RunState};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::protocol::{
-    CheckStatus, DaemonStatus, ExitStatus, MetricStatus, NightStatus, OutageStatus, OutputStatus, SCHEMA, SessionStatus, Status,
-    TmuxStatus,
+    CheckStatus, DaemonStatus, ExitStatus, MetricStatus, NightStatus, OutageStatus, OutputStatus, SCHEMA,
+    SessionStatus, Status, TmuxStatus,
 };
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,8 +3,8 @@
 use super::text::{KEEP, cut, harmless, number, pad, short_span, width, wrap};
 use super::words;
 use super::zone::{hh_mm, hh_mm_near, parse};
-use crate::core::time::Wall;
 use crate::core::guard::thing;
+use crate::core::time::Wall;
 use crate::protocol::{ExitStatus, MetricStatus, OutageStatus, SessionStatus, Status};
 use jiff::tz::TimeZone;
 use std::time::Duration;

@@ -248,7 +248,9 @@ fn behind(run: &Run, state: &State, when: impl Fn(Wall) -> String) -> String {
         (Phase::Open { until }, _) => format!("one session tries it {}", when(until.wall)),
         (Phase::HalfOpen { probe: Some(probe), .. }, _) => format!("{} tries it now", probe.run.session),
         (Phase::HalfOpen { probe: None, .. }, _) => "the next start tries it".to_owned(),
-        (Phase::SlowStart { .. }, Some(until)) => format!("it is back, sessions start one after the other, more {}", when(until.wall)),
+        (Phase::SlowStart { .. }, Some(until)) => {
+            format!("it is back, sessions start one after the other, more {}", when(until.wall))
+        }
         (Phase::SlowStart { .. } | Phase::Closed, _) => "it is back".to_owned(),
     };
     format!("it starts when {} is well again, that takes no attempt; {then}; seen: {seen}", thing(&key))

@@ -69,6 +69,7 @@ impl Sim {
                 }
                 self.world.reboot(in_order, down);
                 if self.faults.clock_jump && self.rng.bool() {
+                    self.world.was_set = true;
                     self.world.wall_offset += self.rng.i64(-7_200_000..7_200_000);
                 }
             }
@@ -79,6 +80,7 @@ impl Sim {
             }
             5 if self.faults.clock_jump => {
                 let by_ms = self.rng.i64(-86_400_000..86_400_000);
+                self.world.was_set = true;
                 self.world.wall_offset += by_ms;
                 return self.step(Event::ClockJumped { by_ms });
             }

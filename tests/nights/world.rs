@@ -61,6 +61,8 @@ pub struct World {
     pub low: [u64; 2],
     /// Crashes of its own that the daemon left a word of.
     pub crashes: u32,
+    /// Whether the wall clock was ever set.
+    pub was_set: bool,
 }
 
 fn fail_of_outage(way: &mut Behaviour) {
@@ -85,6 +87,7 @@ impl World {
             outages: BTreeMap::new(),
             low: [0; 2],
             crashes: 0,
+            was_set: false,
         }
     }
     pub fn at(&self) -> At {
