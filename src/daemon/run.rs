@@ -7,10 +7,10 @@ use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
 use super::timers::Timers;
-use super::{logging, reconcile, reload};
+use super::{crashes, logging, reconcile, reload, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
-use crate::core::event::Event;
+use crate::core::event::{Event, Seen};
 use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{NightId, SessionName};
 use crate::core::night::Night;
@@ -111,8 +111,9 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
+    let timers = Timers::default();
     let turns =
-        Loop { night, seq, journal: journal.clone(), rim: Arc::clone(&rim), timers: Timers::default(), offset: None };
+        Loop { night, seq, journal: journal.clone(), rim: Arc::clone(&rim), timers, offset: None, unwritten: None };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -120,12 +121,17 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         // Either end of the channel going away means the same.
         let _ = api_stopped.await;
     }));
-    let turning = tokio::spawn(turns.run(messages, looks));
+    let mut turning = tokio::spawn(turns.run(messages, looks));
 
     tracing::info!(pid = std::process::id(), file = %instance.file().display(), "the daemon begins");
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let _ = inbox.tell(Event::DaemonStarted { pid: std::process::id(), version, boot_id }).await;
+    for what in crashes::take(&instance) {
+        let _ = inbox.tell(Event::DaemonCrashed { what }).await;
+    }
     let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
+    sensors::look(&rim).await;
+    tokio::spawn(sensors::watch(Arc::clone(&rim)));
     let file = instance.file().to_path_buf();
     let context = options.context;
     let changed = Arc::clone(&rim);
@@ -159,7 +165,16 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
     });
 
-    let reason = ended(ending, &rim).await;
+    let reason = tokio::select! {
+        reason = ended(ending, &rim) => reason,
+        // The loop ends by itself only when the journal failed, which is told above, or by a panic.
+        Err(e) = &mut turning => {
+            tracing::error!("the daemon crashed, the sessions run on: {e}");
+            crashes::note(&instance, &e.to_string());
+            let _ = std::fs::remove_file(instance.api_socket());
+            return Err(DaemonError::State(format!("the daemon crashed: {e}")));
+        }
+    };
     tracing::info!(reason, "the daemon ends");
     rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
@@ -250,6 +265,8 @@ struct Loop {
     timers: Timers,
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
+    /// Why the journal could not be written for a while.
+    unwritten: Option<String>,
 }
 
 impl Loop {
@@ -292,6 +309,10 @@ impl Loop {
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
+        // Nothing was performed meanwhile; now it begins slowly again.
+        let unwritten =
+            self.unwritten.take().map(|why| Event::Sensed { key: "journal".into(), seen: Seen::Failed { why } });
+        let batch = unwritten.map(|event| Message { event, reply: None }).into_iter().chain(batch);
         for Message { event, reply } in batch {
             let step = self.night.step(at, event);
             if let Some(reply) = reply {
@@ -350,6 +371,7 @@ impl Loop {
                 }
                 Err(e @ (JournalError::Full | JournalError::Locked)) => {
                     tracing::error!("nothing is started until the journal can be written: {e}");
+                    self.unwritten = Some(e.to_string());
                 }
                 // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
                 Err(e) => {
