@@ -474,7 +474,9 @@ mod tests {
         let mut breaker = Breaker::default();
         let mut at = At { wall: Wall(0), mono: Mono(1) };
         let mut probes = 0;
-        let failure = |id| Failure { who: "x", attempt: id, users: 1, certain: true, lasts: None, cause: "503" };
+        fn failure(attempt: Option<&AttemptId>) -> Failure<'_> {
+            Failure { who: "x", attempt, users: 1, certain: true, lasts: None, cause: "503" }
+        }
         breaker.failure(failure(None), Clock { at, boot_id: "b" }, base_delay);
         while !breaker.overdue {
             at = at.plus(Duration::from_secs(600));
