@@ -312,6 +312,18 @@ impl Rim {
         }
     }
 
+    /// Ends our tmux server once the night is over, unless somebody has a session of their own in it.
+    pub async fn end_tmux(self: &Arc<Self>) {
+        let night_is_open = self.inbox.look(|state, _| state.open_night().is_some()).await.unwrap_or(true);
+        if !night_is_open
+            && self.panes().await.is_some_and(|panes| panes.is_empty())
+            && let Ok(tmux) = self.tmux().await
+            && tmux.end_if_empty().await
+        {
+            let _ = self.inbox.ask(Event::TmuxLost { why: "the night is over and it was empty".to_owned() }).await;
+        }
+    }
+
     /// All panes of our server; `None` when there is none or it cannot be asked. No server is started just to look.
     pub async fn panes(self: &Arc<Self>) -> Option<Vec<Pane>> {
         let known = self.inbox.look(|state, _| state.tmux_pid).await.ok().flatten()?;

@@ -11,9 +11,10 @@ use super::{crashes, logging, reconcile, reload, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
-use crate::core::fact::{Actor, Entry};
-use crate::core::ids::SessionName;
+use crate::core::fact::{Actor, Entry, Fact};
+use crate::core::ids::{NightId, SessionName};
 use crate::core::night::Night;
+use crate::core::state::State;
 use crate::core::time::At;
 use crate::instance::{Instance, InstanceError};
 use crate::os::clock;
@@ -34,6 +35,8 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 const JUMP: i64 = 2_000;
 /// A commit that takes longer is a hanging disk: the state is shown without waiting for it.
 const HANGS_AFTER: Duration = Duration::from_millis(500);
+/// What bringing the journal together may take at the end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Most events of one step batch, which is one transaction.
 const BATCH: usize = 256;
 
@@ -108,8 +111,9 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
+    let timers = Timers::default();
     let turns =
-        Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None, unwritten: None };
+        Loop { night, seq, journal: journal.clone(), rim: Arc::clone(&rim), timers, offset: None, unwritten: None };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -172,6 +176,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
     };
     tracing::info!(reason, "the daemon ends");
+    rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
     let _ = std::fs::remove_file(instance.api_socket());
@@ -182,6 +187,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         serving.abort();
     }
     turning.abort();
+    // All of it is in one file afterwards, for whoever copies it.
+    if tokio::time::timeout(CLOSE_WITHIN, journal.close()).await.is_err() {
+        tracing::warn!("the journal's write-ahead log was not brought into its file in time; nothing is lost by that");
+    }
     Ok(())
 }
 
@@ -332,8 +341,7 @@ impl Loop {
     /// Appends until it is done: nothing may be performed that is not in the journal. The state can be looked at
     /// meanwhile. False when it cannot be done.
     async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) -> bool {
-        let night = self.night.state.open_night().map(|night| night.id.to_string());
-        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, night.as_deref())).collect();
+        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, &self.night.state)).collect();
         let rows: Vec<NewRow> = self
             .night
             .state
@@ -402,16 +410,21 @@ fn gather(first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message
     batch
 }
 
-fn new_event(entry: &Entry, night: Option<&str>) -> NewEvent {
+fn new_event(entry: &Entry, state: &State) -> NewEvent {
     let body = serde_json::to_value(entry).unwrap_or_default();
     // The word that the fact is serialized under.
     let kind = body["fact"]["fact"].as_str().unwrap_or_default().to_owned();
     NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
-        night: entry.fact.night().map(ToString::to_string).or_else(|| night.map(str::to_owned)),
+        night: entry.fact.night().or_else(|| night_of(&entry.fact, state)).map(ToString::to_string),
         session: entry.fact.run().map(|run| run.session.to_string()),
         kind,
         body: body.to_string(),
     }
+}
+/// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
+fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
+    let for_the_report = matches!(fact, Fact::ProjectSeen { .. } | Fact::Trouble { .. });
+    state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }
