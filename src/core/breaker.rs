@@ -192,6 +192,7 @@ impl Breaker {
     }
     fn open(&mut self, delay: Duration, cause: &str, clock: Clock<'_>) {
         self.opened = self.opened.saturating_add(1);
+        self.held.extend(self.evidence.keys().filter_map(|who| SessionName::new(who).ok()));
         self.evidence.clear();
         self.row = 0;
         self.since.get_or_insert(clock.at);

@@ -243,7 +243,7 @@ fn a_project_of_which_half_crashes_again_and_again_is_parked_until_the_operator_
     for session in plan.sessions.values_mut() {
         session.retry.crash_loop_count = 2;
     }
-    plan.concurrent = 3;
+    plan.concurrent = 4;
     let mut desk = Desk::new(plan);
     desk.up(&[]);
     for text in ["a", "b"] {
