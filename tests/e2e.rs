@@ -20,6 +20,8 @@ mod first_night;
 mod full_disk;
 #[path = "e2e/operator.rs"]
 mod operator;
+#[path = "e2e/outage.rs"]
+mod outage;
 #[path = "e2e/reload.rs"]
 mod reload;
 #[path = "e2e/tmux_killed.rs"]
