@@ -18,6 +18,8 @@ mod exactness;
 mod first_night;
 #[path = "e2e/full_disk.rs"]
 mod full_disk;
+#[path = "e2e/new_journal.rs"]
+mod new_journal;
 #[path = "e2e/operator.rs"]
 mod operator;
 #[path = "e2e/reload.rs"]

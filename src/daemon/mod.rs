@@ -6,6 +6,7 @@
 
 mod api;
 mod checks;
+mod earlier;
 mod environment;
 pub mod history;
 mod inbox;

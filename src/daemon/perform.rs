@@ -1,6 +1,7 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::earlier;
 use super::history;
 use super::inbox::Inbox;
 use super::reconcile;
@@ -42,6 +43,7 @@ pub struct Rim {
     instance: Instance,
     inbox: Inbox,
     journal: Journal,
+    journal_id: String,
     watchers: Arc<Watchers>,
     tmux: Mutex<Option<Tmux>>,
     places: Places,
@@ -67,11 +69,11 @@ pub struct Settings {
 }
 
 impl Rim {
-    /// The rim of one instance. `environment` is what sessions inherit.
+    /// The rim of one instance. `journal_id` is the journal's own name, `environment` what sessions inherit.
     pub fn new(
         instance: Instance,
         inbox: Inbox,
-        journal: Journal,
+        (journal, journal_id): (Journal, String),
         settings: Settings,
         environment: BTreeMap<String, String>,
     ) -> (Arc<Self>, watch::Receiver<Option<String>>) {
@@ -81,6 +83,7 @@ impl Rim {
             instance,
             inbox,
             journal,
+            journal_id,
             watchers: Arc::default(),
             tmux: Mutex::new(None),
             config: RwLock::new(settings.config),
@@ -101,6 +104,10 @@ impl Rim {
     /// The way into the loop.
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+    /// The journal's own name.
+    pub fn journal_id(&self) -> &str {
+        &self.journal_id
     }
     /// The followed attempts.
     pub fn watchers(&self) -> &Arc<Watchers> {
@@ -206,8 +213,15 @@ impl Rim {
 
     async fn start(self: Arc<Self>, attempt: AttemptId, session: SessionPlan) {
         let rules = self.inbox.look(|state, _| state.plan.rules.clone()).await.unwrap_or_default();
+        let (aside, id) = (Arc::clone(&self), attempt.clone());
+        let cleared =
+            tokio::task::spawn_blocking(move || earlier::set_aside(&aside.instance, &id, &aside.journal_id)).await;
         let files = AttemptFiles::new(self.instance.run_dir(&attempt), self.instance.output_log(&attempt));
-        let begun = match files.look() {
+        let seen = match cleared {
+            Ok(Err(e)) => Err(e),
+            Ok(Ok(())) | Err(_) => files.look(),
+        };
+        let begun = match seen {
             Ok(seen) => seen.recorder_lives || seen.state != AttemptState::NotStarted,
             Err(e) => {
                 // Better a start too few than one too many: the core asks again.
@@ -376,6 +390,7 @@ impl Rim {
         Spec {
             version: SPEC_VERSION,
             attempt: attempt.to_string(),
+            journal: self.journal_id.clone(),
             argv: session.command.argv(),
             dir: session.dir.clone(),
             env: self.environment(attempt, session),

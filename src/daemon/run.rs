@@ -101,11 +101,13 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let journal_error = |source| DaemonError::Journal { path: path.clone(), source };
     let journal = Journal::open(&path).await.map_err(journal_error)?;
     let state = history::state(journal.reader()).await.map_err(|e| DaemonError::State(e.to_string()))?;
+    let journal_id = journal.reader().id().await.map_err(journal_error)?;
     let seq = journal.last_seq();
 
     let listener = listen(&instance)?;
     let (inbox, messages, looks) = Inbox::new();
-    let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
+    let (rim, ending) =
+        Rim::new(instance.clone(), inbox.clone(), (journal.clone(), journal_id), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
     let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None };

@@ -3,6 +3,7 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
+use super::earlier;
 use super::inbox::Inbox;
 use super::perform::Rim;
 use crate::adapters::shim_client;
@@ -69,6 +70,7 @@ struct Follow {
     attempt: AttemptId,
     files: AttemptFiles,
     output: Option<Output>,
+    ours: bool,
     told_start: bool,
     told_output: Option<Instant>,
     born: Instant,
@@ -96,7 +98,17 @@ impl Follow {
                 None
             }
         };
-        Self { rim, inbox, attempt, files, output, told_start: false, told_output: None, born: Instant::now() }
+        Self {
+            rim,
+            inbox,
+            attempt,
+            files,
+            output,
+            ours: false,
+            told_start: false,
+            told_output: None,
+            born: Instant::now(),
+        }
     }
 
     async fn run(mut self) {
@@ -152,6 +164,13 @@ impl Follow {
                 return Look::NotYet;
             }
         };
+        if !self.ours && !seen.recorder_lives {
+            if earlier::is_of_another(self.files.run_dir(), self.rim.journal_id()) {
+                // The start puts these files out of the way; they say nothing of this attempt.
+                return Look::NotYet;
+            }
+            self.ours = seen.state != AttemptState::NotStarted;
+        }
         match &seen.state {
             AttemptState::NotStarted => Look::NotYet,
             AttemptState::Running { start } => {

@@ -153,7 +153,11 @@ async fn journal(instance: &Instance) -> Check {
     if written > now + CLOCK_SLACK {
         return Check::broken(NAME, "it was written later than now: the clock went back", "set the clock");
     }
-    let set_aside = format!("`nightkeep down`, then move {} away; the raw output stays", shown_path(&path));
+    let shown = shown_path(&path);
+    let set_aside = format!(
+        "`nightkeep down`, then move {shown}, {shown}-wal and {shown}-shm away together and keep them; \
+        the raw output stays, and the next `up` runs the sessions anew"
+    );
     match parts::journal_check(instance).await {
         Ok(None) => Check::ok(NAME, format!("whole, {} KiB", meta.len() / 1024)),
         Ok(Some(damage)) => Check::broken(NAME, damage, set_aside),
