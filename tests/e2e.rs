@@ -22,6 +22,8 @@ mod full_disk;
 mod new_journal;
 #[path = "e2e/operator.rs"]
 mod operator;
+#[path = "e2e/recorder_killed.rs"]
+mod recorder_killed;
 #[path = "e2e/reload.rs"]
 mod reload;
 #[path = "e2e/tmux_killed.rs"]

@@ -4,6 +4,7 @@
 
 use crate::core::ids::AttemptId;
 use crate::instance::Instance;
+use crate::os::leftovers::{ATTEMPT_VARIABLE, JOURNAL_VARIABLE, Leftovers};
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::spec::Spec;
 use std::fs;
@@ -14,6 +15,19 @@ use std::path::{Path, PathBuf};
 /// Whether a run directory is an attempt of another journal. One without a spec, or with one that names none, is not.
 pub fn is_of_another(run_dir: &Path, journal_id: &str) -> bool {
     Spec::read(run_dir).is_ok_and(|spec| !spec.journal.is_empty() && spec.journal != journal_id)
+}
+
+/// What tells the processes of an attempt from all others.
+pub fn marks(attempt: &str, journal_id: &str) -> Vec<String> {
+    vec![format!("{ATTEMPT_VARIABLE}={attempt}"), format!("{JOURNAL_VARIABLE}={journal_id}")]
+}
+
+/// What another journal's attempt in a run directory may have left running, when no recorder lives there.
+pub fn left_running(run_dir: &Path, journal_id: &str) -> Option<Leftovers> {
+    let spec = Spec::read(run_dir).ok().filter(|spec| !spec.journal.is_empty() && spec.journal != journal_id)?;
+    let files = AttemptFiles::new(run_dir, &spec.output);
+    let gone = files.recorder_lives().is_ok_and(|lives| !lives);
+    gone.then(|| Leftovers::new(marks(&spec.attempt, &spec.journal), Vec::new()))
 }
 
 /// Makes room for an attempt: when its run directory is another journal's and no recorder lives in it, it and all others

@@ -22,9 +22,11 @@ mod run;
 mod send;
 mod timers;
 mod watch;
+mod without;
 
 pub use environment::inherited;
-pub use lock::{LockError, running_pid};
+pub use lock::{LockError, Running, running};
 pub use openapi::openapi_json;
 pub use perform::host_name;
 pub use run::{DaemonError, Options, run};
+pub use without::{Without, end_without};

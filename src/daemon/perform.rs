@@ -16,8 +16,11 @@ use crate::core::event::Event;
 use crate::core::fact::Entry;
 use crate::core::ids::{AttemptId, NightId, SessionName};
 use crate::core::plan::{OnTmuxLoss, SessionPlan};
+use crate::core::run::Started;
 use crate::core::state::State;
 use crate::instance::Instance;
+use crate::os::leftovers::{ATTEMPT_VARIABLE, INSTANCE_VARIABLE, JOURNAL_VARIABLE, Leftovers};
+use crate::os::tree::Process;
 use crate::os::{clock, process};
 use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
 use crate::recording::attempt::{AttemptFiles, AttemptState};
@@ -213,6 +216,9 @@ impl Rim {
 
     async fn start(self: Arc<Self>, attempt: AttemptId, session: SessionPlan) {
         let rules = self.inbox.look(|state, _| state.plan.rules.clone()).await.unwrap_or_default();
+        if let Some(left) = earlier::left_running(&self.instance.run_dir(&attempt), &self.journal_id) {
+            left.end().await;
+        }
         let (aside, id) = (Arc::clone(&self), attempt.clone());
         let cleared =
             tokio::task::spawn_blocking(move || earlier::set_aside(&aside.instance, &id, &aside.journal_id)).await;
@@ -412,8 +418,18 @@ impl Rim {
         env.insert("NIGHTKEEP_SESSION".into(), session.name.to_string());
         env.insert("NIGHTKEEP_NIGHT".into(), attempt.run.night.to_string());
         env.insert("NIGHTKEEP_RUN".into(), attempt.run.to_string());
-        env.insert("NIGHTKEEP_ATTEMPT".into(), attempt.to_string());
+        env.insert(ATTEMPT_VARIABLE.into(), attempt.to_string());
+        env.insert(INSTANCE_VARIABLE.into(), self.instance.file().to_string_lossy().into_owned());
+        env.insert(JOURNAL_VARIABLE.into(), self.journal_id.clone());
         env
+    }
+
+    /// What would be left of an attempt whose recorder is gone.
+    pub fn leftovers(&self, attempt: &AttemptId, started: &Started) -> Leftovers {
+        // Ids are used again on another boot.
+        let program = (started.boot_id == clock::boot_id() && started.pid_start != 0)
+            .then_some(Process { pid: started.pid, start: started.pid_start });
+        Leftovers::new(earlier::marks(&attempt.to_string(), &self.journal_id), program.into_iter().collect())
     }
 
     /// What `status` shows: the state, with the newest look at every running output.

@@ -188,12 +188,20 @@ impl Follow {
             }
             AttemptState::Unfinished { start } => {
                 self.tell_start(start).await;
-                let why = if start.boot_id == clock::boot_id() {
-                    "its recorder was killed before it could record the exit"
-                } else {
-                    "the host was rebooted"
-                };
-                self.tell_end(seen.lost(why, clock::wall())).await;
+                if start.boot_id != clock::boot_id() {
+                    self.tell_end(seen.lost("the host was rebooted", clock::wall())).await;
+                    return Look::Over;
+                }
+                // Nothing may run beside the next attempt.
+                let ended = self.rim.leftovers(&self.attempt, start).end().await;
+                if ended.left > 0 {
+                    let part = format!("end of {}", self.attempt);
+                    let what = format!("{} processes of it cannot be ended", ended.left);
+                    let _ = self.inbox.tell(Event::Trouble { part, what }).await;
+                }
+                let mut exit = seen.lost("its recorder was killed before it could record the exit", clock::wall());
+                exit.orphans = ended.found;
+                self.tell_end(exit).await;
                 Look::Over
             }
         }
