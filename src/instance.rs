@@ -4,7 +4,7 @@ use crate::core::ids::{AttemptId, NightId, SessionName};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -55,13 +55,23 @@ impl Instance {
     /// The places for a config file. `state` is `[paths] state`, relative to the file's folder; default `logs`.
     /// `runtime_base` is the folder for sockets of all instances, see [`runtime_base`].
     pub fn new(file: &Path, state: Option<&Path>, runtime_base: &Path) -> io::Result<Self> {
-        let file = file.canonicalize()?;
+        let file = canonical(file)?;
         let root = file.parent().unwrap_or(Path::new("/"));
         let state = root.join(state.unwrap_or(Path::new("logs")));
         let digest = Sha256::digest(file.as_os_str().as_bytes());
         let key: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
         let runtime = runtime_base.join(key);
         Ok(Self { file, state, runtime })
+    }
+    /// The state folder that a daemon of this file used last, when its config does not tell (any more).
+    pub fn noted_state(&self) -> Option<PathBuf> {
+        let noted = fs::read(self.runtime.join(STATE_NOTE)).ok()?;
+        let state = PathBuf::from(std::ffi::OsString::from_vec(noted));
+        (state.is_absolute() && state.is_dir()).then_some(state)
+    }
+    /// The same instance with another state folder.
+    pub fn with_state(self, state: PathBuf) -> Self {
+        Self { state, ..self }
     }
     /// The config file, canonical.
     pub fn file(&self) -> &Path {
@@ -151,7 +161,29 @@ impl Instance {
         if longest.as_os_str().len() > SOCKET_PATH_MAX {
             return Err(InstanceError::TooLong { path: longest });
         }
-        Ok(())
+        let note = self.runtime.join(STATE_NOTE);
+        fs::write(&note, self.state.as_os_str().as_bytes()).map_err(|source| InstanceError::Io {
+            what: "cannot write",
+            path: note,
+            source,
+        })
+    }
+}
+
+/// In the runtime folder: where the state folder is. The config may be gone or broken while its sessions run.
+const STATE_NOTE: &str = "state";
+
+/// The one name of a config file; also of one that is gone, when its folder is there.
+fn canonical(file: &Path) -> io::Result<PathBuf> {
+    match file.canonicalize() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            // A link that leads nowhere stands for where it leads.
+            let target = fs::read_link(file).map_or_else(|_| file.to_path_buf(), |target| folder.join(target));
+            let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Ok(folder.canonicalize()?.join(target.file_name().ok_or(e)?))
+        }
+        other => other,
     }
 }
 

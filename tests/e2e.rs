@@ -14,6 +14,8 @@ mod api;
 mod daemon_killed;
 #[path = "e2e/exactness.rs"]
 mod exactness;
+#[path = "e2e/file_gone.rs"]
+mod file_gone;
 #[path = "e2e/first_night.rs"]
 mod first_night;
 #[path = "e2e/full_disk.rs"]
