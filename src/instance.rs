@@ -69,6 +69,10 @@ impl Instance {
         let state = PathBuf::from(std::ffi::OsString::from_vec(noted));
         (state.is_absolute() && state.is_dir()).then_some(state)
     }
+    /// The same instance with its sockets in another folder.
+    pub fn with_runtime(self, runtime: PathBuf) -> Self {
+        Self { runtime, ..self }
+    }
     /// The same instance with another state folder.
     pub fn with_state(self, state: PathBuf) -> Self {
         Self { state, ..self }
@@ -151,7 +155,7 @@ impl Instance {
     /// Makes the state folder and the private runtime folder, and checks that the latter is private and its sockets'
     /// paths are short enough.
     pub fn prepare(&self) -> Result<(), InstanceError> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state).map_err(|source| InstanceError::Io {
+        make_state(&self.state).map_err(|source| InstanceError::Io {
             what: "cannot create",
             path: self.state.clone(),
             source,
@@ -185,6 +189,16 @@ fn canonical(file: &Path) -> io::Result<PathBuf> {
         }
         other => other,
     }
+}
+
+/// Makes a state folder that is not there yet: private, and ignored by git, which would offer what the night leaves. A
+/// folder that is there stays as it is.
+pub fn make_state(state: &Path) -> io::Result<()> {
+    if state.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+    fs::write(state.join(".gitignore"), "*\n")
 }
 
 /// The folder for all instances' sockets: `$XDG_RUNTIME_DIR/nightkeep`, else `$HOME/.local/state/nightkeep/run`; never
