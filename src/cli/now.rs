@@ -44,6 +44,7 @@ pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
         night: None,
         sessions: Vec::new(),
         alerts: Vec::new(),
+        file_problem: None,
         seq: 0,
     }))
 }

@@ -52,6 +52,7 @@ pub struct Rim {
     places: Places,
     config: RwLock<config::Settings>,
     context: config::Context,
+    file_problem: RwLock<Option<String>>,
     program: PathBuf,
     environment: BTreeMap<String, String>,
     started: String,
@@ -91,6 +92,7 @@ impl Rim {
             tmux: Mutex::new(None),
             config: RwLock::new(settings.config),
             context: settings.context,
+            file_problem: RwLock::default(),
             program: settings.program,
             environment,
             started: status::zone::rfc3339(clock::wall()),
@@ -120,8 +122,13 @@ impl Rim {
     pub fn report_formats(&self) -> Vec<ReportFormat> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).report_formats.clone()
     }
+    /// Notes that the newest file cannot be taken over, and why.
+    pub fn set_file_problem(&self, problem: &str) {
+        *self.file_problem.write().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_owned());
+    }
     /// Takes over what a changed file says beyond the plan.
     pub fn set_config(&self, config: config::Settings) {
+        self.file_problem.write().unwrap_or_else(PoisonError::into_inner).take();
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
     fn node(&self) -> String {
@@ -456,7 +463,8 @@ impl Rim {
             seq,
             zone: &zone(state.plan.timezone.as_deref()),
         };
-        status::project(&shown, clock::now(), &context)
+        let file_problem = self.file_problem.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Status { file_problem, ..status::project(&shown, clock::now(), &context) }
     }
 
     /// The chain behind a session's state; `None` for an unknown session.

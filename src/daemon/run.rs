@@ -132,7 +132,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             changed.set_config(loaded.settings);
             Event::PlanLoaded { plan: Box::new(loaded.plan) }
         }
-        Err(problem) => Event::PlanBroken { problem },
+        Err(problem) => {
+            changed.set_file_problem(&problem);
+            Event::PlanBroken { problem }
+        }
     }) {
         Ok(reload) => Some(reload),
         Err(e) => {
