@@ -24,6 +24,8 @@ mod full_disk;
 mod new_journal;
 #[path = "e2e/operator.rs"]
 mod operator;
+#[path = "e2e/reach.rs"]
+mod reach;
 #[path = "e2e/recorder_killed.rs"]
 mod recorder_killed;
 #[path = "e2e/reload.rs"]

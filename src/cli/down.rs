@@ -50,6 +50,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         let before = programs.look().await;
         let status = match client.status().await {
             Ok(status) => status,
+            Err(ClientError::NoDaemon { .. }) if launch::settled(&instance, &client).await? => client.status().await?,
             Err(ClientError::NoDaemon { .. }) => {
                 // Sessions outlive a daemon that died: somebody must end them.
                 if UnixStream::connect(instance.tmux_socket()).is_err() && programs.look().await.is_empty() {

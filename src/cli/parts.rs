@@ -364,6 +364,11 @@ pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpReques
     result.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
 }
 
+/// The daemon of an instance by its lock, whether or not it can be reached.
+pub fn daemon(instance: &Instance) -> Option<daemon::Running> {
+    daemon::running(&instance.lock_file())
+}
+
 /// All programs of an instance's sessions, by what they were started with.
 pub fn programs(instance: &Instance) -> Leftovers {
     Leftovers::new(vec![format!("{INSTANCE_VARIABLE}={}", instance.file().display())], Vec::new())

@@ -1,6 +1,7 @@
 //! Where things are looked for: the file, the user's own folders, the instance they give.
 
 use super::failure::{Exit, Failure, shown_path};
+use super::parts;
 use crate::instance::{self, Instance, SOCKET_PATH_MAX};
 use std::fs;
 use std::io::Read as _;
@@ -92,6 +93,10 @@ impl Surroundings {
             && let Some(state) = instance.noted_state()
         {
             instance = instance.with_state(state);
+        }
+        // A daemon that was started with another XDG_RUNTIME_DIR is where it says it is.
+        if let Some(runtime) = parts::daemon(&instance).and_then(|daemon| daemon.runtime) {
+            instance = instance.with_runtime(runtime);
         }
         let socket = instance.api_socket();
         if socket.as_os_str().len() > SOCKET_PATH_MAX {

@@ -6,6 +6,7 @@
 
 mod api;
 mod checks;
+mod doorway;
 mod earlier;
 mod environment;
 pub mod history;

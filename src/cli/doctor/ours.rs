@@ -3,8 +3,8 @@
 use super::Check;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, shown_path};
-use crate::cli::parts;
 use crate::cli::trust_store::{TrustBy, TrustStore};
+use crate::cli::{launch, parts};
 use crate::client::{ClientError, VERSION};
 use crate::instance::Instance;
 use crate::os::clock;
@@ -179,7 +179,10 @@ async fn daemon(context: &Context, instance: &Instance) -> Check {
                 "`nightkeep down`, then `nightkeep up`",
             ),
         },
-        Err(ClientError::NoDaemon { .. }) => Check::ok(NAME, "none runs"),
+        Err(ClientError::NoDaemon { .. }) => match launch::out_of_reach(instance) {
+            None => Check::ok(NAME, "none runs"),
+            Some(failure) => from_failure(NAME, &failure),
+        },
         Err(error) => {
             let log = shown_path(&instance.daemon_log());
             Check::broken(NAME, error.to_string(), format!("see {log}; end it by the process id in its lock file"))
