@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let (name, schema) = parts::schema_beside();
     let path = folder.join(name);
     // Editors can do without it; an old one is replaced.
-    let made = path.parent().map_or(Ok(()), |dir| make_state(dir));
+    let made = path.parent().map_or(Ok(()), make_state);
     if made.is_err() || write(&path, &schema, true).is_err() {
         context.out.talk(&format!("note: cannot write {}; editors will not complete the file", shown_path(&path)));
     }

@@ -52,6 +52,8 @@ pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
         alerts: Vec::new(),
         file_problem: None,
         seq: 0,
+        outages: Vec::new(),
+        safe_mode: None,
     }))
 }
 

@@ -6,6 +6,7 @@
 
 mod api;
 mod checks;
+mod crashes;
 mod doorway;
 mod earlier;
 mod environment;
@@ -21,6 +22,7 @@ mod reload;
 mod reports;
 mod run;
 mod send;
+mod sensors;
 mod timers;
 mod watch;
 mod without;
