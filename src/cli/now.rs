@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::failure::{Failure, no_such_session};
+use super::launch;
 use super::parts;
 use super::when;
 use crate::client::{Client, ClientError};
@@ -29,7 +30,12 @@ pub async fn status(context: &Context, instance: &Instance, client: &Client) -> 
             context.note_skew(client);
             Ok(status)
         }
-        Err(ClientError::NoDaemon { .. }) => from_journal(instance).await,
+        Err(ClientError::NoDaemon { .. }) => {
+            if let Some(failure) = launch::out_of_reach(instance) {
+                failure.lines().iter().for_each(|line| context.out.talk(&line.replacen("error:", "note:", 1)));
+            }
+            from_journal(instance).await
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -44,6 +50,7 @@ pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
         night: None,
         sessions: Vec::new(),
         alerts: Vec::new(),
+        file_problem: None,
         seq: 0,
         outages: Vec::new(),
         safe_mode: None,

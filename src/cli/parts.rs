@@ -13,6 +13,8 @@ use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
 use crate::instance::Instance;
+use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
+use crate::os::tree::Process;
 use crate::protocol::{Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
@@ -360,6 +362,26 @@ pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpReques
     let result = runtime.block_on(daemon::run(options));
     runtime.shutdown_timeout(Duration::from_secs(2));
     result.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
+}
+
+/// The daemon of an instance by its lock, whether or not it can be reached.
+pub fn daemon(instance: &Instance) -> Option<daemon::Running> {
+    daemon::running(&instance.lock_file())
+}
+
+/// All programs of an instance's sessions, by what they were started with.
+pub fn programs(instance: &Instance) -> Leftovers {
+    Leftovers::new(vec![format!("{INSTANCE_VARIABLE}={}", instance.file().display())], Vec::new())
+}
+
+/// These processes and what they started.
+pub fn exactly(processes: Vec<Process>) -> Leftovers {
+    Leftovers::new(Vec::new(), processes)
+}
+
+/// Ends an instance's sessions when no daemon can.
+pub async fn end_without(instance: &Instance, now: bool) -> Result<daemon::Without, Failure> {
+    daemon::end_without(instance, now, programs(instance)).await.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
 }
 
 /// Raw output into clean lines, chunk by chunk.

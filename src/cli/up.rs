@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::{Failure, no_such_session, session_name};
 use super::verbs::tell;
-use super::{check, launch, parts, trust};
+use super::{check, inside, launch, parts, trust};
 use crate::core::plan::Plan;
 use crate::instance::Instance;
 use crate::protocol::UpRequest;
@@ -32,6 +32,9 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     for name in &args.names {
         session_name(name)?;
+    }
+    if args.trust {
+        inside::refuse("trust a file")?;
     }
     let file = context.file()?;
     let plan = check::load(context, &file)?;

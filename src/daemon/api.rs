@@ -2,6 +2,7 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
 use super::perform::Rim;
@@ -16,6 +17,7 @@ use crate::protocol::{
 };
 use crate::terminal::{harmless, shorten};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::http::header::CONNECTION;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
@@ -27,10 +29,12 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixListener;
 
 /// Largest request body in bytes.
 const BODY_MAX: usize = 1 << 20;
+
+/// How long a body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -87,7 +91,10 @@ struct Body<T>(T);
 impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Refused;
     async fn from_request(request: Request, state: &Api) -> Result<Self, Refused> {
-        match Json::<T>::from_request(request, state).await {
+        let Ok(body) = tokio::time::timeout(BODY_WITHIN, Json::<T>::from_request(request, state)).await else {
+            return Err(Refused::new(StatusCode::REQUEST_TIMEOUT, 124, "the request's body took too long", &[]));
+        };
+        match body {
             Ok(Json(body)) => Ok(Self(body)),
             Err(rejection) => {
                 Err(Refused::new(rejection.status(), 2, shorten(&harmless(&rejection.body_text()), 300), &[]))
@@ -112,7 +119,7 @@ async fn no_such_method() -> Refused {
 /// Serves the API until the future is done.
 pub async fn serve(
     api: Api,
-    listener: UnixListener,
+    listener: Doorway,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     axum::serve(listener, router(api).into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(stop).await
@@ -161,9 +168,10 @@ async fn guard(
     }
     request.extensions_mut().insert(peer);
     let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert(HeaderName::from_static("x-nightkeep-version"), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-nightkeep-version"), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    // One request a connection: an idle one would keep somebody else out.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(response)
 }
 

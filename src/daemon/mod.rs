@@ -7,6 +7,8 @@
 mod api;
 mod checks;
 mod crashes;
+mod doorway;
+mod earlier;
 mod environment;
 pub mod history;
 mod inbox;
@@ -23,9 +25,11 @@ mod send;
 mod sensors;
 mod timers;
 mod watch;
+mod without;
 
 pub use environment::inherited;
-pub use lock::{LockError, running_pid};
+pub use lock::{LockError, Running, running};
 pub use openapi::openapi_json;
 pub use perform::host_name;
 pub use run::{DaemonError, Options, run};
+pub use without::{Without, end_without};

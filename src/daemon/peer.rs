@@ -4,10 +4,10 @@
 //! but not act: an agent must not steer its own supervisor. This is a hurdle, not a wall: a program of the same user can
 //! cut its ancestry (see `docs/security.md`).
 
+use super::doorway::Doorway;
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use std::collections::BTreeSet;
-use tokio::net::UnixListener;
 
 /// The peer of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +18,9 @@ pub struct Peer {
     pub pid: Option<u32>,
 }
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let credentials = stream.io().peer_cred().ok();
+impl Connected<IncomingStream<'_, Doorway>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Doorway>) -> Self {
+        let credentials = stream.io().credentials().ok();
         Self {
             uid: credentials.map(|c| c.uid()),
             pid: credentials.and_then(|c| c.pid()).and_then(|pid| u32::try_from(pid).ok()),

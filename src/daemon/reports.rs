@@ -49,7 +49,7 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
     for (project, dir, base) in projects.unwrap_or_default() {
         match base {
             GitBase::At { .. } | GitBase::Unborn => {
-                let work = git::work_since(&dir, &base).await;
+                let work = git::work_since(&dir, &base, Some(rim.instance().state())).await;
                 rim.told_of_git(&project, work.problem.as_ref()).await;
                 // Asked, not told: the report is made from the journal, so the facts must be in it first.
                 let _ = rim.inbox().ask(Event::ProjectSeen { project, work }).await;

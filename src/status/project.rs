@@ -62,6 +62,7 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         }),
         sessions: rows.into_iter().map(|(_, _, status)| status).collect(),
         alerts: Vec::new(),
+        file_problem: None,
         seq: ctx.seq,
         outages: outages(state),
         safe_mode: state.breakers.safe_mode.clone(),

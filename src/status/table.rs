@@ -140,6 +140,10 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
             Some(to) => format!("Night {}, over: {} to {}", night.id, time(&night.from), time(to)),
         },
     };
+    if let Some(problem) = &status.file_problem {
+        let first = harmless(problem.lines().next().unwrap_or_default());
+        lines.push((Tone::Bad, format!("The changed file is not taken over: {first}")));
+    }
     if status.sessions.is_empty() {
         lines.push((Tone::Strong, format!("{night}. No sessions.")));
         lines.push((Tone::Normal, "`nightkeep init` writes a sessions.toml for this folder.".into()));

@@ -51,6 +51,21 @@ retry = { max_attempts = 1 }
 "#;
 
 #[test]
+fn git_does_not_see_what_the_night_leaves_and_a_folder_of_before_is_let_be() {
+    let house = House::new("[sessions.one]\ncommand = 'true'\n");
+    house.ok(&["up", "--trust"]);
+    house.until_state("one", "succeeded");
+    house.ok(&["down"]);
+    assert_eq!(std::fs::read_to_string(house.logs().join(".gitignore")).unwrap(), "*\n");
+
+    let house = House::new("[sessions.one]\ncommand = 'true'\n");
+    std::fs::create_dir(house.logs()).unwrap();
+    house.ok(&["up", "--trust"]);
+    house.ok(&["down"]);
+    assert!(!house.logs().join(".gitignore").exists());
+}
+
+#[test]
 fn one_of_everything() {
     let house = House::new(NIGHT);
     house.ok(&["up", "--trust"]);

@@ -86,6 +86,24 @@ fn a_session_cannot_steer_its_own_supervisor() {
 }
 
 #[test]
+fn a_session_cannot_have_other_files_trusted() {
+    let program = env!("CARGO_BIN_EXE_nightkeep");
+    let asks = format!(
+        "cd ..; cp w/other.toml x.toml\nfor with in '' 'env -i HOME=/nowhere'; do\n\
+         $with {program} trust --file x.toml; echo \"code $?\"\n\
+         $with {program} up --trust --file x.toml; echo \"code $?\"\ndone\necho asked; sleep 600\n"
+    );
+    let house = House::new("[sessions.rogue]\ncommand = 'sh ./asks'\n");
+    std::fs::write(house.path("w/asks"), asks).unwrap();
+    std::fs::write(house.path("w/other.toml"), "[sessions.evil]\ncommand = 'sleep 600'\n").unwrap();
+    house.ok(&["up", "--trust"]);
+    house.until("it has asked", || house.session("rogue")["output"]["last_line"] == "asked");
+    let said = String::from_utf8_lossy(&house.raw("rogue")).into_owned();
+    assert_eq!(said.matches("code 5").count(), 4, "{said}");
+    assert!(!house.path("logs").exists(), "nothing of it began");
+}
+
+#[test]
 fn a_session_added_by_hand_runs_like_any_other_and_a_dead_letter_gets_a_second_chance() {
     let house = House::new(
         "[projects.p]\ndir = '.'\n[sessions.needs-file]\nproject = 'p'\ncommand = 'test -e now-it-is-there'\nretry = { max_attempts = 1 }\n",
