@@ -386,10 +386,10 @@ impl CleanLines {
     }
 }
 
-/// Lines in their last state, once; drafts and redraws of a screen are not told again.
+/// Lines in their last state, once: of a screen that is redrawn, what was not there before.
 fn done(out: Line<'_>, line: &mut impl FnMut(&str)) {
     match out {
-        Line::Done { text, redrawn: false, .. } => line(text),
-        Line::Done { redrawn: true, .. } | Line::Draft { .. } => {}
+        Line::Done { text, again: false, .. } => line(text),
+        Line::Done { again: true, .. } | Line::Draft { .. } => {}
     }
 }

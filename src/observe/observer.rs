@@ -197,7 +197,7 @@ impl Sight {
     fn line(&mut self, line: Line<'_>, at: Wall) {
         match line {
             Line::Draft { text } => self.search(text, at),
-            Line::Done { text, written, redrawn } => {
+            Line::Done { text, written, redrawn, .. } => {
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);
                 finder.line(text, |error| self.error(error, redrawn, at));
