@@ -13,6 +13,7 @@ use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
 use crate::instance::Instance;
+use crate::os::clock;
 use crate::protocol::{Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
@@ -167,6 +168,15 @@ fn unreadable(instance: &Instance, error: &dyn std::fmt::Display) -> Failure {
     Failure::new(Exit::Failed, what).hint("`nightkeep doctor` looks at it more closely")
 }
 
+/// Makes sure that what the journal does not tell is not there, rather than damaged.
+async fn whole(instance: &Instance, journal: &Reader) -> Result<(), Failure> {
+    match journal.verify().await {
+        Ok(None) => Ok(()),
+        Ok(Some(broken)) => Err(unreadable(instance, &format!("it is damaged: fact {}: {}", broken.seq, broken.why))),
+        Err(e) => Err(unreadable(instance, &e)),
+    }
+}
+
 async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> {
     history::state(journal).await.map_err(|e| unreadable(instance, &e))
 }
@@ -216,6 +226,7 @@ pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, 
         reports.extend(build(instance, &journal, &night, None).await?);
     }
     if reports.is_empty() {
+        whole(instance, &journal).await?;
         return Ok(None);
     }
     let nights = report::nights::nights(&reports);
@@ -299,7 +310,10 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
             .filter_map(|span| NightId::new(&span.night).ok())
             .max(),
     };
-    let Some(night) = night else { return Ok(None) };
+    let Some(night) = night else {
+        whole(instance, &journal).await?;
+        return Ok(None);
+    };
     let Some(report) = build(instance, &journal, &night, since).await? else { return Ok(None) };
     Ok(Some(ReportTexts {
         markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
@@ -318,6 +332,7 @@ async fn build(
 ) -> Result<Option<report::model::Report>, Failure> {
     let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
     if facts.is_empty() {
+        whole(instance, journal).await?;
         return Ok(None);
     }
     if let Some(since) = since {
@@ -329,7 +344,11 @@ async fn build(
         facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
     }
     let zone = zone_of(&state(instance, journal).await?);
-    let folded = report::fold(night, facts.iter().map(|(seq, entry)| (*seq, entry)));
+    let told = facts.iter().map(|(seq, entry)| (*seq, entry));
+    let folded = match daemon::running_pid(&instance.lock_file()) {
+        Some(_) => report::fold_as_of(night, told, clock::now()),
+        None => report::fold(night, told),
+    };
     Ok(Some(report::build(&folded, &zone)))
 }
 

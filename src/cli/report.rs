@@ -61,7 +61,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         (None, Some(since)) => Window::Since(since.resolve(clock::wall(), &jiff::tz::TimeZone::system())),
         (None, None) => Window::Last,
     };
-    let report = context.block_on(parts::report(&instance, &window, args.full))?;
+    let report = context.block_on(parts::report(&instance, &window, args.full)).map_err(|failure| {
+        // What could not be read is an answer of its own to a script that checks.
+        if args.check { failure.exits(Exit::Other(3)) } else { failure }
+    })?;
     let Some(report) = report else {
         let what = match &args.night {
             Some(night) => format!("there was no night {night}"),

@@ -11,7 +11,7 @@ use nightkeep::core::plan::{
 use nightkeep::core::run::{CheckResult, Due, ErrorSeen, MetricSeen, Outcome, OutputSeen, RunState, Started};
 use nightkeep::core::time::{At, Mono, Wall};
 use nightkeep::report::model::Report;
-use nightkeep::report::{build, fold};
+use nightkeep::report::{build, fold, fold_as_of};
 use std::time::Duration;
 
 pub fn berlin() -> TimeZone {
@@ -170,6 +170,11 @@ impl Journal {
     pub fn close(&mut self, reason: &str) {
         let night = self.night.clone();
         self.add(Fact::NightClosed { night, reason: reason.into() });
+    }
+    /// The report made by a daemon that watches, this many seconds after the last fact.
+    pub fn report_after(&self, seconds: u64) -> Report {
+        let now = self.at.plus(Duration::from_secs(seconds));
+        build(&fold_as_of(&self.night, self.entries.iter().map(|(seq, entry)| (*seq, entry)), now), &berlin())
     }
     pub fn report(&self) -> Report {
         build(&fold(&self.night, self.entries.iter().map(|(seq, entry)| (*seq, entry))), &berlin())

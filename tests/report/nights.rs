@@ -241,6 +241,14 @@ fn a_night_that_still_runs_says_so() {
     assert!(report.window.open && report.window.to.is_none());
     assert_eq!(report.sessions.iter().find(|s| s.name == "b").unwrap().ran, 30.0);
     insta::assert_snapshot!(markdown(&j));
+    // A daemon that watches knows that it goes on.
+    let later = j.report_after(600);
+    assert_eq!(later.sessions.iter().find(|s| s.name == "b").unwrap().ran, 630.0);
+    assert_eq!(later.sessions.iter().find(|s| s.name == "c").unwrap().waited, 720.0 - 30.0);
+    assert_eq!(later.window.seconds, report.window.seconds + 600.0);
+    assert_eq!(later.totals.ran, report.totals.ran + 600.0);
+    j.close("down was asked");
+    assert_eq!(j.report_after(600), j.report(), "a closed night tells the same at any time");
 }
 
 #[test]
