@@ -6,7 +6,7 @@ use super::numbers::number;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
 use crate::core::run::{ErrorSeen, MetricSeen, OutputSeen};
 use crate::core::time::Wall;
-use crate::terminal::{Line, LineScanner, harmless, shorten};
+use crate::terminal::{Line, LineScanner, harmless, redact, shorten};
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::collections::VecDeque;
 
@@ -150,7 +150,7 @@ impl Observer {
 }
 
 fn kept(line: &str) -> String {
-    shorten(&harmless(line), KEPT_CHARS).into_owned()
+    shorten(&redact(&harmless(line)), KEPT_CHARS).into_owned()
 }
 
 impl Sight {

@@ -106,9 +106,10 @@ impl<'a> Printer<'a> {
 
 type Out = BufWriter<StdoutLock<'static>>;
 
-/// Writes a line such that nothing in it turns, hides or piles up on the reader's terminal.
+/// Writes a line such that nothing in it turns, hides or piles up on the reader's terminal, and no secret is told.
 fn line_out(out: &mut impl io::Write, zone: Option<&TimeZone>, began: Wall, line: &str) -> io::Result<()> {
     let line = terminal::harmless(line);
+    let line = terminal::redact(&line);
     match zone {
         Some(zone) => writeln!(out, "{} {line}", when::clock_time(began, zone)),
         None => writeln!(out, "{line}"),
@@ -224,6 +225,13 @@ mod tests {
         line_out(&mut out, None, Wall(0), &line).unwrap();
         let shown = String::from_utf8(out).unwrap();
         assert_eq!(shown, format!("a\\u{{202e}}b\\u{{2066}}cde{}\n", "\u{301}".repeat(3)));
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        let mut out = Vec::new();
+        line_out(&mut out, None, Wall(0), "DB_PASSWORD=hunter22 ok").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "DB_PASSWORD=[redacted] ok\n");
     }
 
     #[test]
