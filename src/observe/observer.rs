@@ -4,7 +4,7 @@ use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
 use super::numbers::number;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
-use crate::core::run::{ErrorSeen, MetricSeen, OutputSeen};
+use crate::core::run::{EXAMPLES_MAX, ErrorSeen, MetricSeen, OutputSeen, same_error_line};
 use crate::core::time::Wall;
 use crate::terminal::{Line, LineScanner, harmless, redact, shorten};
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
@@ -239,8 +239,19 @@ impl Sight {
         let errors = &mut self.seen.errors;
         let full = errors.len() >= ERRORS_MAX && !errors.contains_key(&fingerprint);
         let key = if full { OTHER_ERRORS.to_owned() } else { fingerprint };
-        let error =
-            errors.entry(key).or_insert_with(|| ErrorSeen { sample: kept(line), count: 0, first: at, last: at });
+        let error = errors.entry(key).or_insert_with(|| ErrorSeen {
+            sample: kept(line),
+            more: Vec::new(),
+            count: 0,
+            first: at,
+            last: at,
+        });
+        if error.count > 0 && !full && error.more.len() < EXAMPLES_MAX && error.sample != line {
+            let line = kept(line);
+            if !std::iter::once(&error.sample).chain(&error.more).any(|known| same_error_line(known, &line)) {
+                error.more.push(line);
+            }
+        }
         error.count += 1;
         error.last = at;
         self.changed = true;

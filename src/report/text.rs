@@ -25,7 +25,11 @@ pub fn push(report: &Report) -> String {
         (n, _) => format!("[{n} need you]"),
     };
     let going_on = report.totals.running + report.totals.to_come > 0;
-    let still = if going_on { "Still running. " } else { "" };
+    let still = match (going_on, report.totals.running) {
+        (false, _) => "",
+        (true, 0) => "Not over. ",
+        (true, _) => "Still running. ",
+    };
     let mut out = format!("{state} {still}{}", counts(&report.totals));
     for need in &report.needs_you {
         out.push_str(&format!(" {}; try `{}`.", cut_at_word(need.what.trim_end_matches('.'), 100), need.command));
@@ -87,7 +91,7 @@ pub fn page(report: &Report) -> String {
     }
     for error in report.errors.iter().take(10) {
         let times = count(error.count, "time", "times");
-        out.add(&format!("{}: {times}, {}: {}", error.session, error.cure.words(), cut(&error.sample, COLUMNS)));
+        out.add(&format!("{}: {times}, {}: {}", error.session, error.cure.words(), error_lines(error)));
     }
     if !report.projects.is_empty() {
         out.head("Projects");
@@ -101,6 +105,12 @@ pub fn page(report: &Report) -> String {
     out.text.push('\n');
     out.add(&format!("Everything: nightkeep report --night {} --format json", report.night));
     out.text
+}
+
+/// The line, and others that were counted with it.
+fn error_lines(error: &super::model::ErrorReport) -> String {
+    let more: String = error.more.iter().map(|line| format!("; also: {}", cut(line, COLUMNS / 2))).collect();
+    format!("{}{more}", cut(&error.sample, COLUMNS))
 }
 
 #[derive(Default)]

@@ -220,7 +220,7 @@ pub fn metric(mut output: OutputSeen, name: &str, value: f64, total: Option<f64>
 
 pub fn error(mut output: OutputSeen, fingerprint: &str, sample: &str, count: u64) -> OutputSeen {
     let at = output.last_at.unwrap();
-    let seen = ErrorSeen { sample: sample.into(), count, first: Wall(at.0 - 60_000), last: at };
+    let seen = ErrorSeen { sample: sample.into(), more: Vec::new(), count, first: Wall(at.0 - 60_000), last: at };
     output.errors.insert(fingerprint.into(), seen);
     output
 }
