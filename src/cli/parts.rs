@@ -9,6 +9,7 @@ use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::{Plan, is_secret_name};
+use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
@@ -136,18 +137,25 @@ pub struct Shown {
 
 /// Plays the night through, with how long sessions lasted before where the journal knows.
 pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Result<Shown, Failure> {
+    let mut plan = plan.clone();
     let lasted = match journal(instance).await? {
-        Some(journal) => lasted(&state(instance, &journal).await?),
+        Some(journal) => {
+            let state = state(instance, &journal).await?;
+            for (name, session) in &state.added {
+                plan.sessions.entry(name.clone()).or_insert_with(|| session.clone());
+            }
+            lasted(&state)
+        }
         None => BTreeMap::new(),
     };
-    let tonight = status::tonight::tonight(plan, &lasted);
+    let tonight = status::tonight::tonight(&plan, &lasted);
     let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
 }
 
-/// How long the newest run of each session ran, all attempts together.
+/// How long the newest good run of each session ran, all attempts together. One that failed tells nothing of the work.
 fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
-    let ended = state.runs.values().filter(|run| run.state.is_ended() && !run.attempts.is_empty());
+    let ended = state.runs.values().filter(|run| run.state.outcome() == Some(Outcome::Succeeded));
     ended
         .map(|run| {
             let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();

@@ -13,6 +13,8 @@ use jiff::tz::TimeZone;
 pub const PUSH_MAX: usize = 400;
 /// Columns of the page.
 const COLUMNS: usize = 100;
+/// Columns that the lines of a wrapped sentence stand to the right of its first.
+const INDENT: usize = 3;
 
 /// The notification: `[2 need you] …`, cut at a word.
 pub fn push(report: &Report) -> String {
@@ -120,9 +122,9 @@ struct Lines {
 
 impl Lines {
     fn add(&mut self, sentence: &str) {
-        for line in wrap(sentence, COLUMNS) {
-            self.text.push_str(&line);
-            self.text.push('\n');
+        for (i, line) in wrap(sentence, COLUMNS - INDENT).iter().enumerate() {
+            let indent = if i == 0 { 0 } else { INDENT };
+            self.text.push_str(&format!("{:indent$}{line}\n", ""));
         }
     }
     fn head(&mut self, title: &str) {
@@ -144,15 +146,24 @@ fn session_table(sessions: &[SessionReport], out: &mut String) {
         };
         let ran = span_of_seconds(session.ran);
         let line = format!(
-            "{}  {}  {}  {}  {}  {tail}",
+            "{}  {}  {}  {}  {}",
             pad(&state, 14),
             pad(&session.name, name),
             pad(exit, 18),
             pad(&attempts, 11),
             pad(&ran, 11)
         );
+        if width(&line) + 2 + width(&tail) <= COLUMNS {
+            out.push_str(format!("{line}  {tail}").trim_end());
+            out.push('\n');
+            continue;
+        }
+        // Where there is no room beside the row, the words stand below it, whole.
         out.push_str(cut(&line, COLUMNS).trim_end());
         out.push('\n');
+        for line in wrap(&tail, COLUMNS - 2 * INDENT) {
+            out.push_str(&format!("{:width$}{line}\n", "", width = 2 * INDENT));
+        }
     }
 }
 

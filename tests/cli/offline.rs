@@ -60,8 +60,11 @@ fn what_needs_none_works_before_the_first_night() {
     home.run(&["report"]).exits(4).says("error: there was no night yet");
     home.run(&["report", "--night", "2026-11-21"]).exits(4).says("2026-11-21");
     home.run(&["report", "--night", "yesterday"]).exits(2);
-    home.run(&["why", "tests"]).exits(4);
-    home.run(&["logs", "tests"]).exits(4).says("tests has no output yet");
+    home.run(&["why", "tests"]).exits(4).says("tests is declared and has not run yet");
+    home.run(&["wait", "tests"]).exits(4).says("tests is declared and has not run yet");
+    home.run(&["logs", "tests"]).exits(4).says("tests is declared and has not run yet");
+    home.run(&["why", "test"]).exits(4).says("did you mean tests?");
+    home.run(&["report", "--format", "html"]).exits(2).says("not in effect yet");
     home.run(&["logs", "test"]).exits(4).says("did you mean tests?");
     home.run(&["wait", "nobody"]).exits(4).says("no session is called");
     home.run(&["wait", "tests", "--timeout", "5"]).exits(2).says("90s");
