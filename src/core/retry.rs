@@ -320,7 +320,7 @@ mod tests {
             let rng = &mut fastrand::Rng::with_seed(1);
             match decide(&run, &verdict(class, "test"), &RetryPolicy::default(), 1, Wall(2000), rng) {
                 Decision::End { why, .. } => why,
-                other => panic!("{other:?}"),
+                other @ (Decision::BackOff { .. } | Decision::Limit { .. }) => panic!("{other:?}"),
             }
         };
         assert_eq!(why(FailureClass::CrashLoop), "crash loop: 4 quick exits in 10 min");
