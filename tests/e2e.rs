@@ -24,15 +24,12 @@ mod full_disk;
 mod new_journal;
 #[path = "e2e/operator.rs"]
 mod operator;
-<<<<<<< HEAD
 #[path = "e2e/outage.rs"]
 mod outage;
-=======
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]
 mod recorder_killed;
->>>>>>> fixa
 #[path = "e2e/reload.rs"]
 mod reload;
 #[path = "e2e/tmux_killed.rs"]

@@ -118,6 +118,12 @@ pub fn lenient_toml(file: &Path) -> Option<toml::Table> {
     text.trim_start_matches('\u{feff}').parse().ok()
 }
 
+/// The names of the sessions that the file declares, as far as it can be read.
+pub fn declared_sessions(file: &Path) -> Vec<String> {
+    let table = lenient_toml(file).unwrap_or_default();
+    table.get("sessions").and_then(toml::Value::as_table).map_or_else(Vec::new, |all| all.keys().cloned().collect())
+}
+
 /// `[paths] state`. A broken file must not hide a running daemon or a written journal, so only this key is looked at.
 fn state_setting(table: &toml::Table) -> Option<PathBuf> {
     table.get("paths")?.get("state")?.as_str().map(PathBuf::from)

@@ -16,8 +16,9 @@ use crate::protocol::{
     VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
 use axum::http::header::CONNECTION;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
@@ -69,6 +70,10 @@ impl Refused {
         }
         refused
     }
+    /// A request that cannot be read.
+    fn unreadable(status: StatusCode, why: &str) -> Self {
+        Self::new(status, 2, shorten(&harmless(why), 300), &[])
+    }
 }
 
 impl From<Closed> for Refused {
@@ -96,9 +101,33 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Body<T> {
         };
         match body {
             Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => {
-                Err(Refused::new(rejection.status(), 2, shorten(&harmless(&rejection.body_text()), 300), &[]))
-            }
+            Err(rejection) => Err(Refused::unreadable(rejection.status(), &rejection.body_text())),
+        }
+    }
+}
+
+/// The name in a path, refused like anything else when it cannot be read.
+struct Named(String);
+
+impl FromRequestParts<Api> for Named {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Refused> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(rejection) => Err(Refused::unreadable(rejection.status(), &rejection.body_text())),
+        }
+    }
+}
+
+/// The parameters behind the path, refused like anything else when they cannot be read.
+struct Asked<T>(T);
+
+impl<T: serde::de::DeserializeOwned> FromRequestParts<Api> for Asked<T> {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Refused> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(rejection) => Err(Refused::unreadable(rejection.status(), &rejection.body_text())),
         }
     }
 }
@@ -220,7 +249,7 @@ async fn status(State(api): State<Api>) -> Answer<Status> {
     Ok(Json(api.inbox.look(move |state, seq| rim.status(state, seq)).await?))
 }
 
-async fn why(State(api): State<Api>, Path(name): Path<String>) -> Answer<Why> {
+async fn why(State(api): State<Api>, Named(name): Named) -> Answer<Why> {
     let session = known_session(&api.inbox, &name).await?;
     match api.rim.why(&session).await {
         Ok(Some(why)) => Ok(Json(why)),
@@ -240,7 +269,7 @@ struct EventsQuery {
 /// the journal page by page, nothing is queued for it.
 async fn events(
     State(api): State<Api>,
-    Query(query): Query<EventsQuery>,
+    Asked(query): Asked<EventsQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Refused> {
     let after = match query.after {
         Some(after) => after,
@@ -298,7 +327,7 @@ async fn down(
 async fn verb(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Body(request): Body<VerbRequest>,
 ) -> Answer<Done> {
     let session = known_session(&api.inbox, &name).await?;
@@ -326,7 +355,7 @@ async fn add(
 async fn send_input(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Body(request): Body<SendRequest>,
 ) -> Answer<Done> {
     let session = known_session(&api.inbox, &name).await?;

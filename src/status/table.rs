@@ -302,7 +302,8 @@ fn state_cell(session: &SessionStatus) -> String {
 fn try_cell(session: &SessionStatus) -> String {
     match (session.attempt, session.attempts_max) {
         (0, _) => String::new(),
-        (n, 0) => n.to_string(),
+        // Attempts that were not counted can make more than are allowed: then the number alone is true.
+        (n, max) if max == 0 || n > max => n.to_string(),
         (n, max) => format!("{n}/{max}"),
     }
 }
@@ -402,7 +403,7 @@ fn exit(exit: &ExitStatus) -> String {
         (None, None) => "exit unknown".to_owned(),
     };
     match &exit.class {
-        Some(class) => format!("{ending} ({class})"),
+        Some(class) => format!("{ending} ({})", class.replace('_', " ")),
         None => ending,
     }
 }
