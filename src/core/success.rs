@@ -83,8 +83,8 @@ fn text(requirement: &Requirement, forbid: bool) -> String {
 /// What to say of a check that has not passed.
 pub fn missed(text: &str, seen: &str) -> String {
     match (text.strip_prefix("forbid "), seen.is_empty()) {
-        (Some(what), true) => format!("forbidden, but seen: {what}"),
-        (Some(what), false) => format!("forbidden, but seen: {what} ({seen})"),
+        (Some(what), true) => format!("what is forbidden was seen: {what}"),
+        (Some(what), false) => format!("what is forbidden was seen: {what} ({seen})"),
         (None, true) => format!("{text} does not hold"),
         (None, false) => format!("{text} does not hold, seen: {seen}"),
     }
@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn what_was_forbidden_is_said_to_be_seen() {
-        assert_eq!(missed("forbid metric:rows=0", "rows 0"), "forbidden, but seen: metric:rows=0 (rows 0)");
-        assert_eq!(missed("forbid file:x", ""), "forbidden, but seen: file:x");
+        assert_eq!(missed("forbid metric:rows=0", "rows 0"), "what is forbidden was seen: metric:rows=0 (rows 0)");
+        assert_eq!(missed("forbid file:x", ""), "what is forbidden was seen: file:x");
         assert_eq!(missed("verify: make", "exit 1"), "verify: make does not hold, seen: exit 1");
     }
 
