@@ -6,6 +6,8 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 #![expect(clippy::print_stdout, reason = "what was met, and a replayed night, are for people to read")]
 
+#[path = "nights/clock.rs"]
+mod clock;
 #[path = "nights/coverage.rs"]
 mod coverage;
 #[path = "nights/daemon.rs"]

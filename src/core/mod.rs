@@ -5,10 +5,12 @@
 //!
 //! Where is what decided? `attempt`: from a start to its end · `failure`: what kind of failure an end is · `retry`:
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
-//! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
+//! for whom · `operator`: the verbs · `evening`: opening and closing the night · `calendar`: times of
+//! day, windows and cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`:
 //! taking up the work after a restart · `why`: what holds a run up.
 
 mod attempt;
+pub mod calendar;
 pub mod effect;
 mod evening;
 pub mod event;
@@ -26,6 +28,7 @@ mod reload;
 pub mod retry;
 pub mod rows;
 pub mod run;
+pub mod schedule;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;

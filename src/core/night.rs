@@ -6,6 +6,7 @@ use super::fact::{Entry, Fact};
 use super::state::State;
 use super::time::At;
 use super::turn::Turn;
+use jiff::tz::TimeZone;
 
 /// All that decides: the state, and what decisions need beside it.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Night {
     /// Set from the daemon's start until the file was read (or found broken): what stands in the journal may be an old
     /// plan, and nothing is started by an old plan.
     pub(super) awaits_plan: bool,
+    /// The zone of the night, by which times of day are meant. Like the clocks it is told by the rim, and not journaled.
+    pub zone: TimeZone,
 }
 
 /// What a step decided. The facts are to be journaled, in order and in one transaction, before any effect is performed.
@@ -47,7 +50,7 @@ impl Step {
 impl Night {
     /// A night from a folded state. `seed` spreads the retry delays; `boot_id` says which boot `At::mono` belongs to.
     pub fn new(state: State, seed: u64, boot_id: &str) -> Self {
-        Self { state, rng: fastrand::Rng::with_seed(seed), boot_id: boot_id.to_owned(), awaits_plan: false }
+        Self { state, rng: fastrand::Rng::with_seed(seed), boot_id: boot_id.to_owned(), awaits_plan: false, zone: TimeZone::UTC }
     }
 
     /// Takes one event. The state is that after the facts; a step whose facts could not be journaled must not be acted
@@ -108,6 +111,7 @@ impl Turn<'_> {
             Event::ClockJumped { by_ms } => {
                 self.fact(Fact::ClockJumped { by_ms });
                 self.arm_calendar_waits();
+                self.clock_due = true;
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
         }
@@ -133,6 +137,7 @@ impl Turn<'_> {
             }
             // Starts are not paced yet; every step ends with a look at the queue anyway.
             Timer::Pacing => {}
+            Timer::Calendar => self.look_at_clock(true),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The config layer makes it; the core decides by it; it is journaled whole, so a past night can be understood without
 //! the file.
 
+use super::calendar::{NightPlan, Timing};
 use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
 use super::time::millis;
@@ -26,6 +27,9 @@ pub struct Plan {
     pub sessions: BTreeMap<SessionName, SessionPlan>,
     /// Failure classes by output, in the order of the file.
     pub rules: Vec<OutputRule>,
+    /// When nights begin and end by themselves.
+    #[serde(default)]
+    pub night: NightPlan,
 }
 
 /// A directory in which sessions work.
@@ -100,6 +104,9 @@ pub struct SessionPlan {
     /// Longest time of `verify` and of each `command:` requirement.
     #[serde(with = "millis")]
     pub verify_timeout: Duration,
+    /// What it has to do with the clock.
+    #[serde(default)]
+    pub timing: Timing,
 }
 
 /// Another session that must have ended first.

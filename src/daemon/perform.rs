@@ -2,7 +2,7 @@
 
 use super::checks;
 use super::history;
-use super::inbox::Inbox;
+use super::inbox::{Closed, Inbox};
 use super::reconcile;
 use super::reports;
 use super::watch::Watchers;
@@ -14,7 +14,7 @@ use crate::core::effect::Effect;
 use crate::core::event::Event;
 use crate::core::fact::Entry;
 use crate::core::ids::{AttemptId, NightId, SessionName};
-use crate::core::plan::{OnTmuxLoss, SessionPlan};
+use crate::core::plan::{OnTmuxLoss, Plan, SessionPlan};
 use crate::core::state::State;
 use crate::instance::Instance;
 use crate::os::{clock, process};
@@ -161,10 +161,9 @@ impl Rim {
     pub fn is_busy(&self) -> bool {
         self.reports_under_way.load(Ordering::Acquire) > 0
     }
-    /// Today's night: the local date in the plan's zone.
-    pub fn tonight(&self, zone: Option<&str>) -> NightId {
-        let today = status::zone::local(clock::wall(), &self::zone(zone)).date();
-        NightId::on(today.year(), today.month(), today.day())
+    /// The night of this moment: that of the calendar, else the local date in the plan's zone.
+    pub async fn tonight(&self) -> Result<NightId, Closed> {
+        self.inbox.look(|state, _| tonight(&state.plan)).await
     }
 
     /// Performs one effect without holding up the loop.
@@ -472,6 +471,11 @@ impl Rim {
 /// The zone of a plan, else the system's.
 pub fn zone(name: Option<&str>) -> TimeZone {
     name.and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
+}
+
+/// The night of this moment by a plan.
+pub fn tonight(plan: &Plan) -> NightId {
+    plan.night.night_at(clock::wall(), &zone(plan.timezone.as_deref()))
 }
 
 /// The machine's name, for `status` when the file gives none.

@@ -161,6 +161,7 @@ impl Folder {
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::AttemptIntended { .. }
             | Fact::AttemptStarted { .. }
             | Fact::StopIntended { .. }
@@ -178,6 +179,8 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
             | Fact::ReportWritten { .. } => return false,
         }
         true
@@ -341,7 +344,10 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
+            | Fact::DeadlineSet { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -427,7 +433,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::RunMoved { run, .. }
         | Fact::CounterReset { run, .. }
         | Fact::HoldSet { run, .. }
-        | Fact::RunOrphaned { run } => Some(run),
+        | Fact::RunOrphaned { run }
+        | Fact::DeadlineSet { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }
@@ -449,7 +456,9 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ProjectSeen { .. }
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
-        | Fact::Trouble { .. } => None,
+        | Fact::Trouble { .. }
+        | Fact::WindowBegan { .. }
+        | Fact::NightEnds { .. } => None,
     }
 }
 

@@ -161,7 +161,10 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
+            | Fact::DeadlineSet { .. } => {}
         }
     }
 }
@@ -203,6 +206,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Held => "it is held until you release it".to_owned(),
             AfterStop::Skipped => "it ends as skipped".to_owned(),
             AfterStop::Unfinished => "it ends as unfinished: the night is over".to_owned(),
+            AfterStop::Deadline => "it ends as unfinished: its deadline has passed".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {

@@ -2,7 +2,7 @@
 
 use super::judge::Judged;
 use super::mutants::Mutant;
-use super::sim::{Coming, Sim, anna};
+use super::sim::{Coming, Sim, anna, berlin};
 use nightkeep::core::event::{Event, Timer};
 use nightkeep::core::ids::{NightId, SessionName};
 use nightkeep::core::night::{Night, Step};
@@ -17,7 +17,9 @@ impl Sim {
         self.armed.clear();
         let state = self.folded()?;
         let boot_id = self.world.boot_id();
-        self.night = Some(Night::new(state, self.rng.u64(..), &boot_id));
+        let mut night = Night::new(state, self.rng.u64(..), &boot_id);
+        night.zone = berlin();
+        self.night = Some(night);
         let pid = 100 + self.generation;
         self.step(Event::DaemonStarted { pid, version: "0.1.0".to_owned(), boot_id })?;
         self.load_file()?;
@@ -72,12 +74,13 @@ impl Sim {
     }
 
     pub(super) fn tonight(&self) -> NightId {
-        NightId::new(&format!("2026-11-{}", self.date)).unwrap()
+        self.last_good.night.night_at(self.world.wall(), &berlin())
     }
 
     pub(super) fn up(&mut self, sessions: Vec<SessionName>) -> Judged {
         let night = self.tonight();
-        self.step(Event::Up { night, sessions, now: false, by: anna("up") })
+        let now = self.rng.u8(0..3) == 0;
+        self.step(Event::Up { night, sessions, now, by: anna("up") })
     }
 
     /// One event through the core, the journal and the rim; the daemon may die at any point of it.
@@ -166,7 +169,7 @@ fn is_stale(event: &Event, state: &State) -> bool {
     let run = match timer {
         Timer::RunDue(run) => run,
         Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
-        Timer::Pacing => return false,
+        Timer::Pacing | Timer::Calendar => return false,
     };
     state.runs.get(run).is_none_or(|run| run.epoch != *epoch)
 }

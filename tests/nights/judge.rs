@@ -2,6 +2,7 @@
 //!
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
+use super::clock::{self, Clock};
 use super::world::World;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
@@ -13,7 +14,7 @@ use nightkeep::core::plan::{DependencyOn, Jitter};
 use nightkeep::core::retry::base_delay;
 use nightkeep::core::run::{Outcome, RunState};
 use nightkeep::core::state::State;
-use nightkeep::core::time::At;
+use nightkeep::core::time::{At, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -38,9 +39,10 @@ pub struct Judge {
     starts: BTreeMap<(NightId, SessionName), u32>,
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
+    pub clock: Clock,
 }
 
-fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
+pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
     if holds { Ok(()) } else { Err(what()) }
 }
 
@@ -61,11 +63,13 @@ impl Judge {
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
         for entry in &step.facts {
+            self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
+        self.clock.effects(event, step)?;
         if matches!(event, Event::Reconciled { .. }) {
             self.no_wait_is_forgotten(state, world)?;
         }
@@ -98,7 +102,8 @@ impl Judge {
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
-                ensure(may_create(event), || format!("S11: {run} came to be without an operator"))?;
+                let may = may_create(event) || clock::may_create(run, event, state);
+                ensure(may, || format!("S11: {run} came to be without an operator"))?;
                 self.states.insert(run.clone(), at_first.clone());
                 if *at_first == RunState::Queued {
                     self.is_free(run, state)?;
@@ -200,6 +205,8 @@ impl Judge {
     /// L1: without faults no wait lasts longer than it should.
     fn no_wait_is_forgotten(&self, state: &State, world: &World) -> Judged {
         let Some(calm) = self.calm_since else { return Ok(()) };
+        let ago = i64::try_from(world.t - calm).unwrap();
+        self.clock.nothing_is_forgotten(Wall(world.wall().0 - ago), state, world)?;
         for run in state.runs.values() {
             if let RunState::BackingOff { until } | RunState::Limited { until } = &run.state {
                 let began = self.not_before.get(&run.id).map_or(0, |(t, _)| t.saturating_sub(millis(until.delay)));
