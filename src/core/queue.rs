@@ -128,6 +128,7 @@ impl Turn<'_> {
         let reason = reason.to_owned();
         self.fact(Fact::RunCreated { run: id.clone(), state, reason, redriven_from: dead });
         self.note_new_run();
+        self.arm(&id);
         self.set_deadline(&id);
         self.revive_blocked(&id.session);
         Some(id)

@@ -36,18 +36,23 @@ impl Sim {
         if !self.rows_each_step && !self.rows_at_all {
             return Ok(state);
         }
-        if !self.rows_each_step {
-            for row in state.rows_for(&self.journal[self.rows_upto..]) {
-                self.rows.insert((row.kind.to_owned(), row.key), row.body);
-            }
-            self.rows_upto = self.journal.len();
-        }
+        self.catch_up_rows(&state);
         let rows = self.rows.iter().map(|((kind, key), body)| (kind.clone(), key.clone(), body.clone()));
         let by_rows = State::from_rows(rows).map_err(|error| format!("S5: {error}"))?;
         if by_rows != state {
             return Err(format!("S5: the rows hold another state\n rows: {by_rows:?}\n fold: {state:?}"));
         }
         Ok(state)
+    }
+
+    /// Writes the rows of all facts since the last time.
+    fn catch_up_rows(&mut self, state: &State) {
+        if self.rows_at_all && !self.rows_each_step {
+            for row in state.rows_for(&self.journal[self.rows_upto..]) {
+                self.rows.insert((row.kind.to_owned(), row.key), row.body);
+            }
+            self.rows_upto = self.journal.len();
+        }
     }
 
     /// The daemon is killed between two of its acts. What it believed must be what the journal says.
@@ -89,6 +94,10 @@ impl Sim {
         self.told.coverage.note(&night.state, &event);
         self.trace(|_| format!("<- {event:?}"));
         let stale = is_stale(&event, &night.state);
+        if may_open_a_night(&event) {
+            // What leaves the state with a new night must have its last row.
+            self.catch_up_rows(&night.state);
+        }
         let mut step = night.step(self.world.at(), event.clone());
         if let Some(mutant) = self.how.mutant {
             mutant.plant(&event, &mut step, &mut night, &mut self.rng);
@@ -161,6 +170,10 @@ impl Sim {
             self.told.hash = (self.told.hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
+}
+
+fn may_open_a_night(event: &Event) -> bool {
+    matches!(event, Event::Up { .. } | Event::OpenNight { .. } | Event::Timer { timer: Timer::Calendar, .. })
 }
 
 /// Whether an event is a timer that was armed for a state which is over.

@@ -242,14 +242,14 @@ impl Sim {
 
     /// With the faults off, ends the night once nothing more happens in it.
     pub(super) fn settle_if_calm(&mut self) {
-        // By the clock, a night is over when it ended by itself; else when only what is to come by the clock is left.
+        // It is over when only what is to come by the clock is left.
         let by_clock = self.last_good.night.start.is_some();
         // Half of them go on for more than a day, in which the next night begins by itself.
         let goes_on = if self.rows_at_all { 26 * HOUR } else { 0 };
         let long_enough = self.judge.calm_since.is_some_and(|calm| self.world.t >= calm + goes_on);
         let settled = |night: &Night| {
-            if by_clock {
-                return long_enough && night.state.night.as_ref().is_some_and(|night| night.closed.is_some());
+            if by_clock && (!long_enough || night.state.night.is_none()) {
+                return false;
             }
             night.state.night_runs().all(|run| match run.state {
                 RunState::Scheduled { .. } | RunState::Waiting { .. } | RunState::Held => true,
