@@ -8,8 +8,8 @@ use super::ids::{AttemptId, RunId};
 use super::plan::SessionPlan;
 use super::retry::{self, Decision};
 use super::run::{AfterStop, Attempt, CheckResult, Outcome, OutputSeen, Run, RunState, Started};
-use super::success;
 use super::schedule::PAST_DEADLINE;
+use super::success;
 use super::turn::Turn;
 use std::time::Duration;
 

@@ -28,10 +28,10 @@ mod reload;
 pub mod retry;
 pub mod rows;
 pub mod run;
-pub mod schedule;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
+pub mod schedule;
 pub mod state;
 pub mod success;
 #[cfg(test)]

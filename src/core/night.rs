@@ -50,7 +50,13 @@ impl Step {
 impl Night {
     /// A night from a folded state. `seed` spreads the retry delays; `boot_id` says which boot `At::mono` belongs to.
     pub fn new(state: State, seed: u64, boot_id: &str) -> Self {
-        Self { state, rng: fastrand::Rng::with_seed(seed), boot_id: boot_id.to_owned(), awaits_plan: false, zone: TimeZone::UTC }
+        Self {
+            state,
+            rng: fastrand::Rng::with_seed(seed),
+            boot_id: boot_id.to_owned(),
+            awaits_plan: false,
+            zone: TimeZone::UTC,
+        }
     }
 
     /// Takes one event. The state is that after the facts; a step whose facts could not be journaled must not be acted

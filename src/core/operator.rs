@@ -201,9 +201,7 @@ impl Turn<'_> {
             | AfterStop::Held
             | AfterStop::Unfinished
             | AfterStop::Deadline
-            | AfterStop::Timeout => {
-                (Outcome::Stopped, "stopped by the operator")
-            }
+            | AfterStop::Timeout => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
         if outcome == Outcome::Skipped && !final_stop {

@@ -154,15 +154,17 @@ impl State {
             Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::Calendar]),
             Fact::NightClosing { .. } | Fact::NightClosed { .. } => parts.extend([Part::Night, Part::Calendar]),
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
-            Fact::ProjectBase { .. }
-            | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
+            Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
                 parts.extend(redriven_from.clone().map(Part::Run));
             }
             Fact::RunMoved { run, .. } => parts.extend([Part::Night, Part::Run(run.clone())]),
-            Fact::CounterReset { run, .. } | Fact::HoldSet { run, .. } | Fact::RunOrphaned { run } | Fact::DeadlineSet { run, .. } => {
+            Fact::CounterReset { run, .. }
+            | Fact::HoldSet { run, .. }
+            | Fact::RunOrphaned { run }
+            | Fact::DeadlineSet { run, .. } => {
                 parts.extend([Part::Run(run.clone())]);
             }
             Fact::AttemptIntended { attempt } => parts.extend([Part::Night, Part::Run(attempt.run.clone())]),

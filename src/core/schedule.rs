@@ -293,7 +293,9 @@ impl Turn<'_> {
                         self.go(&id, RunState::Scheduled { at }, "its time is another one in the changed file");
                     }
                     Comes::At(_) => {}
-                    Comes::Never => self.end(&id, Outcome::Skipped, "its time in the changed file is not in this night"),
+                    Comes::Never => {
+                        self.end(&id, Outcome::Skipped, "its time in the changed file is not in this night")
+                    }
                 }
             }
             self.set_deadline(&id);
@@ -318,8 +320,8 @@ fn waits_for_deadline(run: &Run) -> bool {
 fn may_come_again(run: &Run) -> bool {
     match run.state.outcome() {
         Some(Outcome::Succeeded | Outcome::Partial) => true,
-        Some(Outcome::Failed) => run.last_attempt().and_then(|attempt| attempt.verdict.as_ref()).is_some_and(|verdict| {
-            match verdict.class {
+        Some(Outcome::Failed) => {
+            run.last_attempt().and_then(|attempt| attempt.verdict.as_ref()).is_some_and(|verdict| match verdict.class {
                 FailureClass::Permanent
                 | FailureClass::Auth
                 | FailureClass::Billing
@@ -336,8 +338,8 @@ fn may_come_again(run: &Run) -> bool {
                 | FailureClass::KilledOther
                 | FailureClass::Lost
                 | FailureClass::Infra => true,
-            }
-        }),
+            })
+        }
         Some(Outcome::Stopped | Outcome::Skipped | Outcome::Unfinished) | None => false,
     }
 }

@@ -34,7 +34,16 @@ pub(super) struct Turn<'n> {
 impl<'n> Turn<'n> {
     pub(super) fn new(night: &'n mut Night, at: At) -> Self {
         let (facts, effects) = (Vec::new(), Vec::new());
-        Self { night, at, facts, effects, relations_changed: false, plan_known: false, runs_changed: false, clock_due: false }
+        Self {
+            night,
+            at,
+            facts,
+            effects,
+            relations_changed: false,
+            plan_known: false,
+            runs_changed: false,
+            clock_due: false,
+        }
     }
     pub(super) fn into_step(self) -> Step {
         Step { facts: self.facts, effects: self.effects }

@@ -155,7 +155,11 @@ impl Judge {
                 ensure(open.is_none(), || format!("S1: the night was closed with {open:?}"))?;
                 self.closed.insert(night.clone());
             }
-            Fact::NightOpened { night, .. } => {
+            Fact::NightOpened { night, by } => {
+                if by.who == "nightkeep" {
+                    // A night that begins by itself runs everything, like `up`.
+                    self.stopped.clear();
+                }
                 self.closed.remove(night);
             }
             Fact::ReportWritten { night, .. } => *self.reports.entry(night.clone()).or_insert(0) += 1,

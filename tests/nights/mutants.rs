@@ -204,14 +204,16 @@ impl Mutant {
                 }
             }
             Self::BeginsTwice => {
-                if let (Event::Timer { timer: Timer::Calendar, .. }, Some(window)) = (event, &night.state.calendar.begun)
+                if let (Event::Timer { timer: Timer::Calendar, .. }, Some(window)) =
+                    (event, &night.state.calendar.begun)
                     && let Some(at) = at
                 {
                     step.facts.push(Entry { at, fact: Fact::WindowBegan { night: window.clone() } });
                 }
             }
             Self::StopsWhatIsKept => {
-                let closing = step.facts.iter().any(|entry| matches!(entry.fact, Fact::NightClosing { stays: true, .. }));
+                let closing =
+                    step.facts.iter().any(|entry| matches!(entry.fact, Fact::NightClosing { stays: true, .. }));
                 let running = night.state.runs.values().find_map(|run| run.state.live_attempt().cloned());
                 if let (true, Some(attempt), Some(at)) = (closing, running, at) {
                     let reason = "the night ends".to_owned();

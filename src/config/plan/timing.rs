@@ -2,8 +2,8 @@
 
 use super::super::document::Place;
 use super::super::raw::{self, Weekday};
-use super::session::Layers;
 use super::Build;
+use super::session::Layers;
 use crate::core::calendar::{AtEnd, ClockTime, Day, NightPlan, StartAt, Timing};
 
 /// `[night]`, checked.
