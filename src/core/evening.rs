@@ -155,7 +155,7 @@ impl Turn<'_> {
         } else if self.state().closing() {
             self.fact(Fact::NightOpened { night: id, by: by.clone() });
             self.clock_due = true;
-            self.end_by_clock();
+            self.end_by_clock(false);
             for run in self.ids(|run| matches!(run.state, RunState::Stopping { then: AfterStop::Unfinished, .. })) {
                 if let Some(RunState::Stopping { attempt, .. }) = self.run(&run).map(|run| run.state.clone()) {
                     let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
@@ -172,7 +172,7 @@ impl Turn<'_> {
         self.clock_due = true;
         let plan = Box::new(self.state().plan.clone());
         self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
-        self.end_by_clock();
+        self.end_by_clock(false);
     }
 
     fn close_night(&mut self, reason: &str) {

@@ -222,6 +222,7 @@ impl Turn<'_> {
 
     /// Journals the intent and asks for the start.
     fn start_attempt(&mut self, id: &RunId) {
+        self.renew_deadline(id);
         let (Some(run), Some(session)) = (self.run(id), self.state().session(&id.session)) else {
             return self.end(id, Outcome::Skipped, "removed from the file");
         };

@@ -69,14 +69,17 @@ pub(super) enum Comes {
 }
 
 impl Turn<'_> {
-    /// Does what the clock says is due, and arms the next look. A night begins by itself only when `may_begin`.
-    pub(super) fn look_at_clock(&mut self, may_begin: bool) {
+    /// Looks what is due by the clock, and arms the next look. Only a look that was armed does what is due: a changed
+    /// file, for one, stops nothing itself.
+    pub(super) fn look_at_clock(&mut self, armed: bool) {
         if self.night.awaits_plan {
             return;
         }
-        self.end_by_clock();
-        let begins_soon = self.begin_by_clock(may_begin);
-        self.keep_deadlines();
+        self.end_by_clock(armed);
+        let begins_soon = self.begin_by_clock(armed);
+        if armed {
+            self.keep_deadlines();
+        }
         let (now, zone) = (self.at.wall, &self.night.zone);
         let state = self.state();
         let open = state.open_night().filter(|night| !night.closing);
@@ -91,7 +94,7 @@ impl Turn<'_> {
     }
 
     /// Notes when the open night ends, and ends it when that has come.
-    pub(super) fn end_by_clock(&mut self) {
+    pub(super) fn end_by_clock(&mut self, armed: bool) {
         let state = self.state();
         let Some(night) = state.open_night().filter(|night| !night.closing).map(|night| night.id.clone()) else {
             return;
@@ -101,7 +104,7 @@ impl Turn<'_> {
         if ends != state.calendar.ends {
             self.fact(Fact::NightEnds { night: night.clone(), at: ends });
         }
-        if ends.is_none_or(|ends| ends > self.at.wall) {
+        if !armed || ends.is_none_or(|ends| ends > self.at.wall) {
             return;
         }
         let (stays, at_end) = (self.state().plan.night.start.is_some(), self.state().plan.night.at_end);
@@ -117,7 +120,7 @@ impl Turn<'_> {
     }
 
     /// Begins the night of the calendar if it is due. Says whether one is due that may not begin yet.
-    fn begin_by_clock(&mut self, may_begin: bool) -> bool {
+    fn begin_by_clock(&mut self, armed: bool) -> bool {
         let state = self.state();
         let Some(window) = state.plan.night.window_at(self.at.wall, &self.night.zone) else { return false };
         if state.calendar.begun.as_ref() == Some(&window.night) {
@@ -131,7 +134,7 @@ impl Turn<'_> {
             }
             // What is being stopped is waited for; the look after the night has closed comes by itself.
             Some(_) if state.plan.night.at_end == AtEnd::Stop || !state.calendar.stays => false,
-            Some(_) | None if !may_begin => true,
+            Some(_) | None if !armed => true,
             Some(_) => {
                 // What was kept runs on into this night, so the night goes on under its old name.
                 self.begin_window(&window, true);
@@ -220,6 +223,19 @@ impl Turn<'_> {
         }
     }
 
+    /// Takes over a deadline that was changed in the file while an attempt ran: it holds for the next one.
+    pub(super) fn renew_deadline(&mut self, id: &RunId) {
+        let time = self.state().session(&id.session).and_then(|session| session.timing.deadline);
+        let fits = match (time, self.run(id).and_then(|run| run.deadline)) {
+            (Some(time), Some(at)) => next_or_now(time, at, &self.night.zone) == Some(at),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !fits {
+            self.set_deadline(id);
+        }
+    }
+
     /// Whether a run's deadline has passed.
     pub(super) fn past_deadline(&self, id: &RunId) -> bool {
         self.run(id).and_then(|run| run.deadline).is_some_and(|deadline| deadline <= self.at.wall)
@@ -298,7 +314,10 @@ impl Turn<'_> {
                     }
                 }
             }
-            self.set_deadline(&id);
+            // What runs is not touched by a changed file.
+            if self.run(&id).is_some_and(|run| !run.state.holds_slot()) {
+                self.set_deadline(&id);
+            }
         }
     }
 }
