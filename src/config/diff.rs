@@ -69,6 +69,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("timezone", plan.timezone.as_deref().map_or("the system's".to_owned(), quoted)),
         shown("concurrent", plan.concurrent),
         shown("log_per_session", plan.log_per_session.map_or("no cap".to_owned(), show_size)),
+        shown("min_free_disk", plan.min_free_disk.map_or("1GiB".to_owned(), show_size)),
         hidden("rules", &plan.rules),
         shown("night.start", clock(plan.night.start)),
         shown("night.end", clock(plan.night.end)),
@@ -111,6 +112,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         verify,
         verify_timeout,
         timing,
+        provider,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -135,5 +137,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("verify_timeout", show_duration(*verify_timeout)),
         shown("start", start(timing)),
         shown("deadline", clock(timing.deadline)),
+        shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
     ]
 }

@@ -9,9 +9,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 17] = [
+const NOT_YET: [(&str, &str); 15] = [
     ("night.keep_awake", "nothing keeps the machine from sleeping"),
-    ("limits.min_free_disk", "the free disk is not looked at before a start"),
     ("@.stall", "nothing watches for stalls"),
     ("@.on_stall", "nothing watches for stalls"),
     ("@.worktree", "it works in the project's own directory"),
@@ -21,7 +20,6 @@ const NOT_YET: [(&str, &str); 17] = [
     ("@.metrics.[].deadline", "nothing watches the time of day"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
-    ("agents.*.provider", "providers are not told apart"),
     ("alerts", "no alerts are sent"),
     ("report.deliver", "the report is written to the state folder only"),
     ("report.summarizer", "the summary is nightkeep's own"),

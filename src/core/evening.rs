@@ -29,6 +29,7 @@ impl Turn<'_> {
             let result = if all { format!("done: {later}") } else { format!("{later}; `--now` begins it at once") };
             return self.acted("up", &target, by, result);
         }
+        self.leave_safe_mode();
         let reopened = self.open_night(night, by);
         let declared = self.state().plan.sessions.values().chain(self.state().added.values());
         let named = |session: &&SessionPlan| if all { !session.disabled } else { sessions.contains(&session.name) };

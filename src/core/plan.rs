@@ -30,6 +30,9 @@ pub struct Plan {
     /// When nights begin and end by themselves.
     #[serde(default)]
     pub night: NightPlan,
+    /// With fewer free bytes where the state is kept nothing new starts; `None` is 1 GiB, on a small disk a twentieth of it.
+    #[serde(default)]
+    pub min_free_disk: Option<u64>,
 }
 
 /// A directory in which sessions work.
@@ -107,6 +110,9 @@ pub struct SessionPlan {
     /// What it has to do with the clock.
     #[serde(default)]
     pub timing: Timing,
+    /// Whose outages and usage limits it shares with other sessions.
+    #[serde(default)]
+    pub provider: Option<String>,
 }
 
 /// Another session that must have ended first.

@@ -50,6 +50,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         verify: None,
         verify_timeout: seconds(60),
         timing: Timing::default(),
+        provider: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod api;
 mod checks;
+mod crashes;
 mod environment;
 pub mod history;
 mod inbox;
@@ -19,6 +20,7 @@ mod reload;
 mod reports;
 mod run;
 mod send;
+mod sensors;
 mod timers;
 mod watch;
 

@@ -3,6 +3,7 @@
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
 use super::clock::{self, Clock};
+use super::outages::Outages;
 use super::world::World;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
@@ -40,6 +41,7 @@ pub struct Judge {
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
     pub clock: Clock,
+    outages: Outages,
 }
 
 pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
@@ -99,6 +101,7 @@ impl Judge {
     }
 
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
+        self.outages.fact(event, entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -211,8 +214,13 @@ impl Judge {
         let Some(calm) = self.calm_since else { return Ok(()) };
         let ago = i64::try_from(world.t - calm).unwrap();
         self.clock.nothing_is_forgotten(Wall(world.wall().0 - ago), state, world)?;
+        self.outages.none_stays_open(calm, state, world)?;
+        let behind = self.outages.may_hold(state);
         for run in state.runs.values() {
-            if let RunState::BackingOff { until } | RunState::Limited { until } = &run.state {
+            let own = matches!(run.state, RunState::BackingOff { .. }) || !behind;
+            if let RunState::BackingOff { until } | RunState::Limited { until } = &run.state
+                && own
+            {
                 let began = self.not_before.get(&run.id).map_or(0, |(t, _)| t.saturating_sub(millis(until.delay)));
                 let by = began.max(calm) + millis(until.delay) + 1_000;
                 ensure(world.t <= by, || format!("L1: {} still waits, {} ms too long", run.id, world.t - by))?;
@@ -354,6 +362,6 @@ impl Judge {
     }
 }
 
-fn millis(span: Duration) -> u64 {
+pub fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap()
 }

@@ -28,6 +28,8 @@ pub struct Behaviour {
     pub prints: bool,
     /// The output rule that its last lines match.
     pub rule: Option<&'static str>,
+    /// Whether its provider's outage ends it.
+    pub outage: bool,
 }
 
 /// How a program ends by itself.
@@ -56,6 +58,9 @@ pub enum Kind {
     Shot,
     Wild,
 }
+
+/// Providers that sessions share.
+pub const PROVIDERS: [&str; 2] = ["acme", "zen"];
 
 pub const RULES: [(&str, FailureClass); 4] = [
     ("rules[0] locked", FailureClass::Transient),
@@ -92,6 +97,7 @@ pub fn behaviour(kind: Kind, n: u32, rng: &mut Rng) -> Behaviour {
         reaches: 100,
         prints: rng.u8(0..10) < 9,
         rule: None,
+        outage: false,
     };
     match kind {
         Kind::Good => {}
@@ -276,6 +282,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         verify: (rng.u8(0..5) == 0).then(|| Command::Shell("verify".to_owned())),
         verify_timeout: Duration::from_secs(60),
         timing: timing(rng),
+        provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
     }
 }
 
@@ -323,6 +330,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
             })
             .collect(),
         night: night(rng),
+        min_free_disk: rng.bool().then_some(1 << 30),
     }
 }
 

@@ -37,6 +37,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         verify: None,
         verify_timeout: Duration::from_secs(60),
         timing: crate::core::calendar::Timing::default(),
+        provider: None,
     }
 }
 
