@@ -93,6 +93,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         metrics,
         verify,
         verify_timeout,
+        stall,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -115,5 +116,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
             exact: format!("{verify:?}"),
         },
         shown("verify_timeout", show_duration(*verify_timeout)),
+        shown("stall", span(stall.after)),
+        hidden("on_stall", stall.action),
     ]
 }

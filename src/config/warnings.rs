@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 24] = [
+const NOT_YET: [(&str, &str); 21] = [
     ("night.start", "a night begins with `nightkeep up`"),
     ("night.end", "a night ends with `nightkeep down`"),
     ("night.days", "a night begins with `nightkeep up`"),
@@ -19,13 +19,10 @@ const NOT_YET: [(&str, &str); 24] = [
     ("@.start", "it starts as soon as it may"),
     ("@.cron", "it starts as soon as it may"),
     ("@.deadline", "nothing watches the time of day"),
-    ("@.stall", "nothing watches for stalls"),
-    ("@.on_stall", "nothing watches for stalls"),
     ("@.worktree", "it works in the project's own directory"),
     ("@.budget", "nothing counts tokens or money"),
     ("@.resume", "a usage limit is treated like any failure"),
     ("@.answers", "prompts are not answered"),
-    ("@.metrics.[].deadline", "nothing watches the time of day"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("agents.*.provider", "providers are not told apart"),

@@ -116,12 +116,12 @@ impl Turn<'_> {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
-                AfterStop::Timeout if exit.stopped => {
+                AfterStop::Timeout | AfterStop::Stalled if exit.stopped => {
                     let verdict = failure::by_intent(then);
                     self.failed(id, exit, verdict);
                 }
                 // It ended before the stop reached it: its own end is what is judged.
-                AfterStop::Unfinished | AfterStop::Timeout => self.ended_by_itself(id, exit),
+                AfterStop::Unfinished | AfterStop::Timeout | AfterStop::Stalled => self.ended_by_itself(id, exit),
             },
             RunState::Starting { attempt } | RunState::Running { attempt } if attempt == *id => {
                 self.ended_by_itself(id, exit);
@@ -228,10 +228,10 @@ impl Turn<'_> {
             AfterStop::Stopped => self.end(run, Outcome::Stopped, "stopped by the operator"),
             AfterStop::Skipped => self.end(run, Outcome::Skipped, "skipped by the operator"),
             AfterStop::Unfinished => self.end(run, Outcome::Unfinished, "the night ended first"),
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout if closing => {
+            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled if closing => {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout => match self.withdrawn(run) {
+            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => match self.withdrawn(run) {
                 Some(why) => self.end(run, Outcome::Stopped, format!("stopped, and not started again: {why}")),
                 None if held => self.go(run, RunState::Held, "held by the operator"),
                 None => self.go(run, RunState::Queued, "stopped, starts again"),
@@ -347,7 +347,9 @@ impl Turn<'_> {
     /// Journals the end of an attempt.
     fn attempt_ended(&mut self, id: &AttemptId, exit: ExitRecord, verdict: Option<Verdict>) {
         let counted = verdict.as_ref().is_some_and(|verdict| verdict.counted);
+        let good = verdict.clone();
         self.fact(Fact::AttemptEnded { attempt: id.clone(), exit, verdict, counted });
+        self.progress_of_ended(id, good.as_ref());
     }
 
     fn known(&self, id: &AttemptId) -> Option<(&Run, &Attempt)> {

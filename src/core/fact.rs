@@ -3,6 +3,7 @@
 //! The serialized form is a file format: fields are only ever added, with a default.
 
 use super::exit::{ExitRecord, Verdict};
+use super::finding::Finding;
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
 use super::run::{CheckResult, OutputSeen, RunState, Started};
@@ -224,6 +225,13 @@ pub enum Fact {
         /// What happened and what was done about it.
         what: String,
     },
+    /// Something was found about a run, something was done about it, or it is over: the whole of it, not a difference.
+    Finding {
+        /// Which run.
+        run: RunId,
+        /// It.
+        finding: Box<Finding>,
+    },
 }
 
 impl Fact {
@@ -234,6 +242,7 @@ impl Fact {
             | Self::RunMoved { run, .. }
             | Self::CounterReset { run, .. }
             | Self::HoldSet { run, .. }
+            | Self::Finding { run, .. }
             | Self::RunOrphaned { run } => Some(run),
             Self::AttemptIntended { attempt }
             | Self::AttemptStarted { attempt, .. }

@@ -74,6 +74,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Skipped => verdict(FailureClass::Operator, "intent/skip"),
         AfterStop::Unfinished => verdict(FailureClass::Operator, "intent/night-ended"),
         AfterStop::Timeout => verdict(FailureClass::Timeout, "intent/timeout"),
+        AfterStop::Stalled => verdict(FailureClass::Stalled, "intent/stalled"),
     }
 }
 

@@ -6,7 +6,8 @@
 //! Where is what decided? `attempt`: from a start to its end · `failure`: what kind of failure an end is · `retry`:
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
-//! taking up the work after a restart · `why`: what holds a run up.
+//! taking up the work after a restart · `why`: what holds a run up · `stall`: whether a running program works · `progress`: where its
+//! numbers go · `finding`: what of this somebody should know.
 
 mod attempt;
 pub mod effect;
@@ -15,11 +16,13 @@ pub mod event;
 pub mod exit;
 pub mod fact;
 pub mod failure;
+pub mod finding;
 pub mod ids;
 mod invariants;
 pub mod night;
 mod operator;
 pub mod plan;
+pub mod progress;
 mod queue;
 mod reconcile;
 mod reload;
@@ -29,6 +32,7 @@ pub mod run;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
+pub mod stall;
 pub mod state;
 pub mod success;
 #[cfg(test)]

@@ -110,6 +110,7 @@ impl Turn<'_> {
                 self.arm_calendar_waits();
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::Sampled { attempt, quiet, deadlines } => self.sampled(&attempt, quiet.as_ref(), &deadlines),
         }
     }
 

@@ -100,6 +100,9 @@ pub struct SessionPlan {
     /// Longest time of `verify` and of each `command:` requirement.
     #[serde(with = "millis")]
     pub verify_timeout: Duration,
+    /// What counts as a stall, and what is done about one.
+    #[serde(default)]
+    pub stall: StallPolicy,
 }
 
 /// Another session that must have ended first.
@@ -324,6 +327,9 @@ pub struct MetricPlan {
     pub regex: String,
     /// A fixed total, when the output does not say it.
     pub total: Option<f64>,
+    /// Time of day by which the total must be reached, in minutes since midnight.
+    #[serde(default)]
+    pub deadline: Option<u16>,
 }
 
 /// A failure class by output text.
@@ -337,4 +343,27 @@ pub struct OutputRule {
     pub class: FailureClass,
     /// Session name patterns (`*` and `?`); empty means all.
     pub sessions: Vec<String>,
+}
+
+/// `stall` and `on_stall`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StallPolicy {
+    /// Quiet for this long it counts as stalled; `None` never does.
+    #[serde(with = "millis::option")]
+    pub after: Option<Duration>,
+    /// What is done then.
+    pub action: OnStall,
+}
+
+/// What is done about a stall.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStall {
+    /// Somebody is told.
+    #[default]
+    Alert,
+    /// The session is asked once to go on; if that does not help, the attempt is stopped and tried again.
+    Nudge,
+    /// The attempt is stopped and tried again.
+    Restart,
 }

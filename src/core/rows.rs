@@ -2,7 +2,7 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! and `world` with the keys `plan`, `added`, `daemon`, `tmux` and `last`. Bodies are JSON. Rows of older nights stay;
+//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last` and `last_nights`. Bodies are JSON. Rows of older nights stay;
 //! [`State::from_rows`] takes what the fold would still hold.
 
 use super::fact::{Entry, Fact, ProjectWork};
@@ -54,6 +54,7 @@ enum Part {
     Daemon,
     Tmux,
     Last,
+    LastNights,
 }
 
 impl State {
@@ -93,6 +94,7 @@ impl State {
                     state.tmux_pid = tmux.pid;
                     state.tmux_lost = tmux.lost;
                 }),
+                ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -134,6 +136,7 @@ impl State {
             Part::Daemon => row("world", "daemon".into(), &self.daemon),
             Part::Tmux => row("world", "tmux".into(), &TmuxRow { pid: self.tmux_pid, lost: self.tmux_lost }),
             Part::Last => row("world", "last".into(), &self.last),
+            Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
         }
     }
 
@@ -148,7 +151,7 @@ impl State {
                 parts.extend(open.map(|run| Part::Run(run.id.clone())));
             }
             Fact::SessionAdded { .. } => parts.extend([Part::Added]),
-            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added]),
+            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::LastNights]),
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::ProjectBase { .. }
@@ -159,7 +162,10 @@ impl State {
                 parts.extend(redriven_from.clone().map(Part::Run));
             }
             Fact::RunMoved { run, .. } => parts.extend([Part::Night, Part::Run(run.clone())]),
-            Fact::CounterReset { run, .. } | Fact::HoldSet { run, .. } | Fact::RunOrphaned { run } => {
+            Fact::CounterReset { run, .. }
+            | Fact::HoldSet { run, .. }
+            | Fact::Finding { run, .. }
+            | Fact::RunOrphaned { run } => {
                 parts.extend([Part::Run(run.clone())]);
             }
             Fact::AttemptIntended { attempt } => parts.extend([Part::Night, Part::Run(attempt.run.clone())]),

@@ -1,8 +1,10 @@
 //! The life of a run: its states, its attempts, how it can end.
 
 use super::exit::{ExitRecord, Verdict};
+use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
 use super::plan::SessionPlan;
+use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -112,6 +114,8 @@ pub enum AfterStop {
     Unfinished,
     /// `timeout`: judged like a failure.
     Timeout,
+    /// `on_stall`: judged like a failure.
+    Stalled,
 }
 
 /// How a run ended.
@@ -244,6 +248,9 @@ pub struct Run {
     /// Whether the operator keeps the run from starting: by `hold`, or for good by `skip`. A skipped run without this
     /// was skipped because of a dependency, and comes back when that gets a second chance.
     pub held: bool,
+    /// What was found about it, open or over; one of each kind and subject.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 impl Run {
@@ -263,6 +270,7 @@ impl Run {
             counted: 0,
             removed: false,
             held: false,
+            findings: Vec::new(),
         }
     }
     /// The newest attempt.
@@ -351,6 +359,9 @@ pub struct OutputSeen {
     pub rule: Option<String>,
     /// `regex:` requirements whose pattern was seen: the pattern, or the requirement as typed.
     pub patterns: Vec<String>,
+    /// When the output last said something new: a line that was not there before, not the same drawn again.
+    #[serde(default)]
+    pub new_at: Option<Wall>,
 }
 
 /// Tail lines and errors kept of an attempt once a newer one begins; the raw log has the rest.
@@ -388,6 +399,9 @@ pub struct MetricSeen {
     pub total: Option<f64>,
     /// When the last value came.
     pub at: Wall,
+    /// How it moved.
+    #[serde(default)]
+    pub pace: Pace,
 }
 
 impl MetricSeen {

@@ -4,6 +4,7 @@ use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
+use super::progress::{self, LastNights};
 use super::run::{Attempt, Outcome, Run, RunState};
 use super::time::At;
 use serde::{Deserialize, Serialize};
@@ -30,6 +31,9 @@ pub struct State {
     /// When the last fact was journaled.
     #[serde(default)]
     pub last: Option<At>,
+    /// What each session came to in an older night.
+    #[serde(default)]
+    pub last_nights: LastNights,
 }
 
 /// One night.
@@ -197,6 +201,11 @@ impl State {
                     open.reported = true;
                 }
             }
+            Fact::Finding { run, finding } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.find(finding);
+                }
+            }
             Fact::PlanRejected { .. }
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
@@ -284,6 +293,9 @@ impl State {
             again.closing = false;
             return;
         }
+        let mut last_nights = std::mem::take(&mut self.last_nights);
+        progress::note_last_night(self, &mut last_nights);
+        self.last_nights = last_nights;
         self.night = Some(NightState {
             id: id.clone(),
             opened: at,

@@ -204,7 +204,7 @@ fn progress(session: &SessionPlan, name: &str, seen: &MetricSeen) -> String {
     }
 }
 
-fn compare(value: f64, op: Comparison, with: f64) -> bool {
+pub(super) fn compare(value: f64, op: Comparison, with: f64) -> bool {
     match op {
         Comparison::Equal => value == with,
         Comparison::NotEqual => value != with,

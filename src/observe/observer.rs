@@ -262,13 +262,11 @@ impl Metric {
             Some(known) => {
                 let total = total.or(known.total);
                 let changed = known.value.to_bits() != value.to_bits() || known.total != total;
-                known.value = value;
-                known.total = total;
-                known.at = at;
+                known.next_seen(value, total, at);
                 changed
             }
             None => {
-                let fresh = MetricSeen { first: (value, at), value, total, at };
+                let fresh = MetricSeen::first_seen(value, total, at);
                 seen.metrics.insert(self.plan.name.clone(), fresh);
                 true
             }

@@ -6,6 +6,7 @@ use super::text::{bytes, harmless, number, span, wrap};
 use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
 use crate::core::fact::{Entry, Fact};
+use crate::core::finding::Finding;
 use crate::core::ids::SessionName;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
@@ -110,6 +111,21 @@ fn from_attempt(attempt: &Attempt, steps: &mut Vec<Step>) {
     }
 }
 
+/// What was found, with what shows it.
+fn found(at: Wall, finding: &Finding) -> Step {
+    let kind = finding.kind.as_str().replace('_', " ");
+    let mut what = format!("{kind}: {}", harmless(&finding.what));
+    if let Some(acted) = finding.acted.as_ref().filter(|_| finding.is_open()) {
+        what.push_str(&format!("; {}", acted.what));
+    }
+    let mut evidence: Vec<String> = finding.evidence.iter().map(|text| harmless(text)).collect();
+    if finding.resolved.is_some() {
+        what = format!("no longer {kind}");
+        evidence.drain(..evidence.len().saturating_sub(1));
+    }
+    step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty()))
+}
+
 fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
     for entry in history {
         let at = entry.at.wall;
@@ -128,6 +144,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             Fact::StopIntended { attempt, reason } if attempt.run == run.id => {
                 steps.push(step(at, format!("attempt {}: stop decided: {}", attempt.number, harmless(reason)), None));
             }
+            Fact::Finding { run: id, finding } if *id == run.id => steps.push(found(at, finding)),
             Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() => {
                 let mut who = harmless(&by.who);
                 if let Some(reason) = &by.reason {
@@ -204,6 +221,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Skipped => "it ends as skipped".to_owned(),
             AfterStop::Unfinished => "it ends as unfinished: the night is over".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
+            AfterStop::Stalled => "it is judged like a failure: nothing showed that it works".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {
             Outcome::Succeeded => "nothing: it is done".to_owned(),
