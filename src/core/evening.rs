@@ -5,6 +5,7 @@ use super::fact::{Actor, Fact};
 use super::ids::{NightId, ProjectName, SessionName};
 use super::plan::SessionPlan;
 use super::queue::{names, satisfies};
+use super::progress;
 use super::run::{AfterStop, Outcome, Run, RunState};
 use super::turn::Turn;
 use std::collections::BTreeSet;
@@ -156,7 +157,11 @@ impl Turn<'_> {
 
     /// Opens a night with the plan it begins with, so that its facts can be understood without those of nights before.
     fn begin_night(&mut self, night: NightId, by: &Actor) {
+        let nights = progress::last_nights(self.state());
         self.fact(Fact::NightOpened { night, by: by.clone() });
+        if nights != self.state().last_nights {
+            self.fact(Fact::LastNights { nights });
+        }
         let plan = Box::new(self.state().plan.clone());
         self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
     }

@@ -6,6 +6,7 @@ use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
+use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
 use super::time::At;
 use serde::{Deserialize, Serialize};
@@ -232,6 +233,11 @@ pub enum Fact {
         /// It.
         finding: Box<Finding>,
     },
+    /// What the sessions came to in older nights, told as a night begins.
+    LastNights {
+        /// By session.
+        nights: LastNights,
+    },
 }
 
 impl Fact {
@@ -265,6 +271,7 @@ impl Fact {
             | Self::ProjectSeen { .. }
             | Self::ReportWritten { .. }
             | Self::ClockJumped { .. }
+            | Self::LastNights { .. }
             | Self::Trouble { .. } => None,
         }
     }

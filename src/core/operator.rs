@@ -150,7 +150,8 @@ impl Turn<'_> {
                     | AfterStop::Held
                     | AfterStop::Skipped
                     | AfterStop::Unfinished
-                    | AfterStop::Timeout => {
+                    | AfterStop::Timeout
+                    | AfterStop::Stalled => {
                         let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
                         self.go(run, to, "being stopped; started by the operator afterwards");
                     }
@@ -194,9 +195,12 @@ impl Turn<'_> {
     fn stop_run(&mut self, run: &RunId, state: RunState, then: AfterStop) -> Answer {
         let (outcome, words) = match then {
             AfterStop::Skipped => (Outcome::Skipped, "skipped by the operator"),
-            AfterStop::Stopped | AfterStop::Requeue | AfterStop::Held | AfterStop::Unfinished | AfterStop::Timeout => {
-                (Outcome::Stopped, "stopped by the operator")
-            }
+            AfterStop::Stopped
+            | AfterStop::Requeue
+            | AfterStop::Held
+            | AfterStop::Unfinished
+            | AfterStop::Timeout
+            | AfterStop::Stalled => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
         if outcome == Outcome::Skipped && !final_stop {
@@ -254,7 +258,7 @@ impl Turn<'_> {
                         let to = RunState::Stopping { attempt, then: AfterStop::Held };
                         self.go(run, to, "being stopped; held afterwards");
                     }
-                    AfterStop::Held | AfterStop::Timeout => self.set_held(run, true),
+                    AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => self.set_held(run, true),
                 }
                 done("is held once its stop is through")
             }

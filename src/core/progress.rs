@@ -152,9 +152,12 @@ pub struct LastNight {
 /// The last night of each session, for the numbers of tonight.
 pub type LastNights = BTreeMap<SessionName, LastNight>;
 
-/// Notes what the runs of a night came to, as the next one begins. A session that showed no number keeps its older ones.
-pub(super) fn note_last_night(state: &State, known: &mut LastNights) {
-    let Some(night) = &state.night else { return };
+/// What the sessions came to, as the next night begins. One that showed no number keeps its older ones; one that is
+/// neither in the file nor showed any is forgotten.
+pub(super) fn last_nights(state: &State) -> LastNights {
+    let mut known = state.last_nights.clone();
+    known.retain(|name, _| state.plan.sessions.contains_key(name));
+    let Some(night) = &state.night else { return known };
     for run in state.runs.values().filter(|run| run.id.night == night.id) {
         let values = run.attempts.iter().rev().map(|attempt| &attempt.output.metrics).find(|seen| !seen.is_empty());
         if let Some(values) = values {
@@ -162,6 +165,7 @@ pub(super) fn note_last_night(state: &State, known: &mut LastNights) {
             known.insert(run.id.session.clone(), LastNight { night: Some(night.id.clone()), metrics });
         }
     }
+    known
 }
 
 /// Metrics of a session that came to nothing in a good end: 0, or never seen. One that was nothing last night too, or of

@@ -142,6 +142,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         metrics,
         verify,
         verify_timeout,
+        stall,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -159,6 +160,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("metrics", *metrics != old.metrics),
         ("verify", *verify != old.verify),
         ("verify_timeout", *verify_timeout != old.verify_timeout),
+        ("stall", *stall != old.stall),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

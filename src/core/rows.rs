@@ -151,7 +151,8 @@ impl State {
                 parts.extend(open.map(|run| Part::Run(run.id.clone())));
             }
             Fact::SessionAdded { .. } => parts.extend([Part::Added]),
-            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::LastNights]),
+            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added]),
+            Fact::LastNights { .. } => parts.extend([Part::LastNights]),
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::ProjectBase { .. }

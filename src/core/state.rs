@@ -4,7 +4,7 @@ use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
-use super::progress::{self, LastNights};
+use super::progress::LastNights;
 use super::run::{Attempt, Outcome, Run, RunState};
 use super::time::At;
 use serde::{Deserialize, Serialize};
@@ -201,6 +201,7 @@ impl State {
                     open.reported = true;
                 }
             }
+            Fact::LastNights { nights } => self.last_nights = nights.clone(),
             Fact::Finding { run, finding } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.find(finding);
@@ -293,9 +294,6 @@ impl State {
             again.closing = false;
             return;
         }
-        let mut last_nights = std::mem::take(&mut self.last_nights);
-        progress::note_last_night(self, &mut last_nights);
-        self.last_nights = last_nights;
         self.night = Some(NightState {
             id: id.clone(),
             opened: at,

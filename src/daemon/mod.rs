@@ -18,6 +18,7 @@ mod reconcile;
 mod reload;
 mod reports;
 mod run;
+mod sampler;
 mod send;
 mod timers;
 mod watch;

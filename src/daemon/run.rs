@@ -7,7 +7,7 @@ use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
 use super::timers::Timers;
-use super::{logging, reconcile, reload};
+use super::{logging, reconcile, reload, sampler};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::Event;
@@ -154,6 +154,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             }
         }
     });
+    tokio::spawn(sampler::go_on(Arc::clone(&rim)));
 
     let reason = ended(ending, &rim).await;
     tracing::info!(reason, "the daemon ends");

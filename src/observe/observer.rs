@@ -2,6 +2,7 @@
 
 use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
+use super::novelty::Novelty;
 use super::numbers::number;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
 use crate::core::run::{ErrorSeen, MetricSeen, OutputSeen};
@@ -55,6 +56,7 @@ struct Sight {
     /// The whole but unfinished line that was looked at last.
     pending: String,
     changed: bool,
+    novelty: Novelty,
 }
 
 struct Metric {
@@ -144,7 +146,11 @@ impl Observer {
             self.sight.changed |= last_line != seen.last_line;
             seen.last_line = last_line;
             seen.tail = tail;
+            if let Some(at) = seen.last_at {
+                self.sight.novelty.unfinished(&self.scanner.pending(), at);
+            }
         }
+        self.sight.seen.new_at = self.sight.novelty.new_at();
         rows
     }
 }
@@ -187,6 +193,7 @@ impl Sight {
             recent: VecDeque::new(),
             pending: String::new(),
             changed: false,
+            novelty: Novelty::default(),
         })
     }
 
@@ -196,8 +203,16 @@ impl Sight {
 
     fn line(&mut self, line: Line<'_>, at: Wall) {
         match line {
-            Line::Draft { text } => self.search(text, at),
+            Line::Draft { text } => {
+                self.novelty.drawn(text, at);
+                self.search(text, at);
+            }
             Line::Done { text, written, redrawn } => {
+                if redrawn {
+                    self.novelty.drawn(text, at);
+                } else {
+                    self.novelty.line(text, at);
+                }
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);
                 finder.line(text, |error| self.error(error, redrawn, at));

@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod command;
+pub mod files;
 pub mod process;
+pub mod tree;

@@ -1,49 +1,10 @@
-//! The processes below the shim. It is their subreaper: whoever leaves its parent, its session or its process group
-//! comes back as a child of the shim, so the tree by parents is complete.
+//! Signals to the processes below the shim.
 
+pub use crate::os::tree::{descendants, start_of};
+
+use crate::os::tree::Process;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
-use std::fs;
-
-/// A process that lived when it was looked at. Number and start time together name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process {
-    /// Its process id.
-    pub pid: u32,
-    /// Its start time, field 22 of `/proc/PID/stat`.
-    pub start: u64,
-}
-
-struct Entry {
-    process: Process,
-    parent: u32,
-    zombie: bool,
-}
-
-/// All living descendants of a process; zombies are none.
-pub fn descendants(root: u32) -> Vec<Process> {
-    let Ok(proc) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = proc.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    below(root, pids.filter_map(look).collect())
-}
-
-fn below(root: u32, mut others: Vec<Entry>) -> Vec<Process> {
-    let mut parents = vec![root];
-    let mut found = Vec::new();
-    while let Some(parent) = parents.pop() {
-        others.retain(|entry| {
-            let child = entry.parent == parent && entry.process.pid != root;
-            if child {
-                parents.push(entry.process.pid);
-                if !entry.zombie {
-                    found.push(entry.process);
-                }
-            }
-            !child
-        });
-    }
-    found
-}
 
 /// Sends a signal to each of them that still is who it was.
 pub fn signal_all(processes: &[Process], signal: Signal) {
@@ -60,58 +21,5 @@ pub fn signal_all(processes: &[Process], signal: Signal) {
             }
             Err(_) => {}
         }
-    }
-}
-
-/// The start time of a process; 0 when it is gone.
-pub fn start_of(pid: u32) -> u64 {
-    look(pid).map_or(0, |entry| entry.process.start)
-}
-
-fn look(pid: u32) -> Option<Entry> {
-    parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
-}
-
-/// Reads a `stat` line. The name in it is the program's own choice and can hold spaces and parentheses, so the fields
-/// are counted from the last `)`.
-fn parse(pid: u32, stat: &[u8]) -> Option<Entry> {
-    let after_name = stat.iter().rposition(|b| *b == b')')? + 1;
-    let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
-    let parent = fields.next()?.parse().ok()?;
-    let start = fields.nth(17)?.parse().ok()?;
-    Some(Entry { process: Process { pid, start }, parent, zombie: matches!(state, "Z" | "X") })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn entry(pid: u32, parent: u32, zombie: bool) -> Entry {
-        Entry { process: Process { pid, start: 1 }, parent, zombie }
-    }
-
-    #[test]
-    fn a_name_that_looks_like_fields_is_not_read_as_fields() {
-        let stat = b"42 (evil) Z 1 1 (x) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2\n";
-        let entry = parse(42, stat).unwrap();
-        assert_eq!((entry.parent, entry.process.start, entry.zombie), (7, 98765, false));
-        assert!(parse(42, b"42 (cut").is_none() && parse(42, b"42 (x) S 7").is_none());
-    }
-
-    #[test]
-    fn the_tree_is_followed_through_zombies_whatever_the_order() {
-        let all = vec![entry(9, 5, false), entry(5, 3, true), entry(3, 1, false), entry(4, 2, false)];
-        let mut pids: Vec<_> = below(1, all).iter().map(|p| p.pid).collect();
-        pids.sort_unstable();
-        assert_eq!(pids, [3, 9]);
-    }
-
-    #[test]
-    fn we_find_ourselves() {
-        let me = std::process::id();
-        assert!(start_of(me) > 0);
-        assert!(descendants(std::os::unix::process::parent_id()).iter().any(|p| p.pid == me));
-        assert_eq!(start_of(u32::MAX), 0);
     }
 }

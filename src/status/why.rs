@@ -178,6 +178,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
+            | Fact::Finding { .. }
+            | Fact::LastNights { .. }
             | Fact::Trouble { .. } => {}
         }
     }

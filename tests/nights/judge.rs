@@ -280,6 +280,7 @@ impl Judge {
             Effect::Check { .. }
             | Effect::Arm { .. }
             | Effect::NoteBase { .. }
+            | Effect::Nudge { .. }
             | Effect::WriteReport { .. }
             | Effect::NightOver { .. } => Ok(()),
         }

@@ -229,9 +229,8 @@ impl World {
             let value = (program.way.reaches.min(ran * 100 / program.way.after.max(1))) as f64;
             let total = metric.total.or(metric.regex.contains('/').then_some(100.0));
             let seen = output.metrics.entry(metric.name.clone());
-            let seen = seen.or_insert(MetricSeen { first: (value, wall), value, total, at: wall });
-            seen.value = value;
-            seen.at = wall;
+            let seen = seen.or_insert_with(|| MetricSeen::first_seen(value, total, wall));
+            seen.next_seen(value, total, wall);
         }
     }
 

@@ -209,7 +209,7 @@ pub fn lines(at: Wall, lines: &[&str]) -> OutputSeen {
 pub fn metric(mut output: OutputSeen, name: &str, value: f64, total: Option<f64>, took: u64) -> OutputSeen {
     let at = output.last_at.unwrap();
     let first = Wall(at.0 - took as i64 * 1000);
-    output.metrics.insert(name.into(), MetricSeen { first: (0.0, first), value, total, at });
+    output.metrics.insert(name.into(), MetricSeen { first: (0.0, first), value, total, at, pace: Default::default() });
     output
 }
 

@@ -161,6 +161,7 @@ fn dozen() -> State {
 fn status(state: &State, live: bool) -> Status {
     let daemon = DaemonStatus { pid: 4242, version: "0.1.0".into(), started_at: "2026-11-21T21:29:00Z".into() };
     let ctx = StatusContext {
+        works: None,
         daemon: live.then_some(daemon),
         live,
         last_seen: Some(ago(300).wall),
