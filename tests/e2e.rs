@@ -22,5 +22,7 @@ mod full_disk;
 mod operator;
 #[path = "e2e/reload.rs"]
 mod reload;
+#[path = "e2e/stalls.rs"]
+mod stalls;
 #[path = "e2e/tmux_killed.rs"]
 mod tmux_killed;

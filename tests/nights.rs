@@ -22,6 +22,8 @@ mod rim;
 mod sim;
 #[path = "nights/trouble.rs"]
 mod trouble;
+#[path = "nights/work.rs"]
+mod work;
 #[path = "nights/world.rs"]
 mod world;
 
@@ -136,6 +138,7 @@ fn enough(coverage: &Coverage) {
         ("start overdue", "starting"),
         ("start overdue", "running"),
         ("redrive", "failed"),
+        ("sampled", "running"),
     ] {
         if coverage.met(event, state) < 20 {
             seldom.push((event, state, coverage.met(event, state)));

@@ -20,11 +20,12 @@ use std::time::Duration;
 pub const SAMPLE_AT_MOST: Duration = Duration::from_secs(30);
 /// Shortest time between two samples.
 pub const SAMPLE_AT_LEAST: Duration = Duration::from_secs(2);
-/// Most time that one step between two samples counts for. What is longer was not watched.
+/// Longest step between two samples that counts. What took longer was not watched: the machine slept, or the daemon did.
 const STEP_MAX: Duration = Duration::from_secs(60);
 /// Share of a core, in thousandths, from which on a silent tree works. Below is what idle runtimes burn.
 const CPU_SILENT: u64 = 10;
-/// The same while the program draws on its screen: drawing costs something too.
+/// The same while the program draws on its screen, at most: drawing costs something too. What it costs this program is
+/// taken from the least it ever took while it drew.
 const CPU_DRAWING: u64 = 100;
 /// Bytes read and written a second from which on a silent tree works.
 const IO_SILENT: u64 = 4 * 1024;
@@ -134,6 +135,8 @@ pub struct Watch {
     by: Option<Evidence>,
     /// Names seen since it last worked: a script that polls starts the same ones again and again.
     names: BTreeSet<String>,
+    /// The least share of a core it took between two samples while it drew, in thousandths.
+    least_drawing: Option<u64>,
     /// Bytes of output, processor time and io when the quiet began.
     base: Option<(u64, u64, u64)>,
 }
@@ -143,8 +146,9 @@ impl Watch {
     pub fn take(&mut self, sample: &Sample) -> Quiet {
         let at = sample.at;
         let evidence = self.evidence(sample);
-        let judged = sample.tree.is_some() && self.before.as_ref().is_some_and(|before| before.tree.is_some());
-        let step = self.before.as_ref().map_or(Duration::ZERO, |before| at.mono.since(before.mono)).min(STEP_MAX);
+        let looked = sample.tree.is_some() && self.before.as_ref().is_some_and(|before| before.tree.is_some());
+        let step = self.before.as_ref().map_or(Duration::ZERO, |before| at.mono.since(before.mono));
+        let judged = looked && step <= STEP_MAX;
         if let Some(evidence) = evidence {
             self.works(evidence, at.wall, sample);
         } else if judged {
@@ -196,7 +200,7 @@ impl Watch {
         self.names = sample.tree.as_ref().map(|tree| tree.names.iter().take(NAMES_MAX).cloned().collect()).unwrap_or_default();
     }
 
-    fn evidence(&self, sample: &Sample) -> Option<Evidence> {
+    fn evidence(&mut self, sample: &Sample) -> Option<Evidence> {
         let before = self.before.as_ref()?;
         if sample.new_at != before.new_at {
             return Some(Evidence::Output);
@@ -207,10 +211,18 @@ impl Watch {
             return Some(Evidence::Transcript);
         }
         let (tree, was) = (sample.tree.as_ref()?, before.tree.as_ref()?);
-        let ms = u64::try_from(sample.at.mono.since(before.mono).as_millis()).unwrap_or(u64::MAX).max(1);
+        // Over a time in which the machine slept any work would look like little.
+        let step = sample.at.mono.since(before.mono).min(STEP_MAX);
+        let ms = u64::try_from(step.as_millis()).unwrap_or(u64::MAX).max(1);
         let drawn = sample.bytes.saturating_sub(before.bytes);
-        let (cpu_least, io_least) = if drawn > 0 { (CPU_DRAWING, IO_DRAWING) } else { (CPU_SILENT, IO_SILENT) };
         let cpu = tree.cpu_ms.saturating_sub(was.cpu_ms).saturating_mul(1000) / ms;
+        let (cpu_least, io_least) = if drawn > 0 {
+            let least = self.least_drawing.map_or(cpu, |least| least.min(cpu));
+            self.least_drawing = Some(least);
+            (CPU_DRAWING.min(least.saturating_mul(3).saturating_add(2 * CPU_SILENT)), IO_DRAWING)
+        } else {
+            (CPU_SILENT, IO_SILENT)
+        };
         if cpu >= cpu_least {
             return Some(Evidence::Cpu(cpu));
         }

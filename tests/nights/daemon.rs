@@ -22,6 +22,7 @@ impl Sim {
         self.step(Event::DaemonStarted { pid, version: "0.1.0".to_owned(), boot_id })?;
         self.load_file()?;
         self.after(0, Coming::Reconcile(self.generation));
+        self.watch_all();
         Ok(())
     }
 

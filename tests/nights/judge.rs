@@ -2,6 +2,7 @@
 //!
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
+use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
@@ -38,6 +39,7 @@ pub struct Judge {
     starts: BTreeMap<(NightId, SessionName), u32>,
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
+    stalls: StallJudge,
 }
 
 fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
@@ -60,6 +62,7 @@ impl Judge {
     /// Judges one step. `state` is as it is after it.
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
+        self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }

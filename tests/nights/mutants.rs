@@ -7,7 +7,10 @@ use nightkeep::core::exit::Ending;
 use nightkeep::core::fact::{Actor, Entry, Fact};
 use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
-use nightkeep::core::run::{Due, Run, RunState};
+use nightkeep::core::finding::FindingKind;
+use nightkeep::core::run::{AfterStop, Due, Run, RunState};
+use nightkeep::core::stall::Quiet;
+use std::time::Duration;
 
 /// A planted fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,10 +33,14 @@ pub enum Mutant {
     WritesNoReport,
     LostRow,
     ForgetsARun,
+    CallsWorkAStall,
+    OverlooksAStall,
+    NudgesAgain,
+    StopsWhatIsOnlyToBeTold,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -52,6 +59,10 @@ impl Mutant {
         Self::WritesNoReport,
         Self::LostRow,
         Self::ForgetsARun,
+        Self::CallsWorkAStall,
+        Self::OverlooksAStall,
+        Self::NudgesAgain,
+        Self::StopsWhatIsOnlyToBeTold,
     ];
 
     /// The invariants of which one must find it.
@@ -61,11 +72,11 @@ impl Mutant {
             Self::ForgetsTheIntent => &["S4"],
             Self::LosesAnEnd => &["S3", "S5", "state", "S1"],
             Self::EndsTwice | Self::ChangesAnExit => &["S3"],
-            Self::NeverStops => &["S17", "L1"],
+            Self::NeverStops => &["S17", "L1", "L6"],
             Self::NeverArms => &["L1"],
             Self::CountsOutages => &["S8"],
             Self::WaitsTooLong => &["S9"],
-            Self::StartsEarly => &["S7"],
+            Self::StartsEarly => &["S7", "S9"],
             Self::SkipsDependencies => &["S10"],
             Self::ForgetsTheCount => &["S5", "S6", "S9"],
             Self::RevivesTheStopped => &["S17"],
@@ -73,7 +84,10 @@ impl Mutant {
             Self::RaisesTheDead => &["S11"],
             Self::WritesNoReport => &["L4"],
             Self::LostRow => &["S5"],
-            Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
+            Self::ForgetsARun => &["S1", "S5", "S11", "S25", "L1"],
+            Self::CallsWorkAStall => &["S25"],
+            Self::OverlooksAStall => &["L6"],
+            Self::NudgesAgain | Self::StopsWhatIsOnlyToBeTold => &["S26"],
         }
     }
 
@@ -158,7 +172,7 @@ impl Mutant {
                 if let (Event::PlanLoaded { .. }, Some(attempt), Some(at)) = (event, running, at) {
                     let reason = "changed".to_owned();
                     step.facts.push(Entry { at, fact: Fact::StopIntended { attempt: attempt.clone(), reason } });
-                    step.effects.push(Effect::Stop { attempt, grace: std::time::Duration::ZERO });
+                    step.effects.push(Effect::Stop { attempt, grace: Duration::ZERO });
                 }
             }
             Self::WritesNoReport => step.effects.retain(|effect| !matches!(effect, Effect::WriteReport { .. })),
@@ -167,7 +181,39 @@ impl Mutant {
                     night.state.runs.remove(&id);
                 }
             }
+            // These change what the core is told, or what the file says: see `Sim::sample` and `distort`.
+            Self::CallsWorkAStall | Self::OverlooksAStall => {}
+            Self::NudgesAgain => {
+                let nudge = step.effects.iter().find(|effect| matches!(effect, Effect::Nudge { .. })).cloned();
+                step.effects.extend(nudge);
+            }
+            Self::StopsWhatIsOnlyToBeTold => {
+                let told = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::Finding { run, finding } if finding.kind == FindingKind::Stalled && finding.is_open() => {
+                        Some((entry.at, run.clone()))
+                    }
+                    _ => None,
+                });
+                if let Some((at, run)) = told
+                    && let Some(RunState::Running { attempt }) = night.state.runs.get(&run).map(|run| &run.state)
+                {
+                    let attempt = attempt.clone();
+                    let to = RunState::Stopping { attempt, then: AfterStop::Stalled };
+                    let entry = Entry { at, fact: Fact::RunMoved { run, to, reason: "planted".to_owned() } };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
+        }
+    }
+
+    /// Plants the fault in what a sampler saw.
+    pub fn distort(self, quiet: &mut Quiet, limit: Option<Duration>) {
+        match (self, limit) {
+            (Self::CallsWorkAStall, Some(limit)) => quiet.quiet = quiet.quiet.saturating_mul(4).max(limit / 2),
+            (Self::OverlooksAStall, _) => quiet.quiet /= 8,
+            _ => {}
         }
     }
 

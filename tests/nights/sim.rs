@@ -11,6 +11,7 @@ use nightkeep::core::fact::{Actor, Entry, Fact};
 use nightkeep::core::ids::{AttemptId, NightId, SessionName};
 use nightkeep::core::night::Night;
 use nightkeep::core::plan::Plan;
+use nightkeep::core::stall::Watch;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -37,6 +38,7 @@ pub(super) struct Faults {
     pub(super) reload: bool,
     pub(super) operator: bool,
     pub(super) down_and_up: bool,
+    pub(super) stalls: bool,
 }
 
 /// Something to come.
@@ -53,6 +55,8 @@ pub(super) enum Coming {
     /// A timer of this generation runs out; the last number tells it from one armed again.
     Timer(u32, Timer, u64, u64),
     Reconcile(u32),
+    /// The sampler of this generation looks at an attempt.
+    Sample(u32, AttemptId),
     DaemonStarts,
     Fault,
     Operator,
@@ -113,6 +117,8 @@ pub(super) struct Sim {
     pub(super) over: bool,
     pub(super) date: u32,
     pub(super) stop_round: BTreeMap<SessionName, u64>,
+    /// The sampler's memory, and since when it watches.
+    pub(super) watches: BTreeMap<AttemptId, (Watch, u64)>,
     pub(super) told: Told,
 }
 
@@ -157,6 +163,7 @@ impl Sim {
             reload: on(),
             operator: on(),
             down_and_up: on(),
+            stalls: on(),
         };
         let plan = plan::plan(&mut rng);
         Self {
@@ -183,6 +190,7 @@ impl Sim {
             over: false,
             date: 21,
             stop_round: BTreeMap::new(),
+            watches: BTreeMap::new(),
             told: Told::default(),
         }
     }
@@ -293,7 +301,12 @@ impl Sim {
                 self.after(next, Coming::Reconcile(generation));
                 self.reconcile()
             }
-            Coming::Event(..) | Coming::LookAtTmux(..) | Coming::Timer(..) | Coming::Reconcile(..) => Ok(()),
+            Coming::Sample(generation, attempt) if generation == self.generation => self.sample(&attempt),
+            Coming::Event(..)
+            | Coming::LookAtTmux(..)
+            | Coming::Timer(..)
+            | Coming::Sample(..)
+            | Coming::Reconcile(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),
             Coming::Operator => self.operator(),

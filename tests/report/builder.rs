@@ -45,6 +45,7 @@ pub fn session(text: &str) -> SessionPlan {
         metrics: Vec::new(),
         verify: None,
         verify_timeout: Duration::from_secs(60),
+        stall: Default::default(),
     }
 }
 
@@ -54,7 +55,7 @@ pub fn after(mut plan: SessionPlan, on: &[&str]) -> SessionPlan {
 }
 
 pub fn with_metric(mut plan: SessionPlan, metric: &str, total: Option<f64>) -> SessionPlan {
-    plan.metrics.push(MetricPlan { name: metric.to_owned(), regex: r"(\d+) of (\d+)".to_owned(), total });
+    plan.metrics.push(MetricPlan { name: metric.to_owned(), regex: r"(\d+) of (\d+)".to_owned(), total, deadline: None });
     plan
 }
 

@@ -57,6 +57,7 @@ fn put(state: &mut State, session: &str, run_state: RunState, reason: &str, atte
         attempts,
         removed: false,
         held: false,
+        findings: Vec::new(),
     };
     state.runs.insert(id, run);
 }
