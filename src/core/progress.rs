@@ -288,3 +288,98 @@ fn stands_at(name: &str, seen: &MetricSeen) -> String {
         None => format!("{name} stands at {}", seen.value),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn at(seconds: u64) -> Wall {
+        Wall(i64::try_from(seconds * 1000).unwrap())
+    }
+
+    /// A metric with a total that moves by so much every minute, for so many minutes.
+    fn moved(total: f64, each: f64, minutes: u32) -> MetricSeen {
+        let mut metric = MetricSeen::first_seen(0.0, Some(total), at(0));
+        for minute in 1..=minutes {
+            metric.next_seen(each * f64::from(minute), None, at(u64::from(minute) * 60));
+        }
+        metric
+    }
+
+    #[test]
+    fn a_deadline_that_will_be_missed_is_known_long_before() {
+        let metric = moved(1000.0, 5.0, 20);
+        // 900 are left, at 5 a minute: three hours.
+        let now = at(1200);
+        assert_eq!(metric.forecast(now).unwrap().through, at(1200 + 180 * 60));
+        let by = |minutes: u64| outlook(&metric, at(1200 + minutes * 60), now);
+        assert_eq!(by(120), Outlook::Late(at(1200 + 180 * 60)));
+        assert_eq!(by(190), Outlook::Unclear, "too close to call it off");
+        assert_eq!(by(240), Outlook::InTime);
+        assert_eq!(outlook(&metric, at(1100), now), Outlook::Missed);
+        assert_eq!(outlook(&moved(10.0, 5.0, 2), at(0), now), Outlook::InTime, "through is through");
+        assert_eq!(outlook(&moved(1000.0, 5.0, 1), at(1200), at(61)), Outlook::Unclear, "too early to tell");
+    }
+
+    #[test]
+    fn the_rate_is_that_of_late_and_falls_while_nothing_moves() {
+        let mut metric = moved(10_000.0, 60.0, 60);
+        assert!((metric.rate(at(3600)).unwrap() - 1.0).abs() < 1e-9);
+        for minute in 61..=100 {
+            metric.next_seen(3600.0 + f64::from(minute - 60), None, at(u64::from(minute.unsigned_abs()) * 60));
+        }
+        let late = metric.rate(at(6000)).unwrap();
+        assert!(late < 0.05, "one a minute lately, not one a second: {late}");
+        assert!(metric.rate(at(60_000)).unwrap() < late);
+        metric.next_seen(2.0, None, at(60_060));
+        assert_eq!(metric.rate(at(60_120)), None, "it began anew");
+    }
+
+    #[test]
+    fn a_metric_that_seldom_moves_may_stand_still_for_long() {
+        let quarter = Duration::from_secs(900);
+        assert_eq!(may_stand_still(&moved(10.0, 1.0, 9), Some(quarter)), quarter);
+        let mut slow = MetricSeen::first_seen(0.0, None, at(0));
+        for step in 1..=3_u32 {
+            slow.next_seen(f64::from(step), None, at(u64::from(step) * 1800));
+        }
+        assert_eq!(may_stand_still(&slow, Some(quarter)), Duration::from_secs(1800 * 5));
+        assert_eq!(may_stand_still(&MetricSeen::first_seen(0.0, None, at(0)), None), STILL_AFTER);
+    }
+
+    #[test]
+    fn a_result_of_zero_is_told_unless_it_is_meant_or_usual() {
+        use crate::core::plan::{Comparison, MetricPlan, Requirement};
+        use crate::core::testing::session;
+        let metric = |name: &str| MetricPlan { name: name.into(), regex: String::new(), total: None, deadline: None };
+        let mut plan = session("load");
+        plan.metrics = ["rows", "parts", "errors"].map(metric).to_vec();
+        let check = Check::MetricCompare { metric: "errors".into(), op: Comparison::Equal, number: 0.0 };
+        plan.success.require = vec![Requirement { text: "metric:errors=0".into(), check }];
+        let seen = |value| MetricSeen::first_seen(value, None, at(0));
+        let tonight = BTreeMap::from([("rows".to_owned(), seen(0.0)), ("errors".to_owned(), seen(0.0))]);
+        assert_eq!(zero_results(&plan, &tonight, None), [("rows", None), ("parts", None)]);
+        let values = [("rows".to_owned(), 12.0), ("parts".to_owned(), 0.0)];
+        let last = LastNight { night: None, metrics: BTreeMap::from(values) };
+        assert_eq!(zero_results(&plan, &tonight, Some(&last)), [("rows", Some(12.0))]);
+    }
+
+    proptest! {
+        /// A steady metric is called late exactly when it will be late.
+        #[test]
+        fn a_steady_metric_is_judged_by_what_will_be(
+            each in 1..100_u32, minutes in 3..200_u32, total in 1..50_000_u32, deadline in 1..20_000_u64,
+        ) {
+            let metric = moved(f64::from(total), f64::from(each), minutes);
+            let (now, deadline) = (at(u64::from(minutes) * 60), at(deadline * 60));
+            let through = f64::from(total) / f64::from(each) * 60.0;
+            match outlook(&metric, deadline, now) {
+                Outlook::Late(_) => prop_assert!(through * 1000.0 > deadline.0 as f64 - 1.0),
+                Outlook::InTime => prop_assert!(metric.complete() || through * 1000.0 <= deadline.0 as f64 + 1.0),
+                Outlook::Missed => prop_assert!(now >= deadline && !metric.complete()),
+                Outlook::Unclear => {}
+            }
+        }
+    }
+}

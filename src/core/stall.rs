@@ -324,3 +324,138 @@ fn span(time: Duration) -> String {
         s => format!("{} h {} min", s / 3600, s % 3600 / 60),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A program under a watch, sampled every 30 seconds.
+    struct Bench {
+        watch: Watch,
+        sample: Sample,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let tree = Tree { cpu_ms: 0, io: 0, names: BTreeSet::from(["sh".to_owned()]), count: 1 };
+            let at = At { wall: Wall(0), mono: Mono(0) };
+            let sample = Sample { at, bytes: 0, new_at: None, tree: Some(tree), transcript: None };
+            let mut bench = Self { watch: Watch::default(), sample };
+            bench.watch.take(&bench.sample.clone());
+            bench
+        }
+        /// Time passes and something happens; gives how long it is quiet then, in seconds.
+        fn after(&mut self, seconds: u64, happens: impl FnOnce(&mut Sample, &mut Tree)) -> u64 {
+            let mut tree = self.sample.tree.take().unwrap();
+            self.sample.at = self.sample.at.plus(Duration::from_secs(seconds));
+            happens(&mut self.sample, &mut tree);
+            self.sample.tree = Some(tree);
+            self.watch.take(&self.sample).quiet.as_secs()
+        }
+    }
+
+    #[test]
+    fn every_kind_of_work_ends_the_quiet() {
+        type Happens = fn(&mut Sample, &mut Tree);
+        let works: [(Happens, Evidence); 5] = [
+            (|sample, _| sample.new_at = Some(Wall(1)), Evidence::Output),
+            (|_, tree| tree.cpu_ms += 600, Evidence::Cpu(20)),
+            (|_, tree| tree.io += 30 * 8192, Evidence::Io(8192)),
+            (|_, tree| drop(tree.names.insert("cc".to_owned())), Evidence::Child("cc".to_owned())),
+            (|sample, _| sample.transcript = Some(9), Evidence::Transcript),
+        ];
+        for (happens, evidence) in works {
+            let mut bench = Bench::new();
+            bench.sample.transcript = Some(1);
+            assert_eq!(bench.after(30, |_, _| {}), 30);
+            assert_eq!(bench.after(30, |_, _| {}), 60);
+            assert_eq!(bench.after(30, happens), 0, "{evidence:?}");
+            assert_eq!(bench.watch.by, Some(evidence));
+            assert_eq!(bench.after(30, |_, _| {}), 30);
+        }
+    }
+
+    #[test]
+    fn a_spinner_is_quiet_and_a_build_behind_a_spinner_is_not() {
+        let mut bench = Bench::new();
+        for i in 1..=40 {
+            // Ten frames a second, each by a short-lived child: a little of everything.
+            let quiet = bench.after(30, |sample, tree| {
+                sample.bytes += 6_000;
+                tree.cpu_ms += 300 + i % 3 * 50;
+                tree.io += 6_000 + 30 * 20_000;
+                if i % 2 == 0 { tree.names.insert("sleep".to_owned()) } else { tree.names.remove("sleep") };
+            });
+            // The first frame that shows `sleep` is the only news.
+            assert_eq!(quiet, 30 * if i == 1 { 1 } else { i - 2 }, "sample {i}");
+        }
+        let signs = bench.watch.take(&bench.sample.clone()).signs;
+        assert!(signs[0].contains("draws the same again") && signs[1].starts_with("1."), "{signs:?}");
+        let build = bench.after(30, |sample, tree| {
+            sample.bytes += 6_000;
+            tree.cpu_ms += 6_000;
+        });
+        assert_eq!(build, 0);
+    }
+
+    #[test]
+    fn time_that_nobody_watched_is_not_quiet() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.after(30, |_, _| {}), 30);
+        assert_eq!(bench.after(8 * 3600, |_, _| {}), 30, "the machine slept");
+        assert_eq!(bench.after(30, |_, _| {}), 60);
+        let blind = Sample { tree: None, at: bench.sample.at.plus(Duration::from_secs(30)), ..bench.sample.clone() };
+        assert_eq!(bench.watch.take(&blind).quiet.as_secs(), 60, "no look at the processes");
+    }
+
+    #[test]
+    fn a_file_that_changed_takes_the_quiet_back_to_its_change() {
+        let mut bench = Bench::new();
+        for _ in 0..4 {
+            bench.after(30, |_, _| {});
+        }
+        let now = bench.sample.at.wall;
+        let quiet = bench.watch.file_changed("a.rs".to_owned(), Duration::from_secs(50), now);
+        assert_eq!((quiet.quiet.as_secs(), quiet.since), (50, Wall(70_000)));
+        let older = bench.watch.file_changed("b.rs".to_owned(), Duration::from_secs(500), now);
+        assert_eq!((older.quiet.as_secs(), older.by), (50, Some(Evidence::File("a.rs".to_owned()))));
+    }
+
+    #[test]
+    fn the_sampler_is_slow_but_meets_the_limit() {
+        for (limit, every) in [(10, 2_500), (60, 15_000), (900, 30_000), (1, 2_000)] {
+            assert_eq!(sample_every(Duration::from_secs(limit)).as_millis(), every);
+        }
+    }
+
+    proptest! {
+        /// Whatever happens: the quiet is never longer than the time since the last work, nor than what was watched.
+        #[test]
+        fn the_quiet_is_never_overestimated(steps in prop::collection::vec((1..200_u64, any::<bool>(), any::<bool>()), 1..60)) {
+            let mut bench = Bench::new();
+            let (mut since_work, mut watched) = (0, 0);
+            for (seconds, works, draws) in steps {
+                since_work = if works { 0 } else { since_work + seconds };
+                watched += if seconds <= STEP_MAX.as_secs() { seconds } else { 0 };
+                let quiet = bench.after(seconds, |sample, tree| {
+                    tree.cpu_ms += if works { seconds * 500 } else { 0 };
+                    sample.bytes += if draws { seconds * 100 } else { 0 };
+                });
+                prop_assert!(quiet <= since_work, "{quiet} > {since_work}");
+                prop_assert!(quiet <= watched);
+            }
+        }
+
+        /// A program that does nothing is found: the quiet grows with every watched step.
+        #[test]
+        fn a_stuck_program_is_always_found(steps in prop::collection::vec(1..=60_u64, 1..60)) {
+            let mut bench = Bench::new();
+            let mut sum = 0;
+            for seconds in steps {
+                sum += seconds;
+                prop_assert_eq!(bench.after(seconds, |_, _| {}), sum);
+            }
+        }
+    }
+}

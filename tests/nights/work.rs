@@ -90,6 +90,12 @@ impl World {
         let program = self.dirs.get(attempt)?.program.as_ref()?;
         Some(program.work.idle(program.active(self.t)))
     }
+    /// How much a living program worked within its last so many milliseconds.
+    pub fn worked_within(&self, attempt: &AttemptId, span: u64) -> Option<u64> {
+        let program = self.dirs.get(attempt)?.program.as_ref()?;
+        let active = program.active(self.t);
+        Some(program.work.worked(active) - program.work.worked(active.saturating_sub(span)))
+    }
     /// What a sampler sees of a living program.
     pub fn sample(&self, attempt: &AttemptId) -> Option<Sample> {
         let program = self.dirs.get(attempt)?.program.as_ref()?;
@@ -189,8 +195,10 @@ pub struct StallJudge {
     nudged: BTreeSet<AttemptId>,
 }
 
-/// Work shortly before a sample is too little of its time to be seen.
+/// Work shortly before a sample is too little of its time to be seen; ...
 const UNSEEN: u64 = 10_000;
+/// ... as long as it is not more than this.
+const SEEN: u64 = 6_000;
 
 impl StallJudge {
     /// S25: what works is not called stalled, nor touched. S26: no more is done than the file says.
@@ -234,7 +242,8 @@ impl StallJudge {
         let limit = session.and_then(|session| session.stall.after).unwrap_or(Duration::MAX);
         let limit = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
         let idle = world.idle(attempt).unwrap_or(0);
-        if idle.saturating_add(UNSEEN) < limit {
+        let worked = world.worked_within(attempt, limit).unwrap_or(0);
+        if idle.saturating_add(UNSEEN) < limit && worked > SEEN {
             return Err(format!("S25: {attempt} is called stalled, but worked {idle} ms ago; limit {limit}, {quiet:?}"));
         }
         Ok(())
