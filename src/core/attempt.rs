@@ -27,6 +27,7 @@ impl Turn<'_> {
         }
         let state = run.state.clone();
         self.fact(Fact::AttemptStarted { attempt: id.clone(), started });
+        self.probe_started(id);
         match state {
             RunState::Starting { attempt } if attempt == *id => {
                 self.go(&id.run, RunState::Running { attempt }, format!("attempt {} runs", id.number));
@@ -169,7 +170,11 @@ impl Turn<'_> {
             | RunState::Ended { .. } => return,
         };
         if left.is_zero() {
-            self.make_ready(id, "the wait is over");
+            // Behind a breaker it waits for that, not for the clock.
+            let limited = matches!(run.state, RunState::Limited { .. });
+            if !limited || self.state().held_by(run).is_none() {
+                self.make_ready(id, "the wait is over");
+            }
         } else {
             self.arm(id);
         }
@@ -231,7 +236,8 @@ impl Turn<'_> {
             AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled if closing => {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => match self.withdrawn(run) {
+            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => match self.withdrawn(run)
+            {
                 Some(why) => self.end(run, Outcome::Stopped, format!("stopped, and not started again: {why}")),
                 None if held => self.go(run, RunState::Held, "held by the operator"),
                 None => self.go(run, RunState::Queued, "stopped, starts again"),
@@ -304,7 +310,7 @@ impl Turn<'_> {
                 self.again(id, RunState::BackingOff { until }, what, &why);
             }
             Decision::Limit { delay, why } => {
-                let until = self.due(delay);
+                let until = self.breaker_wait(id).unwrap_or_else(|| self.due(delay));
                 self.again(id, RunState::Limited { until }, what, &why);
             }
         }
@@ -347,9 +353,9 @@ impl Turn<'_> {
     /// Journals the end of an attempt.
     fn attempt_ended(&mut self, id: &AttemptId, exit: ExitRecord, verdict: Option<Verdict>) {
         let counted = verdict.as_ref().is_some_and(|verdict| verdict.counted);
-        let good = verdict.clone();
-        self.fact(Fact::AttemptEnded { attempt: id.clone(), exit, verdict, counted });
-        self.progress_of_ended(id, good.as_ref());
+        self.fact(Fact::AttemptEnded { attempt: id.clone(), exit: exit.clone(), verdict: verdict.clone(), counted });
+        self.attempt_told(id, &exit, verdict.as_ref());
+        self.progress_of_ended(id, verdict.as_ref());
     }
 
     fn known(&self, id: &AttemptId) -> Option<(&Run, &Attempt)> {

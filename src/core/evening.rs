@@ -4,8 +4,8 @@ use super::effect::Effect;
 use super::fact::{Actor, Fact};
 use super::ids::{NightId, ProjectName, SessionName};
 use super::plan::SessionPlan;
-use super::queue::{names, satisfies};
 use super::progress;
+use super::queue::{names, satisfies};
 use super::run::{AfterStop, Outcome, Run, RunState};
 use super::turn::Turn;
 use std::collections::BTreeSet;
@@ -25,6 +25,7 @@ impl Turn<'_> {
         if !unknown.is_empty() {
             return self.acted("up", &target, by, format!("no such session: {}", names(&unknown)));
         }
+        self.leave_safe_mode();
         let reopened = self.open_night(night, by);
         let declared = self.state().plan.sessions.values().chain(self.state().added.values());
         let named = |session: &&SessionPlan| if all { !session.disabled } else { sessions.contains(&session.name) };

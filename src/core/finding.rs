@@ -108,7 +108,8 @@ impl Run {
     }
     /// Takes a finding in, in the place of an older one of its name.
     pub(super) fn find(&mut self, finding: &Finding) {
-        let same = self.findings.iter_mut().find(|known| known.kind == finding.kind && known.subject == finding.subject);
+        let same =
+            self.findings.iter_mut().find(|known| known.kind == finding.kind && known.subject == finding.subject);
         match same {
             Some(known) => *known = finding.clone(),
             None => self.findings.push(finding.clone()),

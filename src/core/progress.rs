@@ -244,7 +244,8 @@ impl Turn<'_> {
                 let late = through.since(deadline).as_secs() / 60;
                 let left = deadline.since(now).as_secs() / 60;
                 let what = format!("{name} will miss its deadline by {late} min, {left} min from now");
-                let rate = seen.rate(now).map_or_else(String::new, |rate| format!("{:.1} an hour lately", rate * 3600.0));
+                let rate =
+                    seen.rate(now).map_or_else(String::new, |rate| format!("{:.1} an hour lately", rate * 3600.0));
                 self.find_metric(run, risk, name, what, vec![stands_at(name, seen), rate]);
             }
             Outlook::Missed => {
@@ -326,8 +327,8 @@ mod tests {
     fn the_rate_is_that_of_late_and_falls_while_nothing_moves() {
         let mut metric = moved(10_000.0, 60.0, 60);
         assert!((metric.rate(at(3600)).unwrap() - 1.0).abs() < 1e-9);
-        for minute in 61..=100 {
-            metric.next_seen(3600.0 + f64::from(minute - 60), None, at(u64::from(minute.unsigned_abs()) * 60));
+        for minute in 61..=100_u32 {
+            metric.next_seen(3600.0 + f64::from(minute - 60), None, at(u64::from(minute) * 60));
         }
         let late = metric.rate(at(6000)).unwrap();
         assert!(late < 0.05, "one a minute lately, not one a second: {late}");

@@ -197,7 +197,8 @@ impl Watch {
         self.since = Some(now);
         self.by = Some(evidence);
         self.base = None;
-        self.names = sample.tree.as_ref().map(|tree| tree.names.iter().take(NAMES_MAX).cloned().collect()).unwrap_or_default();
+        self.names =
+            sample.tree.as_ref().map(|tree| tree.names.iter().take(NAMES_MAX).cloned().collect()).unwrap_or_default();
     }
 
     fn evidence(&mut self, sample: &Sample) -> Option<Evidence> {
@@ -385,7 +386,11 @@ mod tests {
                 sample.bytes += 6_000;
                 tree.cpu_ms += 300 + i % 3 * 50;
                 tree.io += 6_000 + 30 * 20_000;
-                if i % 2 == 0 { tree.names.insert("sleep".to_owned()) } else { tree.names.remove("sleep") };
+                if i % 2 == 0 {
+                    tree.names.insert("sleep".to_owned())
+                } else {
+                    tree.names.remove("sleep")
+                };
             });
             // The first frame that shows `sleep` is the only news.
             assert_eq!(quiet, 30 * if i == 1 { 1 } else { i - 2 }, "sample {i}");

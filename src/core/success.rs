@@ -241,7 +241,13 @@ mod tests {
     }
     fn seen(metrics: &[(&str, f64, Option<f64>)]) -> OutputSeen {
         let metric = |(name, value, total): &(&str, f64, Option<f64>)| {
-            let seen = MetricSeen { first: (0.0, Wall(0)), value: *value, total: *total, at: Wall(0), pace: Default::default() };
+            let seen = MetricSeen {
+                first: (0.0, Wall(0)),
+                value: *value,
+                total: *total,
+                at: Wall(0),
+                pace: Default::default(),
+            };
             ((*name).to_owned(), seen)
         };
         OutputSeen { metrics: metrics.iter().map(metric).collect(), ..OutputSeen::default() }

@@ -6,6 +6,7 @@
 
 mod api;
 mod checks;
+mod crashes;
 mod environment;
 pub mod history;
 mod inbox;
@@ -20,6 +21,7 @@ mod reports;
 mod run;
 mod sampler;
 mod send;
+mod sensors;
 mod timers;
 mod watch;
 

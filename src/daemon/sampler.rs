@@ -147,11 +147,8 @@ fn due<'j>(rim: &Rim, jobs: &'j [Job]) -> (Vec<&'j AttemptId>, bool) {
     let mut silent = false;
     let mut due = Vec::new();
     for job in jobs {
-        let held = all.entry(job.attempt.clone()).or_insert_with(|| Held {
-            watch: Watch::default(),
-            due: now,
-            quiet: None,
-        });
+        let held =
+            all.entry(job.attempt.clone()).or_insert_with(|| Held { watch: Watch::default(), due: now, quiet: None });
         if held.due > now {
             continue;
         }
@@ -168,8 +165,12 @@ fn look(rim: &Rim, job: &Job, at: At, snapshot: Option<&Snapshot>) -> Quiet {
     let (bytes, new_at) = rim.watchers().mark(&job.attempt).unwrap_or_default();
     let tree = snapshot.and_then(|snapshot| snapshot.tree(job.recorder));
     let sample = Sample { at, bytes, new_at, tree, transcript: None };
-    hold(rim, job, |held| held.watch.take(&sample))
-        .unwrap_or(Quiet { quiet: Duration::ZERO, since: at.wall, by: None, signs: Vec::new() })
+    hold(rim, job, |held| held.watch.take(&sample)).unwrap_or(Quiet {
+        quiet: Duration::ZERO,
+        since: at.wall,
+        by: None,
+        signs: Vec::new(),
+    })
 }
 
 /// The last question before something is done: did a file change? Where several sessions work in one directory nobody can

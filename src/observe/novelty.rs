@@ -156,7 +156,8 @@ mod tests {
     #[test]
     fn spinners_clocks_and_bars_that_go_round_are_new_a_few_times_at_most() {
         let frames = ["⠋", "⠙", "⠹", "⠸"];
-        let spinner = |n: &mut Novelty, i: usize, at| n.drawn(&format!("{} Compiling… ({i}s · esc)", frames[i % 4]), at);
+        let spinner =
+            |n: &mut Novelty, i: usize, at| n.drawn(&format!("{} Compiling… ({i}s · esc)", frames[i % 4]), at);
         assert_eq!(new_ones(spinner, 1000), 1);
         let bar = |n: &mut Novelty, i: usize, at| n.drawn(&format!("[{:<20}]", "#".repeat(i % 20)), at);
         assert_eq!(new_ones(bar, 1000), 0);

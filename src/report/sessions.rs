@@ -185,11 +185,7 @@ fn exit(exit: &ExitRecord, verdict: Option<&Verdict>) -> ExitReport {
 }
 
 /// The metrics of an attempt: those of the plan in its order, then any other.
-fn metrics(
-    plan: Option<&SessionPlan>,
-    output: Option<&OutputSeen>,
-    before: Option<&LastNight>,
-) -> Vec<MetricReport> {
+fn metrics(plan: Option<&SessionPlan>, output: Option<&OutputSeen>, before: Option<&LastNight>) -> Vec<MetricReport> {
     let before = |name: &str| before.and_then(|before| before.metrics.get(name)).copied();
     let none = BTreeMap::new();
     let seen = output.map_or(&none, |o| &o.metrics);

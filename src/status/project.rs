@@ -12,8 +12,8 @@ use crate::core::run::{Attempt, MetricSeen, Outcome, Run, RunState};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::protocol::{
-    CheckStatus, DaemonStatus, ExitStatus, FindingStatus, MetricStatus, NightStatus, OutputStatus, SCHEMA, SessionStatus, Status,
-    TmuxStatus,
+    CheckStatus, DaemonStatus, ExitStatus, FindingStatus, MetricStatus, NightStatus, OutageStatus, OutputStatus,
+    SCHEMA, SessionStatus, Status, TmuxStatus,
 };
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,7 +70,34 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         sessions: rows.into_iter().map(|(_, _, status)| status).collect(),
         alerts: Vec::new(),
         seq: ctx.seq,
+        outages: outages(state),
+        safe_mode: state.breakers.safe_mode.clone(),
     }
+}
+
+/// What is down, and the projects that are parked.
+fn outages(state: &State) -> Vec<OutageStatus> {
+    let down = state.breakers.open().map(|(key, breaker)| OutageStatus {
+        key: harmless(key),
+        state: breaker.word().to_owned(),
+        since: breaker.since.map(|at| rfc3339(at.wall)),
+        next_at: breaker.until().map(|until| rfc3339(until.wall)),
+        cause: harmless(&breaker.cause),
+        probes: breaker.probes,
+        held: breaker.held.iter().map(ToString::to_string).collect(),
+        overdue: breaker.overdue,
+    });
+    let parked = state.breakers.parked.iter().map(|(project, why)| OutageStatus {
+        key: format!("project:{project}"),
+        state: "parked".to_owned(),
+        since: None,
+        next_at: None,
+        cause: harmless(why),
+        probes: 0,
+        held: Vec::new(),
+        overdue: true,
+    });
+    down.chain(parked).collect()
 }
 
 /// All sessions there is something to say of.
@@ -119,7 +146,7 @@ fn session(
         attempts_max: plan.map_or(0, |p| p.retry.max_attempts),
         since: run.map(|run| rfc3339(run.since.wall)),
         started_at: last.and_then(|a| a.started.as_ref()).map(|s| rfc3339(s.at)),
-        next_at: run.and_then(|run| next_at(&run.state)).map(rfc3339),
+        next_at: run.and_then(|run| next_of(run, state)).map(rfc3339),
         reason: reason(name, plan, run, state, now, ctx),
         exit: run.and_then(|run| run.attempts.iter().rev().find_map(exit)),
         pid: live_attempt.and(last).and_then(|a| a.started.as_ref()).map(|s| s.pid),
@@ -213,6 +240,15 @@ fn by_output(run: &Run, now: At) -> Option<Activity> {
         }
         Some(last) => known("unknown", format!("no output for {}", span(now.wall.since(last))), "low"),
         None => known("unknown", "no output yet".into(), "low"),
+    }
+}
+
+/// The same for a run that may stand behind a breaker: then it is that which is tried next.
+fn next_of(run: &Run, state: &State) -> Option<Wall> {
+    let breaker = state.held_by(run).and_then(|key| state.breakers.by_key.get(&key));
+    match (breaker.and_then(|breaker| breaker.until()), &run.state) {
+        (Some(until), RunState::Limited { .. }) => Some(until.wall),
+        _ => next_at(&run.state),
     }
 }
 
@@ -325,9 +361,7 @@ fn metric(
         value: seen.map(|m| m.value).filter(|v| v.is_finite()),
         total: seen.and_then(|m| m.total).or(total).filter(|v| v.is_finite()),
         // Of a running program the rate of late, of one that has ended the whole.
-        per_s: seen
-            .and_then(|m| running.map_or_else(|| m.per_second(), |now| m.rate(now)))
-            .filter(|v| v.is_finite()),
+        per_s: seen.and_then(|m| running.map_or_else(|| m.per_second(), |now| m.rate(now))).filter(|v| v.is_finite()),
         // A program that has ended reaches nothing any more.
         eta: seen.zip(running).and_then(|(m, now)| m.forecast(now)).map(|ahead| rfc3339(ahead.through)),
         last_night: last_night.filter(|v| v.is_finite()),

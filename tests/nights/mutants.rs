@@ -1,13 +1,14 @@
 //! Faults planted between the core and its surroundings, each of which some invariant must find.
 
 use fastrand::Rng;
+use nightkeep::core::breaker::Phase;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
-use nightkeep::core::exit::Ending;
+use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Actor, Entry, Fact};
+use nightkeep::core::finding::FindingKind;
 use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
-use nightkeep::core::finding::FindingKind;
 use nightkeep::core::run::{AfterStop, Due, Run, RunState};
 use nightkeep::core::stall::Quiet;
 use std::time::Duration;
@@ -33,6 +34,12 @@ pub enum Mutant {
     WritesNoReport,
     LostRow,
     ForgetsARun,
+    OutageBurnsAttempts,
+    TwoProbes,
+    StartsBehindBreakers,
+    NeverTriesAgain,
+    TriesTooSoon,
+    ForgetsThePace,
     CallsWorkAStall,
     OverlooksAStall,
     NudgesAgain,
@@ -40,7 +47,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 28] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -63,6 +70,12 @@ impl Mutant {
         Self::OverlooksAStall,
         Self::NudgesAgain,
         Self::StopsWhatIsOnlyToBeTold,
+        Self::OutageBurnsAttempts,
+        Self::TwoProbes,
+        Self::StartsBehindBreakers,
+        Self::NeverTriesAgain,
+        Self::TriesTooSoon,
+        Self::ForgetsThePace,
     ];
 
     /// The invariants of which one must find it.
@@ -72,7 +85,7 @@ impl Mutant {
             Self::ForgetsTheIntent => &["S4"],
             Self::LosesAnEnd => &["S3", "S5", "state", "S1"],
             Self::EndsTwice | Self::ChangesAnExit => &["S3"],
-            Self::NeverStops => &["S17", "L1", "L6"],
+            Self::NeverStops => &["S17", "L1", "L7"],
             Self::NeverArms => &["L1"],
             Self::CountsOutages => &["S8"],
             Self::WaitsTooLong => &["S9"],
@@ -86,8 +99,13 @@ impl Mutant {
             Self::LostRow => &["S5"],
             Self::ForgetsARun => &["S1", "S5", "S11", "S25", "L1"],
             Self::CallsWorkAStall => &["S25"],
-            Self::OverlooksAStall => &["L6"],
+            Self::OverlooksAStall => &["L7"],
             Self::NudgesAgain | Self::StopsWhatIsOnlyToBeTold => &["S26"],
+            Self::OutageBurnsAttempts => &["S8"],
+            Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
+            Self::NeverTriesAgain => &["L1", "L2"],
+            Self::TriesTooSoon => &["S7", "S9"],
+            Self::ForgetsThePace => &["S5", "S6", "S9"],
         }
     }
 
@@ -203,6 +221,42 @@ impl Mutant {
                     night.state.apply(&entry);
                     step.facts.push(entry);
                 }
+            }
+            Self::OutageBurnsAttempts => {
+                for entry in &mut step.facts {
+                    if let Fact::AttemptEnded { verdict: Some(verdict), counted, .. } = &mut entry.fact
+                        && verdict.class == FailureClass::ProviderDown
+                    {
+                        (verdict.counted, *counted) = (true, true);
+                    }
+                }
+            }
+            Self::TwoProbes => {
+                for breaker in night.state.breakers.by_key.values_mut() {
+                    if let Phase::HalfOpen { probe, .. } = &mut breaker.phase {
+                        *probe = None;
+                    }
+                }
+            }
+            Self::StartsBehindBreakers => night.state.breakers.by_key.clear(),
+            Self::NeverTriesAgain => {
+                let of_breaker = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Breaker(_), .. });
+                step.effects.retain(|effect| !of_breaker(effect));
+            }
+            Self::TriesTooSoon => {
+                for effect in &mut step.effects {
+                    if let Effect::Arm { timer: Timer::Breaker(key), after, .. } = effect {
+                        *after = Duration::ZERO;
+                        let due = night.state.breakers.by_key.get_mut(key).map(|breaker| &mut breaker.phase);
+                        if let (Some(Phase::Open { until }), Some(at)) = (due, at) {
+                            (until.mono, until.wall) = (at.mono, at.wall);
+                        }
+                    }
+                }
+            }
+            Self::ForgetsThePace => {
+                night.state.breakers.pace.clear();
+                night.state.breakers.minutes.clear();
             }
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
         }

@@ -39,6 +39,8 @@ pub(super) struct Faults {
     pub(super) operator: bool,
     pub(super) down_and_up: bool,
     pub(super) stalls: bool,
+    pub(super) outage: bool,
+    pub(super) low: bool,
 }
 
 /// Something to come.
@@ -63,6 +65,8 @@ pub(super) enum Coming {
     StopIsThrough(SessionName, u64),
     Calm,
     CloseNight,
+    /// The daemon of this generation looks at disk and memory.
+    Sense(u32),
 }
 
 /// What a simulated night came to.
@@ -164,6 +168,8 @@ impl Sim {
             operator: on(),
             down_and_up: on(),
             stalls: on(),
+            outage: on(),
+            low: on(),
         };
         let plan = plan::plan(&mut rng);
         Self {
@@ -302,11 +308,13 @@ impl Sim {
                 self.reconcile()
             }
             Coming::Sample(generation, attempt) if generation == self.generation => self.sample(&attempt),
+            Coming::Sense(generation) if generation == self.generation => self.sense(),
             Coming::Event(..)
             | Coming::LookAtTmux(..)
             | Coming::Timer(..)
+            | Coming::Reconcile(..)
             | Coming::Sample(..)
-            | Coming::Reconcile(..) => Ok(()),
+            | Coming::Sense(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),
             Coming::Operator => self.operator(),

@@ -170,7 +170,7 @@ impl Sim {
         }
         self.is_found(attempt, every)
     }
-    /// L6: without faults, what is stuck is found within its limit and two samples.
+    /// L7: without faults, what is stuck is found within its limit and two samples.
     fn is_found(&self, attempt: &AttemptId, every: Duration) -> Judged {
         let (Some(night), Some(calm)) = (&self.night, self.judge.calm_since) else { return Ok(()) };
         let Some(run) = night.state.runs.get(&attempt.run) else { return Ok(()) };
@@ -183,7 +183,7 @@ impl Sim {
         let found = run.finding(FindingKind::Stalled, "").is_some_and(Finding::is_open);
         let runs = run.state == (RunState::Running { attempt: attempt.clone() });
         if runs && !found && idle.min(watched) > by {
-            return Err(format!("L6: {attempt} is stuck for {idle} ms, watched for {watched}, and nobody says so"));
+            return Err(format!("L7: {attempt} is stuck for {idle} ms, watched for {watched}, and nobody says so"));
         }
         Ok(())
     }
@@ -244,7 +244,9 @@ impl StallJudge {
         let idle = world.idle(attempt).unwrap_or(0);
         let worked = world.worked_within(attempt, limit).unwrap_or(0);
         if idle.saturating_add(UNSEEN) < limit && worked > SEEN {
-            return Err(format!("S25: {attempt} is called stalled, but worked {idle} ms ago; limit {limit}, {quiet:?}"));
+            return Err(format!(
+                "S25: {attempt} is called stalled, but worked {idle} ms ago; limit {limit}, {quiet:?}"
+            ));
         }
         Ok(())
     }

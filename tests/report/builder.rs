@@ -46,6 +46,7 @@ pub fn session(text: &str) -> SessionPlan {
         verify: None,
         verify_timeout: Duration::from_secs(60),
         stall: Default::default(),
+        provider: None,
     }
 }
 
@@ -55,7 +56,12 @@ pub fn after(mut plan: SessionPlan, on: &[&str]) -> SessionPlan {
 }
 
 pub fn with_metric(mut plan: SessionPlan, metric: &str, total: Option<f64>) -> SessionPlan {
-    plan.metrics.push(MetricPlan { name: metric.to_owned(), regex: r"(\d+) of (\d+)".to_owned(), total, deadline: None });
+    plan.metrics.push(MetricPlan {
+        name: metric.to_owned(),
+        regex: r"(\d+) of (\d+)".to_owned(),
+        total,
+        deadline: None,
+    });
     plan
 }
 

@@ -152,6 +152,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         projects: BTreeMap::new(),
         sessions: BTreeMap::new(),
         rules: Vec::new(),
+        min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {
