@@ -147,7 +147,7 @@ mod tests {
         let stat = b"42 (evil) Z 1 1 (x) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2\n";
         let entry = parse(42, stat).unwrap();
         assert_eq!((entry.parent, entry.process.start, entry.zombie), (7, 98765, false));
-        assert_eq!((entry.ticks, entry.name.as_str()), ((3, 7), "evil) Z 1 1 (x"));
+        assert_eq!((entry.ticks, entry.name.as_str()), ((11, 15), "evil) Z 1 1 (x"));
         assert!(parse(42, b"42 (cut").is_none() && parse(42, b"42 (x) S 7").is_none());
     }
 
