@@ -173,14 +173,14 @@ impl Sim {
             reload: on(),
             operator: on(),
             down_and_up: on(),
-            stalls: on(),
+            stalls: on() && on(),
             outage: on(),
             low: on(),
         };
         let plan = plan::plan(&mut rng);
         let world = World::new(&mut rng);
         Self {
-            rows_each_step: rng.u8(0..64) == 0 || how.mutant == Some(Mutant::LostRow),
+            rows_each_step: rng.u8(0..200) == 0 || how.mutant == Some(Mutant::LostRow),
             rows_at_all: rng.u8(0..6) == 0,
             rng,
             how,
@@ -315,7 +315,10 @@ impl Sim {
             Coming::Event(generation, event) if generation == self.generation => self.deliver(event),
             Coming::LookAtTmux(generation) if generation == self.generation => self.look_at_tmux(),
             Coming::Timer(generation, timer, epoch, token) if generation == self.generation => {
-                if self.armed.get(&timer) == Some(&token) || self.faults.late_timers {
+                // One without an epoch arms itself again: were all the late ones real, they would breed.
+                let breeds = matches!(timer, Timer::Calendar | Timer::Pacing);
+                let late = self.faults.late_timers && !(breeds && self.rng.u8(0..8) > 0);
+                if self.armed.get(&timer) == Some(&token) || late {
                     self.step(Event::Timer { timer, epoch })?;
                 }
                 Ok(())
