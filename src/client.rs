@@ -3,8 +3,8 @@
 pub mod sse;
 
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest,
-    Why,
+    AddRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest, Status, StreamedFact,
+    UpRequest, VerbRequest, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -131,6 +131,10 @@ impl Client {
     /// Adds a session that stands in no file.
     pub async fn add(&self, request: &AddRequest) -> Result<Done, ClientError> {
         self.post("/v1/sessions", request).await
+    }
+    /// Starts a session at a time. The name must be a checked one.
+    pub async fn schedule(&self, session: &str, request: &ScheduleRequest) -> Result<Done, ClientError> {
+        self.post(&format!("/v1/sessions/{session}/schedule"), request).await
     }
     /// An operator's verb. The name must be a checked one.
     pub async fn verb(&self, session: &str, request: &VerbRequest) -> Result<Done, ClientError> {

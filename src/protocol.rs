@@ -3,7 +3,7 @@
 //! Field names and words are the contract of `docs/cli.md`; fields are only ever added. Times are RFC 3339 in UTC,
 //! spans are seconds as numbers, sizes are bytes.
 
-use crate::core::event::Verb;
+use crate::core::event::{Verb, When};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -288,6 +288,16 @@ pub struct DownRequest {
 pub struct VerbRequest {
     /// Which verb.
     pub verb: Verb,
+    /// Why, for the journal.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// `POST /v1/sessions/{name}/schedule`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScheduleRequest {
+    /// When it starts.
+    pub when: When,
     /// Why, for the journal.
     #[serde(default)]
     pub reason: Option<String>,

@@ -27,6 +27,7 @@ mod parts;
 mod place;
 mod plan;
 mod report;
+mod schedule;
 mod schema;
 mod send;
 mod status;
@@ -111,6 +112,7 @@ enum Command {
     Hold(verbs::HoldArgs),
     Release(verbs::ReleaseArgs),
     Skip(verbs::SkipArgs),
+    Schedule(schedule::Args),
     Add(add::Args),
     Dead(dead::Args),
     Report(report::Args),
@@ -186,6 +188,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Hold(args) => verbs::hold(args, context),
         Command::Release(args) => verbs::release(args, context),
         Command::Skip(args) => verbs::skip(args, context),
+        Command::Schedule(args) => schedule::run(args, context),
         Command::Add(args) => add::run(args, context),
         Command::Dead(args) => dead::run(args, context),
         Command::Report(args) => report::run(args, context),

@@ -1,5 +1,6 @@
 //! Spans and times as they are typed: `90s`, `1h30m`, `02:00`, `2h` ago, RFC 3339.
 
+use crate::core::event::When;
 use crate::core::time::Wall;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -86,6 +87,21 @@ pub fn since(text: &str) -> Result<Since, String> {
         .ok_or_else(|| "a time is written like 02:00, 2h (ago) or 2026-11-22T02:00:00Z".to_owned())
 }
 
+/// Reads `02:30` (the next one), `45m` (from now) or an RFC 3339 time.
+pub fn coming(text: &str) -> Result<When, String> {
+    const FORM: &str = "a time to come is written like 02:30, 45m (from now) or 2026-11-22T02:30:00Z";
+    match since(text).map_err(|_| FORM.to_owned())? {
+        Since::Ago(span) => {
+            u32::try_from(span.as_secs()).map(When::InSeconds).map_err(|_| "that is too long".to_owned())
+        }
+        Since::Clock(time) => {
+            let minutes = u16::from(time.hour().unsigned_abs()) * 60 + u16::from(time.minute().unsigned_abs());
+            Ok(When::Clock(minutes))
+        }
+        Since::At(at) => Ok(When::AtMs(at.as_millisecond())),
+    }
+}
+
 /// A wall-clock instant as local time for people: `02:10:07`.
 pub fn clock_time(at: Wall, zone: &TimeZone) -> String {
     match Timestamp::from_millisecond(at.0) {
@@ -125,6 +141,16 @@ mod tests {
         assert_eq!(resolve("2026-11-21T20:00:00Z"), "2026-11-21T20:00:00Z");
         for bad in ["24:00", "12:60", "1:2", "noon", "", "-02:00", "2026-11-21"] {
             assert!(since(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_time_to_come_is_a_clock_a_span_or_a_moment() {
+        assert_eq!(coming("02:30"), Ok(When::Clock(150)));
+        assert_eq!(coming("1h30m"), Ok(When::InSeconds(5_400)));
+        assert_eq!(coming("1970-01-01T00:00:01Z"), Ok(When::AtMs(1_000)));
+        for bad in ["", "soon", "25:00", "-5m", "9999999d"] {
+            assert!(coming(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -181,6 +181,11 @@ pub fn next_cron(text: &str, after: Wall, zone: &TimeZone) -> Option<Wall> {
     Some(Wall(found.timestamp().as_millisecond()))
 }
 
+/// A moment on a local clock, with the zone's short name: `02:30 CET`.
+pub fn moment_in_words(at: Wall, zone: &TimeZone) -> String {
+    local(at, zone).map_or_else(String::new, |at| at.strftime("%a %H:%M %Z").to_string())
+}
+
 /// The moment of a date at which a clock on the wall comes to a time of day.
 fn moment(date: Date, time: ClockTime, zone: &TimeZone) -> Option<Wall> {
     let ambiguous = zone.to_ambiguous_zoned(date.to_datetime(time.time()));

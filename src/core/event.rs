@@ -97,6 +97,15 @@ pub enum Event {
         /// Who.
         by: Actor,
     },
+    /// `schedule`: a session starts at this time and not before.
+    Schedule {
+        /// Which session.
+        session: SessionName,
+        /// When.
+        when: When,
+        /// Who.
+        by: Actor,
+    },
     /// The recorder says that the program runs.
     Started {
         /// Which attempt.
@@ -232,6 +241,18 @@ pub enum Seen {
     },
     /// It did what it should.
     Worked,
+}
+
+/// A time that an operator names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum When {
+    /// So many seconds from now.
+    InSeconds(u32),
+    /// The next time the clock shows this, in minutes since midnight.
+    Clock(u16),
+    /// This moment, in milliseconds since 1970 UTC.
+    AtMs(i64),
 }
 
 /// What an operator can do with a session. All are idempotent.

@@ -91,6 +91,7 @@ impl Turn<'_> {
             Event::Operator { verb, session, by } => self.verb(verb, &session, &by),
             Event::Add { session, by } => self.add(session, &by),
             Event::Redrive { run, by } => self.redrive(&run, &by),
+            Event::Schedule { session, when, by } => self.schedule(&session, when, &by),
             Event::Started { attempt, started } => self.started(&attempt, started),
             Event::Output { attempt, output } => self.output_seen(&attempt, *output),
             Event::Ended { attempt, exit, output } => self.ended(&attempt, exit, *output),

@@ -8,15 +8,19 @@
 //! | hold | held | goes on; held before its next attempt | the same | then held | refused |
 //! | release | ready again | nothing holds it any more | the same | then queued | nothing |
 //! | skip | skipped | stopped, then skipped | skipped | then skipped | nothing |
+//! | schedule | waits for that time | refused | refused | refused | a new run at that time |
 
-use super::event::Verb;
+use super::calendar::{ClockTime, moment_in_words, next};
+use super::event::{Verb, When};
 use super::fact::{Actor, Fact};
 use super::ids::{RunId, SessionName};
 use super::plan::SessionPlan;
 use super::queue::Standing;
 use super::run::{AfterStop, Outcome, RunState};
 use super::schedule::Comes;
+use super::time::Wall;
 use super::turn::Turn;
+use std::time::Duration;
 
 /// What came of a verb: words for the journal, or why it was refused.
 type Answer = Result<String, String>;
@@ -89,6 +93,64 @@ impl Turn<'_> {
         let run = self.create_second_chance(&name, id, "second chance of a dead letter");
         self.note_bases();
         done(run.map_or_else(String::new, |run| format!("queued as {run}")))
+    }
+
+    /// `schedule`: the session starts at a time and not before. Neither a hold nor what it comes after is set aside.
+    pub(super) fn schedule(&mut self, session: &SessionName, when: When, by: &Actor) {
+        let answer = self.schedule_at(session, when);
+        self.answer("schedule", session.as_str(), by, answer);
+    }
+
+    fn schedule_at(&mut self, session: &SessionName, when: When) -> Answer {
+        let Some(plan) = self.state().session(session).cloned() else {
+            return Err(format!("no such session: {session}"));
+        };
+        self.may_queue()?;
+        let at = self.moment(when).ok_or("there is no such time")?;
+        let shown = moment_in_words(at, &self.night.zone);
+        if self.state().calendar.ends.is_some_and(|ends| at >= ends) {
+            return Err(format!("{shown} is after the end of the night"));
+        }
+        let reason = format!("scheduled by the operator for {shown}");
+        let open = self.state().open_run(session).map(|run| (run.id.clone(), run.state.clone(), run.deadline));
+        let Some((run, state, deadline)) = open else {
+            self.unpark(session);
+            let run = self.create_run_when(&plan, Comes::At(at), &reason);
+            self.note_bases();
+            return done(run.map_or_else(String::new, |run| format!("{run} starts at {shown}")));
+        };
+        if deadline.is_some_and(|deadline| at >= deadline) {
+            return Err(format!("{shown} is after its deadline"));
+        }
+        match state {
+            RunState::Scheduled { .. }
+            | RunState::Waiting { .. }
+            | RunState::Queued
+            | RunState::BackingOff { .. }
+            | RunState::Limited { .. }
+            | RunState::Held => {
+                self.may_start(&run)?;
+                self.set_held(&run, false);
+                self.unpark(session);
+                self.go(&run, RunState::Scheduled { at }, reason);
+                done(format!("{run} starts at {shown}"))
+            }
+            RunState::Starting { .. } | RunState::Running { .. } | RunState::Checking { .. } => {
+                Err(format!("{run} runs; stop it first"))
+            }
+            RunState::Stopping { .. } => Err(format!("{run} is being stopped; try again when it has ended")),
+            RunState::Ended { .. } => Err("it has ended".to_owned()),
+        }
+    }
+
+    /// The moment that a person means; a past one is now.
+    fn moment(&self, when: When) -> Option<Wall> {
+        let now = self.at.wall;
+        match when {
+            When::InSeconds(seconds) => Some(now.plus(Duration::from_secs(seconds.into()))),
+            When::Clock(minutes) => next(ClockTime(minutes % 1440), now, &self.night.zone),
+            When::AtMs(at) => Some(Wall(at).max(now)),
+        }
     }
 
     /// A verb on a run that has not ended.

@@ -307,7 +307,8 @@ impl Turn<'_> {
 
     /// Makes a run ready: to the queue, or held. One that waited for its time may have others to wait for.
     pub(super) fn make_ready(&mut self, id: &RunId, reason: &str) {
-        let first = self.run(id).is_some_and(|run| matches!(run.state, RunState::Scheduled { .. }));
+        let comes = |run: &Run| matches!(run.state, RunState::Scheduled { .. }) && run.attempts.is_empty();
+        let first = self.run(id).is_some_and(comes);
         let session = self.state().session(&id.session).filter(|_| first);
         let standing = session.map_or(Standing::Free, |session| self.state().standing(session));
         if self.run(id).is_some_and(|run| run.held) {

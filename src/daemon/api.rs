@@ -12,8 +12,8 @@ use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{RunId, SessionName};
 use crate::core::state::State as Night;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status, StreamedFact, UpRequest,
-    VerbRequest, Why,
+    AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, ScheduleRequest, SendRequest, Status, StreamedFact,
+    UpRequest, VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
@@ -165,6 +165,7 @@ fn router(api: Api) -> Router {
         .route("/v1/down", post(down))
         .route("/v1/sessions", post(add))
         .route("/v1/sessions/{name}/verb", post(verb))
+        .route("/v1/sessions/{name}/schedule", post(schedule))
         .route("/v1/sessions/{name}/send", post(send_input))
         .route("/v1/dead/retry", post(retry))
         .fallback(no_such_route)
@@ -336,6 +337,18 @@ async fn verb(
     }
     let facts = api.inbox.ask(Event::Operator { verb: request.verb, session, by: actor(peer, request.reason) }).await?;
     done(&facts)
+}
+
+async fn schedule(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Named(name): Named,
+    Body(request): Body<ScheduleRequest>,
+) -> Answer<Done> {
+    let session = known_session(&api.inbox, &name).await?;
+    ensure_night(&api, peer).await?;
+    let by = actor(peer, request.reason);
+    done(&api.inbox.ask(Event::Schedule { session, when: request.when, by }).await?)
 }
 
 async fn add(

@@ -2,7 +2,8 @@
 
 use super::api::Health;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
+    AddRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest,
+    Why,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -83,6 +84,13 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "/v1/sessions/{name}/verb",
             "Starts, stops, restarts, holds, releases or skips a session.",
             Some(schema::<VerbRequest>(schemas)),
+            done.clone(),
+        ),
+        route(
+            "post",
+            "/v1/sessions/{name}/schedule",
+            "Starts a session at a time and not before.",
+            Some(schema::<ScheduleRequest>(schemas)),
             done.clone(),
         ),
         route(

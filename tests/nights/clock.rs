@@ -54,6 +54,9 @@ impl Clock {
             }
             Fact::RunCreated { run, state: RunState::Scheduled { at }, .. } => {
                 self.waits.insert(run.clone(), *at);
+                if let Event::Schedule { .. } = event {
+                    return ensure(*at >= now, || format!("C3: {run} waits for a time that is over"));
+                }
                 self.fits_cron(run, *at, state)
             }
             Fact::RunMoved { run, to, .. } => self.moved(event, run, to, now),

@@ -30,6 +30,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Operator { verb, session, .. } => (verb.as_str(), About::Session(session)),
         Event::Add { session, .. } => ("add", About::Session(&session.name)),
         Event::Redrive { run, .. } => ("redrive", About::Run(run)),
+        Event::Schedule { session, .. } => ("schedule", About::Session(session)),
         Event::Started { attempt, .. } => ("started", About::Run(&attempt.run)),
         Event::Output { attempt, .. } => ("output", About::Run(&attempt.run)),
         Event::Ended { attempt, .. } => ("ended", About::Run(&attempt.run)),

@@ -58,6 +58,7 @@ fn may_create(event: &Event) -> bool {
             | Event::Operator { .. }
             | Event::Add { .. }
             | Event::Redrive { .. }
+            | Event::Schedule { .. }
             | Event::PlanLoaded { .. }
     )
 }
@@ -93,6 +94,11 @@ impl Judge {
             }
             Event::Operator { verb: Verb::Stop, session, .. } if granted && state.latest_run(session).is_some() => {
                 self.stopped.insert(session.clone());
+            }
+            // Its time takes the place of any wait; what it comes after still counts.
+            Event::Schedule { session, .. } if granted => {
+                self.not_before.retain(|run, _| run.session != *session);
+                self.stopped.remove(session);
             }
             Event::Redrive { run, .. } if granted => {
                 self.waived.extend(state.latest_run(&run.session).map(|run| run.id.clone()));

@@ -60,7 +60,9 @@ impl Outages {
                 Ok(())
             }
             Fact::OperatorActed { .. } => {
-                if let Event::Operator { verb: Verb::Start | Verb::Restart | Verb::Release, session, .. } = event {
+                if let Event::Operator { verb: Verb::Start | Verb::Restart | Verb::Release, session, .. }
+                | Event::Schedule { session, .. } = event
+                {
                     self.parked.retain(|run| run.session != *session);
                 }
                 Ok(())

@@ -5,7 +5,7 @@ use super::judge::Judged;
 use super::plan;
 use super::sim::{Coming, Faults, Sim, anna};
 use super::world::RunDir;
-use nightkeep::core::event::{Event, Seen, Verb};
+use nightkeep::core::event::{Event, Seen, Verb, When};
 use nightkeep::core::ids::{AttemptId, RunId, SessionName};
 use nightkeep::core::night::Night;
 use nightkeep::core::run::{AfterStop, RunState};
@@ -180,6 +180,14 @@ impl Sim {
                 Some(run) => self.step(Event::Redrive { run, by: anna("again") }),
                 None => Ok(()),
             },
+            5 => {
+                let when = match self.rng.u8(0..3) {
+                    0 => When::InSeconds(self.rng.u32(0..20_000)),
+                    1 => When::Clock(self.rng.u16(0..1440)),
+                    _ => When::AtMs(self.world.wall().0 + self.rng.i64(-3_600_000..7_200_000)),
+                };
+                self.step(Event::Schedule { session, when, by: anna("later") })
+            }
             n => {
                 let verbs = [Verb::Start, Verb::Stop, Verb::Restart, Verb::Hold, Verb::Release, Verb::Skip];
                 let verb = verbs[usize::from(n) % verbs.len()];

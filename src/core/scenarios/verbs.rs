@@ -1,6 +1,6 @@
 //! Every verb in every state.
 
-use crate::core::event::{Event, Verb};
+use crate::core::event::{Event, Verb, When};
 use crate::core::plan::{Command, RetryPolicy, SessionPlan};
 use crate::core::run::RunState;
 use crate::core::testing::{Desk, anna, asks, code, facts, name, plan, seconds, session, session_after};
@@ -193,6 +193,28 @@ fn a_dead_letter_gets_a_second_run_and_is_no_longer_one() {
     let good = desk.run("x").id.clone();
     let refused = desk.step(Event::Redrive { run: good, by: anna() });
     assert_eq!(crate::core::testing::answer(&refused), "2026-11-21/x/2 is no dead letter: it is succeeded");
+}
+
+#[test]
+fn a_scheduled_session_starts_at_its_time_and_not_before() {
+    let mut desk = Desk::open([session("x"), session_after("y", &["x"])]);
+    let schedule = |desk: &mut Desk, session: &str, when: When| {
+        let session = name(session);
+        crate::core::testing::answer(&desk.step(Event::Schedule { session, when, by: anna() }))
+    };
+    assert_eq!(schedule(&mut desk, "x", When::InSeconds(60)), "2026-11-21/x/1 runs; stop it first");
+    assert_eq!(schedule(&mut desk, "gone", When::InSeconds(60)), "no such session: gone");
+    assert!(schedule(&mut desk, "y", When::InSeconds(60)).starts_with("done: 2026-11-21/y/1 starts at "));
+    assert_eq!(desk.word("y"), "scheduled");
+    desk.wait(seconds(61));
+    assert_eq!(desk.word("y"), "waiting", "what it comes after still holds it up");
+    desk.runs("x", code(0));
+    desk.runs("y", code(0));
+    assert!(schedule(&mut desk, "x", When::InSeconds(600)).starts_with("done: 2026-11-21/x/2 starts at "));
+    desk.wait(seconds(599));
+    assert_eq!(desk.word("x"), "scheduled");
+    desk.wait(seconds(2));
+    assert_eq!(desk.word("x"), "starting");
 }
 
 #[test]
