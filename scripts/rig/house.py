@@ -16,13 +16,18 @@ from .processes import until
 class House:
     """One instance, used through its commands and files only."""
 
+    # What the names of all folders of this call begin with, so that none is forgotten.
+    mark = f"nkc{os.getpid()}-"
+
     def __init__(self, binary, sessions="", wrap=()):
         """`wrap` stands before each `nightkeep`: strace, faketime, prlimit, ..."""
         # Short: the path of a Unix socket has at most 107 bytes.
-        self.dir = Path(tempfile.mkdtemp(prefix="nkc-", dir="/tmp"))
+        self.dir = Path(tempfile.mkdtemp(prefix=self.mark, dir="/tmp"))
         self.work, self.run_dir, self.home = self.dir / "w", self.dir / "run", self.dir / "home"
         for folder in (self.work, self.run_dir, self.home):
             folder.mkdir(mode=0o700)
+        # The state folder, wherever the file puts it.
+        self.logs = self.work / "logs"
         self.binary, self.wrap, self.mounts, self.undo = str(binary), list(wrap), [], []
         keep = ("PATH", "LANG", "LC_ALL", "USER", "LOGNAME", "SHELL")
         self.env = {name: os.environ[name] for name in keep if name in os.environ}
@@ -34,10 +39,6 @@ class House:
     @property
     def file(self):
         return self.work / "sessions.toml"
-
-    @property
-    def logs(self):
-        return self.work / "logs"
 
     @property
     def truth(self):
@@ -132,8 +133,8 @@ class House:
         """The tmux server's process id, if it lives."""
         for note in self.run_dir.glob("nightkeep/*/tmux.pid"):
             try:
-                pid = int(note.read_text().split()[0])
-            except (OSError, ValueError, IndexError):
+                pid = json.loads(note.read_text())["pid"]
+            except (OSError, ValueError, KeyError):
                 continue
             if processes.alive(pid):
                 return pid

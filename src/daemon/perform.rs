@@ -336,6 +336,11 @@ impl Rim {
             self.tmux.lock().await.take();
             let why = format!("its server (pid {pid}) is gone");
             let _ = self.inbox.ask(Event::TmuxLost { why }).await;
+        } else if let Some(tmux) = self.tmux.lock().await.as_ref()
+            && matches!(self.instance.tmux_socket().try_exists(), Ok(false))
+        {
+            tracing::warn!(pid, "the tmux server's socket is gone, asking it to make it again");
+            tmux.make_socket();
         }
     }
 

@@ -3,12 +3,14 @@
 //! The client is attached with `no-output` (no pane's bytes come here, so a slow reader never blocks a program) and
 //! `ignore-size` (it does not shape anybody's window). Commands are pipelined: tmux answers in the order asked, one
 //! block a line, so replies are handed out first in, first out. A command that nobody waits for any more keeps its place
-//! in that row. Only simple commands go through here, one a line: a line of two commands gives two blocks.
+//! in that row. A connection with such commands is let go only when they are answered: a server that was stuck and finds a
+//! client gone whose command it has just read can crash, with everything in it (seen with tmux 3.3a). Only simple commands go through here, one a line: a line of two commands gives two blocks.
 
 use super::parser::{Block, Parser, Said};
 use super::{TmuxError, words};
 use crate::os::command::Program;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,6 +19,10 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long a command may take before the server counts as stuck.
 pub const DEADLINE: Duration = Duration::from_secs(5);
+/// Connections that may wait at once for answers that nobody wants any more, before no further one is opened.
+const LEAVING_MAX: usize = 8;
+/// How many do.
+static LEAVING: AtomicUsize = AtomicUsize::new(0);
 /// Hints kept for a listener that is busy; a further one would tell it nothing new.
 const NOTICES: usize = 64;
 
@@ -32,7 +38,7 @@ pub enum Notice {
     },
 }
 
-/// A handle to the connection. Dropping it ends the connection.
+/// A handle to the connection. Dropping it ends the connection, once all its commands are answered.
 #[derive(Debug)]
 pub struct Control {
     requests: mpsc::Sender<Request>,
@@ -51,27 +57,57 @@ struct Request {
 struct Waiting {
     replies: VecDeque<oneshot::Sender<Block>>,
     closed: Option<String>,
+    leaving: Option<Leaving>,
+    /// Nobody listens any more once the handle is dropped.
+    notices: Option<mpsc::Sender<Notice>>,
+}
+
+/// One connection that only waits for its last answers.
+#[derive(Debug)]
+struct Leaving;
+
+impl Leaving {
+    fn begin() -> Self {
+        LEAVING.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        LEAVING.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
-        // The task owns the client process, which is killed with it.
-        self.reader.abort();
+        let mut waiting = lock(&self.waiting);
+        if waiting.replies.is_empty() || waiting.closed.is_some() {
+            // The task owns the client process, which is killed with it.
+            self.reader.abort();
+        } else {
+            waiting.leaving = Some(Leaving::begin());
+            waiting.notices = None;
+        }
     }
 }
 
 impl Control {
     /// Starts the client. Whether it could attach shows at the first command.
     pub fn open(client: &Program) -> Result<(Self, mpsc::Receiver<Notice>), TmuxError> {
+        if LEAVING.load(Ordering::Relaxed) >= LEAVING_MAX {
+            return Err(TmuxError::Deadline { command: "all earlier connections".to_owned(), after: DEADLINE });
+        }
         let mut child = client.spawn_piped()?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(TmuxError::Closed { why: "the client has no pipes".to_owned() });
         };
-        let waiting = Arc::new(Mutex::new(Waiting::default()));
         let (requests, queue) = mpsc::channel(NOTICES);
         let (notices, hints) = mpsc::channel(NOTICES);
-        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting)));
-        let reader = tokio::spawn(read_replies(child, stdout, notices, Arc::clone(&waiting))).abort_handle();
+        let waiting = Arc::new(Mutex::new(Waiting { notices: Some(notices), ..Waiting::default() }));
+        let (over, ended) = oneshot::channel();
+        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting), ended));
+        let reader = tokio::spawn(read_replies(child, stdout, Arc::clone(&waiting), over)).abort_handle();
         Ok((Self { requests, waiting, reader }, hints))
     }
 
@@ -103,8 +139,14 @@ impl Control {
     }
 }
 
-/// Writes commands in order, each noted in the row of waiting ones before it is sent.
-async fn write_requests(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Request>, waiting: Arc<Mutex<Waiting>>) {
+/// Writes commands in order, each noted in the row of waiting ones before it is sent. Keeps the pipe until the reader has
+/// ended.
+async fn write_requests(
+    mut stdin: ChildStdin,
+    mut queue: mpsc::Receiver<Request>,
+    waiting: Arc<Mutex<Waiting>>,
+    ended: oneshot::Receiver<()>,
+) {
     while let Some(Request { line, reply }) = queue.recv().await {
         {
             let mut waiting = lock(&waiting);
@@ -118,14 +160,16 @@ async fn write_requests(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Request
             return;
         }
     }
+    // Nothing is sent; the other end is dropped.
+    let _ = ended.await;
 }
 
 /// Reads until the connection ends, then wakes everybody who waits.
 async fn read_replies(
     mut child: Child,
     mut stdout: ChildStdout,
-    notices: mpsc::Sender<Notice>,
     waiting: Arc<Mutex<Waiting>>,
+    _over: oneshot::Sender<()>,
 ) {
     let mut parser = Parser::new();
     let mut chunk = vec![0; 16 << 10];
@@ -139,9 +183,14 @@ async fn read_replies(
         for said in parser.push(&chunk[..n]) {
             match said {
                 Said::Block(block) if block.ours => {
-                    if let Some(reply) = lock(&waiting).replies.pop_front() {
+                    let mut waiting = lock(&waiting);
+                    if let Some(reply) = waiting.replies.pop_front() {
                         // Whoever waited may have given up.
                         let _ = reply.send(block);
+                    }
+                    if waiting.leaving.is_some() && waiting.replies.is_empty() {
+                        why = Some("the connection was given up".to_owned());
+                        break 'connection;
                     }
                 }
                 // tmux's own: the first one answers the attach. After a refusal commands would still be answered for
@@ -152,7 +201,9 @@ async fn read_replies(
                 }
                 Said::Block(_) => attached = true,
                 Said::Notification(line) => {
-                    let _ = notices.try_send(Notice::Notification(line));
+                    if let Some(notices) = &lock(&waiting).notices {
+                        let _ = notices.try_send(Notice::Notification(line));
+                    }
                 }
                 Said::Exit(reason) => {
                     why = Some(text(&[reason])).filter(|why| !why.is_empty());
@@ -165,12 +216,16 @@ async fn read_replies(
         Some(why) => why,
         None => last_words(&mut child).await,
     };
-    {
+    let notices = {
         let mut waiting = lock(&waiting);
         waiting.closed = Some(why.clone());
         waiting.replies.clear();
+        waiting.leaving = None;
+        waiting.notices.take()
+    };
+    if let Some(notices) = notices {
+        let _ = notices.send(Notice::Closed { why }).await;
     }
-    let _ = notices.send(Notice::Closed { why }).await;
 }
 
 /// What a client that said nothing else wrote to its standard error.

@@ -407,6 +407,12 @@ impl Tmux {
         server::signal(&self.inner.server, rustix::process::Signal::CHILD);
     }
 
+    /// Has the server make its socket again, which something deleted. The connection goes on without it, but nobody could
+    /// attach.
+    pub fn make_socket(&self) {
+        server::signal(&self.inner.server, rustix::process::Signal::USR1);
+    }
+
     /// Sends a command of the caller's own, for looking at things. Nothing in it is checked for what tmux expands.
     pub async fn command(&self, words: &[String]) -> Result<Vec<Vec<u8>>, TmuxError> {
         self.inner.control.command(words).await
