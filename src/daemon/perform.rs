@@ -110,6 +110,11 @@ impl Rim {
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
     }
+    /// Whether the journal's files are all there.
+    pub async fn journal_is_whole(&self) -> bool {
+        self.journal.is_whole().await
+    }
+
     /// The journal's own name.
     pub fn journal_id(&self) -> &str {
         &self.journal_id

@@ -6,7 +6,8 @@ use super::model::{NewEvent, NewRow};
 use super::open::{open_writer, reopen_writer};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -25,6 +26,8 @@ type Answer = oneshot::Sender<Result<i64, JournalError>>;
 pub(super) enum Job {
     /// Append and answer with the last number.
     Append { events: Vec<NewEvent>, rows: Vec<NewRow>, ack: Answer },
+    /// Look whether the file's parts are all still there, and answer.
+    Look { ack: oneshot::Sender<bool> },
     /// Finish and close.
     Close { ack: oneshot::Sender<()> },
 }
@@ -39,9 +42,18 @@ struct Writer {
     path: PathBuf,
     /// `None` after a failure: the next append connects again.
     db: Option<SqliteConnection>,
+    /// Which file the connection writes its log to: device and inode.
+    wal: Option<(u64, u64)>,
     head: Head,
     seen: watch::Sender<i64>,
     commits: Arc<AtomicU64>,
+}
+
+/// The write-ahead log that stands beside the journal now.
+fn wal_of(path: &Path) -> Option<(u64, u64)> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(name).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Starts the writer's thread. It has its own runtime, so that a slow disk holds up nobody who does not wait for it.
@@ -60,7 +72,8 @@ pub(super) fn spawn(
                 seen.send_replace(head.seq);
                 // The opener may have gone away meanwhile; then the queue is closed as well.
                 let _ = opened.send(Ok(()));
-                Writer { path, db: Some(db), head, seen, commits }.run(queue).await;
+                let wal = wal_of(&path);
+                Writer { path, db: Some(db), wal, head, seen, commits }.run(queue).await;
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -78,7 +91,7 @@ impl Writer {
             let Some(first) = queue.recv().await else {
                 break;
             };
-            let (mut batch, mut acks) = (Vec::new(), Vec::new());
+            let (mut batch, mut acks, mut looks) = (Vec::new(), Vec::new(), Vec::new());
             let mut next = Some(first);
             let mut events_waiting = 0;
             while let Some(job) = next {
@@ -88,6 +101,7 @@ impl Writer {
                         batch.push(Append { events, rows });
                         acks.push(ack);
                     }
+                    Job::Look { ack } => looks.push(ack),
                     Job::Close { ack } => {
                         closing = Some(ack);
                         break;
@@ -96,6 +110,13 @@ impl Writer {
                 next = if events_waiting < BATCH_EVENTS { queue.try_recv().ok() } else { None };
             }
             self.write(&batch, acks).await;
+            if !looks.is_empty() {
+                let whole = self.keep_whole().await;
+                // Whoever asked may have stopped waiting.
+                for ack in looks {
+                    let _ = ack.send(whole);
+                }
+            }
         }
         if let Some(db) = self.db.take() {
             // All is on the disk already; a failure here leaves the write-ahead log to the next opener.
@@ -142,6 +163,7 @@ impl Writer {
                 Ok(seqs) => {
                     self.db = Some(db);
                     self.committed(head);
+                    self.keep_whole().await;
                     return Ok(seqs);
                 }
                 Err(JournalError::Locked) if tries < LOCK_TRIES => {
@@ -164,8 +186,26 @@ impl Writer {
 
     async fn reconnect(&mut self) -> Result<SqliteConnection, JournalError> {
         let (db, head) = reopen_writer(&self.path).await?;
+        self.wal = wal_of(&self.path);
         self.head = head;
         Ok(db)
+    }
+
+    /// Whether the write-ahead log is still the one we write. Somebody can delete it, or put another in its place; what
+    /// it holds would end with this connection. So it is copied into the file proper then, after each write anew.
+    async fn keep_whole(&mut self) -> bool {
+        if self.wal.is_none() {
+            self.wal = wal_of(&self.path);
+        }
+        let whole = self.wal == wal_of(&self.path);
+        if let (false, Some(db)) = (whole, &mut self.db)
+            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(db).await
+        {
+            tracing::error!(
+                "the journal's write-ahead log was deleted, and cannot be copied into the journal: {error}"
+            );
+        }
+        whole
     }
 
     fn committed(&mut self, head: Head) {

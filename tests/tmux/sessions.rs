@@ -221,10 +221,10 @@ async fn a_deleted_socket_can_be_asked_for_over_the_open_connection() {
     connected.tmux.make_socket();
     let made = async {
         while !lab.places.socket.exists() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(10), made).await.expect("the socket is there again");
+    tokio::time::timeout(Duration::from_secs(10), made).await.expect("the socket is there again");
     assert_eq!(connected.tmux.list().await.unwrap(), []);
 }
 
@@ -257,7 +257,7 @@ async fn a_server_that_was_stuck_survives_those_who_gave_it_up() {
     assert_eq!(after.tmux.server().pid, server);
     assert_eq!(after.tmux.list().await.unwrap().len(), 1);
     // It serves those who left before it can fall over them.
-    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(after.tmux.list().await.unwrap().len(), 1);
 }
 
