@@ -205,7 +205,9 @@ def play(case, options, answer):
 
 
 def stack_houses(stack):
-    return [getattr(c[1], "__self__", None) for c in stack._exit_callbacks if isinstance(getattr(c[1], "__self__", None), House)]
+    return [
+        getattr(c[1], "__self__", None) for c in stack._exit_callbacks if isinstance(getattr(c[1], "__self__", None), House)
+    ]
 
 
 def run(cases, options, tell):
@@ -228,7 +230,9 @@ def run(cases, options, tell):
                     verdict, seen = ours.recv()
                 except EOFError:
                     verdict, seen = FAILED, f"the case ended with {child.exitcode} and no word"
-                results.append(Result(one, verdict, " ".join(seen.split()) if not options.logs else seen, time.monotonic() - began))
+                results.append(
+                    Result(one, verdict, " ".join(seen.split()) if not options.logs else seen, time.monotonic() - began)
+                )
                 tell(results[-1])
             for child, (one, _, began) in playing.items():
                 # Only when its own alarm did not help.
@@ -244,7 +248,7 @@ def run(cases, options, tell):
                 child.kill()
                 child.join()
         sweep(House.mark)
-    return sorted(results, key=lambda r: r.case.number)
+    return sorted(results, key=lambda r: (r.case.number, r.case.name))
 
 
 def sweep(mark):

@@ -15,24 +15,42 @@ BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 def faketime():
     """Where libfaketime is."""
     named = os.environ.get("NIGHTKEEP_FAKETIME")
-    places = [Path(named)] if named else [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), *Path("/usr/lib/faketime").glob("libfaketimeMT.so.1")]
+    places = (
+        [Path(named)]
+        if named
+        else [*Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), *Path("/usr/lib/faketime").glob("libfaketimeMT.so.1")]
+    )
     found = next((p for p in places if p.exists()), None)
     if not found:
         raise NotHere("there is no libfaketime")
     return str(found)
 
 
-@case(38, "the wall clock jumps", "+1 h, +1 day, and to 1970 for the daemon, while one session waits for its retry and one runs",
-      "no early and no repeated retry, durations from the monotonic clock, the jump is journaled", quick=False, limit=150)
+@case(
+    38,
+    "the wall clock jumps",
+    "+1 h, +1 day, and to 1970 for the daemon, while one session waits for its retry and one runs",
+    "no early and no repeated retry, durations from the monotonic clock, the jump is journaled",
+    quick=False,
+    limit=150,
+)
 def jumps(place):
     house = place.house()
     clock = house.dir / "clock"
     clock.write_text("+0")
     # Only the wall clock; the monotonic one goes on as it does.
-    wrap = ["env", f"LD_PRELOAD={faketime()}", f"FAKETIME_TIMESTAMP_FILE={clock}", "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+    wrap = [
+        "env",
+        f"LD_PRELOAD={faketime()}",
+        f"FAKETIME_TIMESTAMP_FILE={clock}",
+        "FAKETIME_NO_CACHE=1",
+        "FAKETIME_DONT_FAKE_MONOTONIC=1",
+    ]
     house.wrap = wrap
-    house.write("[defaults]\nretry = { max_attempts = 2, initial_delay = '14s', jitter = 'none' }\n[sessions.runs]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
-                f"[sessions.waits]\ncommand = 'cut -d\" \" -f1 /proc/uptime >> {house.truth}; exit 1'\n")
+    house.write(
+        "[defaults]\nretry = { max_attempts = 2, initial_delay = '14s', jitter = 'none' }\n[sessions.runs]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+        f"[sessions.waits]\ncommand = 'cut -d\" \" -f1 /proc/uptime >> {house.truth}; exit 1'\n"
+    )
     house.up()
     pid = house.until_state("runs", "running")["pid"]
     house.until_state("waits", "backing_off")
@@ -61,8 +79,14 @@ def jumps(place):
 CRON = "[night]\ntimezone = 'Europe/Berlin'\n[sessions.one]\ncommand = 'true'\ncron = '30 2 * * *'\n"
 
 
-@case(39, "the clock is put forward and back (DST)", "a start at 02:30 in the nights in which that time is missing, or comes twice, by libfaketime", "it starts once in each",
-      quick=False, limit=120)
+@case(
+    39,
+    "the clock is put forward and back (DST)",
+    "a start at 02:30 in the nights in which that time is missing, or comes twice, by libfaketime",
+    "it starts once in each",
+    quick=False,
+    limit=120,
+)
 def summer(place):
     house = place.house(CRON)
     if place.lacks(house, "cron", CRON):
@@ -82,12 +106,18 @@ def summer(place):
     return "started once in the night of the gap and once in that of the overlap"
 
 
-@case(40, "everything is frozen and goes on", "SIGSTOP for 6 s to daemon, tmux, recorder and program (no machine here can sleep)",
-      "nothing is restarted or counted; one overdue retry, once")
+@case(
+    40,
+    "everything is frozen and goes on",
+    "SIGSTOP for 6 s to daemon, tmux, recorder and program (no machine here can sleep)",
+    "nothing is restarted or counted; one overdue retry, once",
+)
 def frozen(place):
     house = place.house()
-    house.write("[defaults]\nretry = { max_attempts = 2, initial_delay = '3s', jitter = 'none' }\n[sessions.runs]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
-                f"[sessions.waits]\ncommand = 'echo ran >> {house.truth}; exit 1'\n")
+    house.write(
+        "[defaults]\nretry = { max_attempts = 2, initial_delay = '3s', jitter = 'none' }\n[sessions.runs]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+        f"[sessions.waits]\ncommand = 'echo ran >> {house.truth}; exit 1'\n"
+    )
     house.up()
     pid = house.until_state("runs", "running")["pid"]
     house.until_state("waits", "backing_off")
@@ -104,7 +134,12 @@ def frozen(place):
     return "same process, same attempt; the overdue retry came once"
 
 
-@case(41, "the time zone changes", "another /etc/localtime under the daemon, and a new one", "the journal stays in UTC, the night keeps its name, nothing is restarted")
+@case(
+    41,
+    "the time zone changes",
+    "another /etc/localtime under the daemon, and a new one",
+    "the journal stays in UTC, the night keeps its name, nothing is restarted",
+)
 def zone(place):
     place.mounts()
     house = place.house("[sessions.one]\ncommand = 'sleep 600'\n")
@@ -130,11 +165,18 @@ def zone(place):
     return f"night {night} all along, times in UTC, same process"
 
 
-@case(42, "the machine is started anew", "everything killed, another boot id for the next daemon", "what ran is lost and comes back, no attempt is taken")
+@case(
+    42,
+    "the machine is started anew",
+    "everything killed, another boot id for the next daemon",
+    "what ran is lost and comes back, no attempt is taken",
+)
 def reboot(place):
     place.mounts()
-    house = place.house("[defaults]\nretry = { max_attempts = 1, initial_delay = '100ms' }\n"
-                        + "".join(f"[sessions.s{n}]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n" for n in range(4)))
+    house = place.house(
+        "[defaults]\nretry = { max_attempts = 1, initial_delay = '100ms' }\n"
+        + "".join(f"[sessions.s{n}]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n" for n in range(4))
+    )
     house.up()
     for n in range(4):
         house.until_state(f"s{n}", "running")

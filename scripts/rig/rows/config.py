@@ -19,7 +19,12 @@ def known(house, name):
     return any(s["name"] == name for s in house.status()["sessions"])
 
 
-@case(50, "the file is broken", "garbage in sessions.toml while a session runs, then a good one again", "the old one stays in force, the line is told, the session is not touched")
+@case(
+    50,
+    "the file is broken",
+    "garbage in sessions.toml while a session runs, then a good one again",
+    "the old one stays in force, the line is told, the session is not touched",
+)
 def broken(place):
     house, pid = begun(place)
     house.write(RUNS + "[sessions.more\ncommand = \n")
@@ -32,7 +37,12 @@ def broken(place):
     return f"told: {problem.replace(str(house.dir), '…')}"
 
 
-@case(51, "the file is written in pieces and renamed", "half a file for 1 s, then the way of vi", "only whole files count, each change is followed")
+@case(
+    51,
+    "the file is written in pieces and renamed",
+    "half a file for 1 s, then the way of vi",
+    "only whole files count, each change is followed",
+)
 def pieces(place):
     house, pid = begun(place)
     whole = MORE + "[sessions.last]\ncommand = 'exit 0'\n"
@@ -51,7 +61,13 @@ def pieces(place):
     return "in pieces: taken when whole; renamed: taken; the session was not touched"
 
 
-@case(51, "the file is replaced by a link", "a symbolic link to a file elsewhere, while a session runs", "followed or refused with a word; the daemon is still the one that is asked", quick=False)
+@case(
+    51,
+    "the file is replaced by a link",
+    "a symbolic link to a file elsewhere, while a session runs",
+    "followed or refused with a word; the daemon is still the one that is asked",
+    quick=False,
+)
 def linked(place):
     house, pid = begun(place)
     target = house.dir / "elsewhere.toml"
@@ -61,7 +77,9 @@ def linked(place):
     try:
         until("the link counts, or is refused with a word", lambda: known(house, "more") or house.status()["file_problem"], 10)
     except TimeoutError:
-        expect(False, f"the daemon {house.daemon()} and its session {pid} live; status says: {house.call('status').stdout.strip()}")
+        expect(
+            False, f"the daemon {house.daemon()} and its session {pid} live; status says: {house.call('status').stdout.strip()}"
+        )
     told = house.status()["file_problem"]
     expect(house.session("one")["pid"] == pid, "the session was touched")
     return f"refused: {told}" if told else "taken"

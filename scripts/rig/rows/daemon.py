@@ -14,15 +14,22 @@ from ..processes import until
 RUNS = "[sessions.one]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
 
 
-@case(43, "the daemon is killed at any point", "kill -9 at random moments of a busy night, 12 times (100 when not --quick)",
-      "nothing lost, nothing started twice, every exit known", limit=300)
+@case(
+    43,
+    "the daemon is killed at any point",
+    "kill -9 at random moments of a busy night, 12 times (100 when not --quick)",
+    "nothing lost, nothing started twice, every exit known",
+    limit=300,
+)
 def any_point(place):
     kills, house, dice = 12 if place.quick else 100, place.house(), random.Random(43)
     lines = ["[limits]\nconcurrent = 6\n[defaults]\nretry = { max_attempts = 1 }\n"]
     for n in range(kills * 2 + 10):
         code = 10 + n % 10
-        lines.append(f"[sessions.s{n}]\ncommand = 'echo start $NIGHTKEEP_ATTEMPT >> {house.truth}; sleep 0.{n % 10};"
-                     f" echo end $NIGHTKEEP_ATTEMPT {code} >> {house.truth}; exit {code}'\nsuccess = {{ exit_codes = [{code}] }}\n")
+        lines.append(
+            f"[sessions.s{n}]\ncommand = 'echo start $NIGHTKEEP_ATTEMPT >> {house.truth}; sleep 0.{n % 10};"
+            f" echo end $NIGHTKEEP_ATTEMPT {code} >> {house.truth}; exit {code}'\nsuccess = {{ exit_codes = [{code}] }}\n"
+        )
     house.write("".join(lines))
     house.up()
     for _ in range(kills):
@@ -45,8 +52,12 @@ def any_point(place):
     return f"{kills} kills, {len(starts)} starts, each once; {len(ends)} exits, all exact, 0 lost"
 
 
-@case(44, "the daemon crashes by itself", "SIGABRT, three times in a row (there are no failpoints for a panic in a task)",
-      "the sessions live on; the next daemon takes over")
+@case(
+    44,
+    "the daemon crashes by itself",
+    "SIGABRT, three times in a row (there are no failpoints for a panic in a task)",
+    "the sessions live on; the next daemon takes over",
+)
 def crashes(place):
     house = place.house(RUNS).up()
     pid = house.until_state("one", "running")["pid"]
@@ -60,7 +71,14 @@ def crashes(place):
     return f"same process and attempt after three; safe mode: {house.status()['safe_mode'] or 'no'}"
 
 
-@case(45, "the daemon hangs", "SIGSTOP, then asked", "commands come back with an honest word, nothing runs twice; all goes on after it", limit=90)
+@case(
+    45,
+    "the daemon hangs",
+    "SIGSTOP, then asked",
+    "commands come back with an honest word, nothing runs twice; all goes on after it",
+    quick=False,
+    limit=90,
+)
 def hangs(place):
     house = place.house(RUNS).up()
     pid, daemon = house.until_state("one", "running")["pid"], house.daemon()
@@ -81,7 +99,12 @@ def hangs(place):
     return f"status came back after {took:.1f} s with {status.returncode} ({said}), up with {second.returncode}; same daemon and process after it"
 
 
-@case(46, "two daemons", "a second one in the foreground; then kill -9 of the first", "the second ends and names the first; the lock of a dead one is free")
+@case(
+    46,
+    "two daemons",
+    "a second one in the foreground; then kill -9 of the first",
+    "the second ends and names the first; the lock of a dead one is free",
+)
 def two(place):
     house = place.house(RUNS).up()
     pid, first = house.until_state("one", "running")["pid"], house.daemon()
@@ -101,7 +124,12 @@ def limited(pid, what, soft):
     return lambda: resource.prlimit(pid, what, before)
 
 
-@case(47, "no file descriptors are left", "the daemon's limit is what it has open plus 2, and 40 connections, for 4 s", "it lives, the session runs on, and it answers again afterwards")
+@case(
+    47,
+    "no file descriptors are left",
+    "the daemon's limit is what it has open plus 2, and 40 connections, for 4 s",
+    "it lives, the session runs on, and it answers again afterwards",
+)
 def descriptors(place):
     house = place.house(RUNS + f"[sessions.two]\ncommand = 'true'\nafter = ['one']\n").up()
     pid, daemon = house.until_state("one", "running")["pid"], house.daemon()
@@ -132,11 +160,18 @@ def descriptors(place):
     return f"lived with {len(crowd)} connections waiting, {busy:.1f} s CPU in 4 s; a session starts afterwards"
 
 
-@case(48, "files may not grow", "RLIMIT_FSIZE of the daemon and of a recorder at what their files have, for 4 s", "no SIGXFSZ kills them; the program lives, what is missing is counted; all is kept afterwards")
+@case(
+    48,
+    "files may not grow",
+    "RLIMIT_FSIZE of the daemon and of a recorder at what their files have, for 4 s",
+    "no SIGXFSZ kills them; the program lives, what is missing is counted; all is kept afterwards",
+)
 def file_size(place):
     house = place.house()
-    house.write("[defaults]\nretry = { max_attempts = 1 }\n[sessions.one]\ncommand = 'for i in $(seq 60); do echo line $i; sleep 0.1; done; exit 7'\n"
-                f"[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = [{{ session = 'one', on = 'end' }}]\n")
+    house.write(
+        "[defaults]\nretry = { max_attempts = 1 }\n[sessions.one]\ncommand = 'for i in $(seq 60); do echo line $i; sleep 0.1; done; exit 7'\n"
+        f"[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = [{{ session = 'one', on = 'end' }}]\n"
+    )
     house.up()
     until("it prints", lambda: (house.session("one")["output"] or {}).get("bytes"))
     daemon, recorder = house.daemon(), house.recorder("one")
@@ -156,9 +191,22 @@ def file_size(place):
     return f"both lived; exit 7, {end[0]['output_bytes']} bytes printed, {end[0]['lost_bytes']} counted as lost; the next session ran after it"
 
 
-@case(49, "no inotify watches are left", "a user namespace that allows none", "told, and the file is followed all the same, at least every 10 s", limit=90)
+@case(
+    49,
+    "no inotify watches are left",
+    "a user namespace that allows none",
+    "told, and the file is followed all the same, at least every 10 s",
+    limit=90,
+)
 def inotify(place):
-    probe = ["unshare", "-U", "-r", "sh", "-c", "echo 0 > /proc/sys/user/max_inotify_watches && cat /proc/sys/user/max_inotify_watches"]
+    probe = [
+        "unshare",
+        "-U",
+        "-r",
+        "sh",
+        "-c",
+        "echo 0 > /proc/sys/user/max_inotify_watches && cat /proc/sys/user/max_inotify_watches",
+    ]
     place.tool("unshare")
     done = subprocess.run(probe, capture_output=True, text=True)
     if done.stdout.strip() != "0":

@@ -40,12 +40,19 @@ def whole(house):
     return "journal" not in [c.get("name") for c in checks.get("checks", []) if c.get("state") == "failed"]
 
 
-@case(20, "the disk is full under the logs", "a flood of 20 MB on a disk of 6 MB, room is made afterwards",
-      "the program gets through, what is missing is counted, the exit is known")
+@case(
+    20,
+    "the disk is full under the logs",
+    "a flood of 20 MB on a disk of 6 MB, room is made afterwards",
+    "the program gets through, what is missing is counted, the exit is known",
+)
 def full_logs(place):
     house = place.house()
     disk = place.small_disk(house, house.dir / "disk", "size=6m")
-    house.write(header(house, disk) + f"[sessions.flood]\ncommand = \"head -c 20000000 /dev/zero | tr '\\\\0' x; echo done > {house.truth}; sleep 1; exit 7\"\n")
+    house.write(
+        header(house, disk)
+        + f"[sessions.flood]\ncommand = \"head -c 20000000 /dev/zero | tr '\\\\0' x; echo done > {house.truth}; sleep 1; exit 7\"\n"
+    )
     house.up()
     until("the program got through", house.told)
     time.sleep(1.5)
@@ -58,13 +65,21 @@ def full_logs(place):
     return f"exit 7, 20000000 bytes counted, {end['lost_bytes']} of them as lost"
 
 
-@case(21, "the disk is full under the journal", "the whole disk is taken while a session runs and ends, then given back",
-      "nothing starts, nothing is lost, no attempt is taken; it goes on by itself when there is room", limit=90)
+@case(
+    21,
+    "the disk is full under the journal",
+    "the whole disk is taken while a session runs and ends, then given back",
+    "nothing starts, nothing is lost, no attempt is taken; it goes on by itself when there is room",
+    limit=90,
+)
 def full_journal(place):
     house = place.house()
     disk = place.small_disk(house, house.dir / "disk", "size=12m")
-    house.write(header(house, disk) + f"[sessions.one]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\nsuccess = {{ exit_codes = [7] }}\n"
-                f"[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = ['one']\n")
+    house.write(
+        header(house, disk)
+        + f"[sessions.one]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\nsuccess = {{ exit_codes = [7] }}\n"
+        f"[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = ['one']\n"
+    )
     house.up()
     house.until_state("one", "running")
     before = [e["hash"] for e in house.facts()]
@@ -87,11 +102,21 @@ def full_journal(place):
     return f"nothing started while full; exit 7 known; two ran {took:.0f} s after room was made, once"
 
 
-@case(22, "no inodes are left", "a disk with few inodes, all taken, then given back", "nothing is taken as an attempt; it starts when there are inodes", limit=120)
+@case(
+    22,
+    "no inodes are left",
+    "a disk with few inodes, all taken, then given back",
+    "nothing is taken as an attempt; it starts when there are inodes",
+    quick=False,
+    limit=120,
+)
 def inodes(place):
     house = place.house()
     disk = place.small_disk(house, house.dir / "disk", "size=20m,nr_inodes=60")
-    house.write(header(house, disk) + f"[sessions.one]\ncommand = 'sleep 600'\n[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = [{{ session = 'one', on = 'end' }}]\n")
+    house.write(
+        header(house, disk)
+        + f"[sessions.one]\ncommand = 'sleep 600'\n[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = [{{ session = 'one', on = 'end' }}]\n"
+    )
     house.up()
     house.until_state("one", "running")
     taken = []
@@ -113,7 +138,12 @@ def inodes(place):
     return f"while full: {tried['state']} ({tried['reason']}); then succeeded with max_attempts = 1"
 
 
-@case(23, "the state folder becomes read-only", "remount ro between two daemons", "up says so, reading still works, nothing is lost")
+@case(
+    23,
+    "the state folder becomes read-only",
+    "remount ro between two daemons",
+    "up says so, reading still works, nothing is lost",
+)
 def read_only(place):
     house = place.house()
     disk = place.small_disk(house, house.dir / "disk", "size=20m")
@@ -133,18 +163,29 @@ def read_only(place):
     status, up = house.call("status", "--json"), house.call("up")
     subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
     expect(up.returncode != 0 and "ead-only" in up.stderr, f"up ended with {up.returncode}: {up.stderr.strip()}")
-    expect(status.returncode == 0 and '"failed"' in status.stdout, f"status ended with {status.returncode}: {status.stderr.strip()}")
+    expect(
+        status.returncode == 0 and '"failed"' in status.stdout,
+        f"status ended with {status.returncode}: {status.stderr.strip()}",
+    )
     house.up()
     expect(house.session("one")["attempt"] == 1, "another attempt was made")
     return f"status reads on; up: {up.stderr.strip().splitlines()[0].replace(str(house.dir), '…')}"
 
 
-@case(24, "fsync fails with EIO", "each fsync and fdatasync of the daemon fails for 3 s", "no false acknowledgement: what was told stays true; the daemon goes on or ends honestly",
-      quick=False, limit=120)
+@case(
+    24,
+    "fsync fails with EIO",
+    "each fsync and fdatasync of the daemon fails for 3 s",
+    "no false acknowledgement: what was told stays true; the daemon goes on or ends honestly",
+    quick=False,
+    limit=120,
+)
 def fsync_fails(place):
     house = place.house()
-    house.write("[defaults]\nretry = { max_attempts = 1 }\n[sessions.stays]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
-                f"[sessions.ends]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\n")
+    house.write(
+        "[defaults]\nretry = { max_attempts = 1 }\n[sessions.stays]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+        f"[sessions.ends]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\n"
+    )
     house.up()
     pid = house.until_state("stays", "running")["pid"]
     house.until_state("ends", "running")
@@ -164,12 +205,21 @@ def fsync_fails(place):
     return f"the daemon {'went on' if lived else 'ended, the next one went on'}; exit 7 known once, the other program untouched"
 
 
-@case(25, "killed at the n-th write", "SIGKILL in the daemon's 1st, 2nd, 3rd, 5th and 8th pwrite64", "the journal is whole, no half event, the exit is known", quick=False, limit=120)
+@case(
+    25,
+    "killed at the n-th write",
+    "SIGKILL in the daemon's 1st, 2nd, 3rd, 5th and 8th pwrite64",
+    "the journal is whole, no half event, the exit is known",
+    quick=False,
+    limit=120,
+)
 def killed_writing(place):
     house = place.house()
     nths = (1, 2, 3, 5, 8)
-    house.write("[defaults]\nretry = { max_attempts = 1 }\n" + "".join(
-        f"[sessions.s{n}]\ncommand = 'while [ ! -e {house.dir}/go{n} ]; do sleep 0.05; done; exit 7'\n" for n in nths))
+    house.write(
+        "[defaults]\nretry = { max_attempts = 1 }\n"
+        + "".join(f"[sessions.s{n}]\ncommand = 'while [ ! -e {house.dir}/go{n} ]; do sleep 0.05; done; exit 7'\n" for n in nths)
+    )
     house.ok("up", "--trust")
     for n in nths:
         house.until_state(f"s{n}", "running", "queued")
@@ -196,13 +246,23 @@ def killed_writing(place):
     return f"killed in the daemon's writes {', '.join(map(str, nths))}: every exit known once, no event gone"
 
 
-@case(26, "power cut", "the file system is shut down without writing its log, everything is killed, mounted again", "everything that was acknowledged is there", quick=False, limit=120)
+@case(
+    26,
+    "power cut",
+    "the file system is shut down without writing its log, everything is killed, mounted again",
+    "everything that was acknowledged is there",
+    quick=False,
+    limit=120,
+)
 def power_cut(place):
     house = place.house()
     disk = place.ext4(house, house.dir / "disk")
     state = disk / "state"
-    house.write(header(house, state) + "".join(f"[sessions.s{n}]\ncommand = 'for i in 1 2 3; do echo $i; sleep 0.2; done; exit {n}'\n" for n in range(1, 4))
-                + "[sessions.on]\ncommand = 'while :; do echo tick; sleep 0.1; done'\n")
+    house.write(
+        header(house, state)
+        + "".join(f"[sessions.s{n}]\ncommand = 'for i in 1 2 3; do echo $i; sleep 0.2; done; exit {n}'\n" for n in range(1, 4))
+        + "[sessions.on]\ncommand = 'while :; do echo tick; sleep 0.1; done'\n"
+    )
     house.up()
     for n in range(1, 4):
         house.until_state(f"s{n}", "failed")
@@ -223,7 +283,10 @@ def power_cut(place):
     subprocess.run(["umount", str(disk)], check=True)
     expect(house.mounted(disk, ["mount", "-o", "loop", str(house.dir / "disk.img"), str(disk)]), "cannot be mounted again")
     after = house.facts()
-    expect([e["hash"] for e in after[: len(before)]] == [e["hash"] for e in before], f"{len(before)} events before, {len(after)} after")
+    expect(
+        [e["hash"] for e in after[: len(before)]] == [e["hash"] for e in before],
+        f"{len(before)} events before, {len(after)} after",
+    )
     house.up()
     for n in range(1, 4):
         told = house.session(f"s{n}")
@@ -234,14 +297,24 @@ def power_cut(place):
     return f"all {len(before)} events are there; 3 exits known, what ran is lost and runs again as attempt {on['attempt']}"
 
 
-@case(27, "the disk hangs", "fsfreeze for 8 s (40 s when not --quick) under the state", "commands answer, programs live, nothing is lost after it", quick=False, limit=150)
+@case(
+    27,
+    "the disk hangs",
+    "fsfreeze for 8 s (40 s when not --quick) under the state",
+    "commands answer, programs live, nothing is lost after it",
+    quick=False,
+    limit=150,
+)
 def hung(place):
     house = place.house()
     place.tool("fsfreeze")
     disk = place.ext4(house, house.dir / "disk")
     seconds = 8 if place.quick else 40
-    house.write(header(house, disk / "state") + f"[sessions.ends]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\n"
-                f"[sessions.quiet]\ncommand = 'i=0; while :; do i=$((i+1)); echo $i > {house.truth}; sleep 0.2; done'\n")
+    house.write(
+        header(house, disk / "state")
+        + f"[sessions.ends]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\n"
+        f"[sessions.quiet]\ncommand = 'i=0; while :; do i=$((i+1)); echo $i > {house.truth}; sleep 0.2; done'\n"
+    )
     house.up()
     house.until_state("ends", "running")
     pid = house.until_state("quiet", "running")["pid"]

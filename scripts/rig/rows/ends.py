@@ -15,7 +15,9 @@ def ending(exit_record):
     return exit_record["ending"].get("code"), exit_record["ending"].get("signal")
 
 
-@case(1, "exits 0, 3 and 127", "three programs that leave by themselves", "each code once, the right class, journaled within 1 s")
+@case(
+    1, "exits 0, 3 and 127", "three programs that leave by themselves", "each code once, the right class, journaled within 1 s"
+)
 def codes(place):
     codes = {"zero": 0, "three": 3, "missing": 127}
     house = place.house()
@@ -35,11 +37,19 @@ def codes(place):
     return f"{', '.join(seen)}; one exit each, journaled after {late * 1000:.0f} ms at most"
 
 
-@case(2, "ended by signals 9, 11 and 15", "programs that are killed from outside, one of them with a core", "signal and core flag exact")
+@case(
+    2,
+    "ended by signals 9, 11 and 15",
+    "programs that are killed from outside, one of them with a core",
+    "signal and core flag exact",
+)
 def signals(place):
     numbers = {"s9": 9, "s11": 11, "s15": 15}
-    house = place.house(ONCE + "".join(f"[sessions.{n}]\ncommand = 'ulimit -c 0; exec sleep 600'\n" for n in numbers)
-                        + "[sessions.cored]\ncommand = 'ulimit -c unlimited; kill -6 $$'\n")
+    house = place.house(
+        ONCE
+        + "".join(f"[sessions.{n}]\ncommand = 'ulimit -c 0; exec sleep 600'\n" for n in numbers)
+        + "[sessions.cored]\ncommand = 'ulimit -c unlimited; kill -6 $$'\n"
+    )
     house.up()
     for name, number in numbers.items():
         processes.kill(house.until_state(name, "running")["pid"], number)
@@ -64,13 +74,20 @@ def looks_killed(place):
     return f"code 137, no signal, {told['class']} by {told['rule']}"
 
 
-@case(4, "a grandchild outlives the program", "setsid + nohup, then exit; and another one that is stopped",
-      "counted as orphan and ended; a stop reaches it as well")
+@case(
+    4,
+    "a grandchild outlives the program",
+    "setsid + nohup, then exit; and another one that is stopped",
+    "counted as orphan and ended; a stop reaches it as well",
+)
 def orphans(place):
     house = place.house()
     leave = "setsid nohup sleep 7777 >/dev/null 2>&1 & echo $! >> {0}/truth; sleep 0.5;"
-    house.write(ONCE + f"[sessions.leaves]\ncommand = '{leave.format(house.dir)} exit 0'\n"
-                + f"[sessions.stopped]\ncommand = '{leave.format(house.dir)} sleep 600'\n")
+    house.write(
+        ONCE
+        + f"[sessions.leaves]\ncommand = '{leave.format(house.dir)} exit 0'\n"
+        + f"[sessions.stopped]\ncommand = '{leave.format(house.dir)} sleep 600'\n"
+    )
     house.up()
     house.until_state("leaves", "succeeded")
     left = house.ends("leaves")[0]["orphans"]
@@ -103,14 +120,22 @@ def stopped(place):
     return f"stalled: {told['activity_evidence']}"
 
 
-@case(6, "a process that cannot be killed", "it writes to a frozen disk (state D), then it is stopped",
-      "said so; the daemon waits without a busy loop and answers; ended after the thaw", quick=False, limit=120)
+@case(
+    6,
+    "a process that cannot be killed",
+    "it writes to a frozen disk (state D), then it is stopped",
+    "said so; the daemon waits without a busy loop and answers; ended after the thaw",
+    quick=False,
+    limit=120,
+)
 def unkillable(place):
     house = place.house()
     place.tool("fsfreeze")
     disk = place.ext4(house, house.dir / "disk")
-    house.write(ONCE + f"[sessions.one]\ncommand = 'while :; do echo x > {disk}/f; sleep 0.05; done'\n"
-                "[sessions.other]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n")
+    house.write(
+        ONCE + f"[sessions.one]\ncommand = 'while :; do echo x > {disk}/f; sleep 0.05; done'\n"
+        "[sessions.other]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+    )
     house.up()
     pid = house.until_state("one", "running")["pid"]
     house.until_state("other", "running")
@@ -133,13 +158,18 @@ def unkillable(place):
     house.until_state("one", "stopped", seconds=20)
     expect(frozen["state"] == "stopping", f"while frozen: {frozen['state']}, {frozen['reason']}")
     named = any(word in why.lower() for word in ("unkillable", "cannot be killed", "disk"))
-    return f"stays `stopping` ({'named' if named else 'not named'} as unkillable), {busy:.1f} s CPU in 6 s, stopped after the thaw"
+    return (
+        f"stays `stopping` ({'named' if named else 'not named'} as unkillable), {busy:.1f} s CPU in 6 s, stopped after the thaw"
+    )
 
 
 @case(7, "children that nobody waits for", "30 double forks whose children end", "the recorder reaps them")
 def zombies(place):
     house = place.house()
-    house.write(ONCE + f"[sessions.one]\ncommand = 'for i in $(seq 30); do (sleep 0.1 & ) ; done; sleep 1; echo ready > {house.truth}; sleep 600'\n")
+    house.write(
+        ONCE
+        + f"[sessions.one]\ncommand = 'for i in $(seq 30); do (sleep 0.1 & ) ; done; sleep 1; echo ready > {house.truth}; sleep 600'\n"
+    )
     house.up()
     until("all have ended", house.told)
     recorder = house.recorder("one")
@@ -167,7 +197,12 @@ os._exit(1)
 """
 
 
-@case(8, "a fork bomb", "500 forks in a control group that allows 50", "the group stops it, everything of it is ended, the daemon goes on")
+@case(
+    8,
+    "a fork bomb",
+    "500 forks in a control group that allows 50",
+    "the group stops it, everything of it is ended, the daemon goes on",
+)
 def fork_bomb(place):
     group = place.group("pids", max=50)
     house = place.house()
@@ -189,8 +224,11 @@ def fork_bomb(place):
 def oom(place):
     group = place.group("memory", limit_in_bytes=200 << 20)
     wrap = ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "in-group"]
-    house = place.house(ONCE + "[sessions.eats]\ncommand = [\"python3\", \"-c\", \"x = b'x' * (400 << 20)\"]\n"
-                        "[sessions.other]\ncommand = 'sleep 600'\n", wrap)
+    house = place.house(
+        ONCE + '[sessions.eats]\ncommand = ["python3", "-c", "x = b\'x\' * (400 << 20)"]\n'
+        "[sessions.other]\ncommand = 'sleep 600'\n",
+        wrap,
+    )
     house.up()
     other = house.until_state("other", "running")["pid"]
     told = house.until_state("eats", "failed", seconds=20)["exit"]

@@ -10,6 +10,7 @@ from .. import processes
 from ..cases import case, expect
 from ..processes import until
 
+
 def told_by(done, house):
     """The line of a refusal that names the journal."""
     lines = done.stderr.strip().splitlines()
@@ -25,10 +26,18 @@ def gate(house, code=7):
     return f"while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit {code}"
 
 
-@case(28, "the journal is locked by another program", "BEGIN EXCLUSIVE for 4 s (12 s when not --quick), a session ends meanwhile", "waited out: nothing lost, nothing twice")
+@case(
+    28,
+    "the journal is locked by another program",
+    "BEGIN EXCLUSIVE for 4 s (12 s when not --quick), a session ends meanwhile",
+    "waited out: nothing lost, nothing twice",
+)
 def locked(place):
     house = place.house()
-    house.write(ONCE + f"[sessions.one]\ncommand = '{gate(house)}'\n[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = [{{ session = 'one', on = 'end' }}]\n")
+    house.write(
+        ONCE
+        + f"[sessions.one]\ncommand = '{gate(house)}'\n[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = [{{ session = 'one', on = 'end' }}]\n"
+    )
     house.up()
     house.until_state("one", "running")
     daemon = house.daemon()
@@ -47,7 +56,12 @@ def locked(place):
     return "status answered meanwhile; exit 7 known once, the next session ran once, same daemon"
 
 
-@case(29, "the journal is damaged", "4 KiB of noise in the middle of the file, between two daemons", "seen at the start and told; not repaired in silence, not made worse")
+@case(
+    29,
+    "the journal is damaged",
+    "4 KiB of noise in the middle of the file, between two daemons",
+    "seen at the start and told; not repaired in silence, not made worse",
+)
 def damaged(place):
     house = place.house(ONCE + "".join(f"[sessions.s{n}]\ncommand = 'exit 3'\n" for n in range(8))).up()
     for n in range(8):
@@ -78,7 +92,13 @@ def damaged(place):
     return f"up ends with {up.returncode}: {told_by(up, house)}; {'moved aside' if moved else 'the file is as it was'}"
 
 
-@case(30, "the write-ahead log is deleted under the daemon", "rm of nightkeep.db-wal while a session runs, then it ends", "told or survived: what was acknowledged is there, no exit is lost", limit=90)
+@case(
+    30,
+    "the write-ahead log is deleted under the daemon",
+    "rm of nightkeep.db-wal while a session runs, then it ends",
+    "told or survived: what was acknowledged is there, no exit is lost",
+    limit=90,
+)
 def without_wal(place):
     house = place.house()
     house.write(ONCE + f"[sessions.one]\ncommand = '{gate(house)}'\n")
@@ -101,13 +121,23 @@ def without_wal(place):
         return f"up refuses: {told_by(again, house)}"
     hashes = [line.split('"hash":"')[1][:64] for line in after.stdout.splitlines()]
     known = house.until_state("one", "failed", seconds=20)["exit"]
-    expect(hashes[: len(before)] == before, f"of {len(before)} acknowledged events {len(set(before) & set(hashes))} are there;"
-           f" status said {seen.returncode}; log: {house.daemon_log()[-300:]}")
+    expect(
+        hashes[: len(before)] == before,
+        f"of {len(before)} acknowledged events {len(set(before) & set(hashes))} are there;"
+        f" status said {seen.returncode}; log: {house.daemon_log()[-300:]}",
+    )
     expect(known["code"] == 7, known)
-    return f"all {len(before)} events are there, exit 7 known; the daemon {'went on' if living else 'ended, the next one went on'}"
+    return (
+        f"all {len(before)} events are there, exit 7 known; the daemon {'went on' if living else 'ended, the next one went on'}"
+    )
 
 
-@case(31, "the journal is of a newer version", "user_version + 1 while a session runs and no daemon does", "refused with a clear word, the file as it was, the program runs on")
+@case(
+    31,
+    "the journal is of a newer version",
+    "user_version + 1 while a session runs and no daemon does",
+    "refused with a clear word, the file as it was, the program runs on",
+)
 def newer(place):
     house = place.house(ONCE + "[sessions.one]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n").up()
     pid = house.until_state("one", "running")["pid"]
@@ -119,7 +149,10 @@ def newer(place):
     database.close()
     refused = house.call("up")
     status = house.call("status")
-    expect(refused.returncode != 0 and "newer" in refused.stderr + house.daemon_log(), f"up ended with {refused.returncode}: {refused.stderr}")
+    expect(
+        refused.returncode != 0 and "newer" in refused.stderr + house.daemon_log(),
+        f"up ended with {refused.returncode}: {refused.stderr}",
+    )
     expect(processes.alive(pid), "the program was ended")
     with sqlite3.connect(file) as database:
         expect(database.execute("PRAGMA user_version").fetchone()[0] == version + 1, "the file was changed")

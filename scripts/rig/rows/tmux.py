@@ -31,10 +31,15 @@ def killed(place):
     return f"3 ends ({ends[0]['verdict']['class']}), none counted with max_attempts = 1, all 3 run again in a new server"
 
 
-@case(11, "the daemon is killed", "kill -9, then up", "adopts the running programs, counts no attempt, knows what ended meanwhile")
+@case(
+    11, "the daemon is killed", "kill -9, then up", "adopts the running programs, counts no attempt, knows what ended meanwhile"
+)
 def daemon_killed(place):
     house = place.house()
-    house.write(ONCE + f"[sessions.stays]\ncommand = '{TICKS}'\n[sessions.ends]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\n")
+    house.write(
+        ONCE
+        + f"[sessions.stays]\ncommand = '{TICKS}'\n[sessions.ends]\ncommand = 'while [ ! -e {house.dir}/go ]; do sleep 0.05; done; exit 7'\n"
+    )
     house.up()
     pid = house.until_state("stays", "running")["pid"]
     house.until_state("ends", "running")
@@ -49,9 +54,18 @@ def daemon_killed(place):
     return "the same process goes on as attempt 1; the exit 7 of the gap is known"
 
 
-@case(12, "the tmux socket is removed", "rm of the socket", "made again by the same server; the programs are not touched", quick=False, limit=90)
+@case(
+    12,
+    "the tmux socket is removed",
+    "rm of the socket",
+    "made again by the same server; the programs are not touched",
+    quick=False,
+    limit=90,
+)
 def socket_gone(place):
-    house = place.house(ONCE + f"[sessions.one]\ncommand = '{TICKS}'\n[sessions.two]\ncommand = 'exit 0'\nafter = ['one']\n").up()
+    house = place.house(
+        ONCE + f"[sessions.one]\ncommand = '{TICKS}'\n[sessions.two]\ncommand = 'exit 0'\nafter = ['one']\n"
+    ).up()
     pid, server, socket = house.until_state("one", "running")["pid"], house.tmux(), house.tmux_socket()
     socket.unlink()
     began = time.monotonic()
@@ -65,10 +79,18 @@ def socket_gone(place):
     return f"back after {took:.0f} s, same server, same process; a session was started meanwhile"
 
 
-@case(13, "the tmux server hangs", "kill -STOP for 12 s, a start is asked meanwhile", "commands answer at once, nothing is restarted, all goes on after it",
-      quick=False, limit=120)
+@case(
+    13,
+    "the tmux server hangs",
+    "kill -STOP for 12 s, a start is asked meanwhile",
+    "commands answer at once, nothing is restarted, all goes on after it",
+    quick=False,
+    limit=120,
+)
 def wedged(place):
-    house = place.house(ONCE + f"[sessions.one]\ncommand = '{TICKS}'\n[sessions.two]\ncommand = 'exit 0'\nafter = ['one']\n").up()
+    house = place.house(
+        ONCE + f"[sessions.one]\ncommand = '{TICKS}'\n[sessions.two]\ncommand = 'exit 0'\nafter = ['one']\n"
+    ).up()
     pid, server = house.until_state("one", "running")["pid"], house.tmux()
     processes.kill(server, signal.SIGSTOP)
     house.undo.append(lambda: processes.kill(server, signal.SIGCONT))
@@ -90,7 +112,12 @@ def wedged(place):
     return f"status within {slowest * 1000:.0f} ms, same process, the start was made up for; told: {trouble[0] if trouble else 'nothing'}"
 
 
-@case(14, "a hostile tmux configuration", "~/.tmux.conf with hooks that kill, TMUX of another server", "not read, nothing of it happens")
+@case(
+    14,
+    "a hostile tmux configuration",
+    "~/.tmux.conf with hooks that kill, TMUX of another server",
+    "not read, nothing of it happens",
+)
 def hostile(place):
     house = place.house(ONCE + "[sessions.one]\ncommand = 'echo fine; sleep 0.5; exit 0'\n")
     trap = f"run-shell 'touch {house.dir}/trapped'\nset-hook -g session-created kill-server\nset -g default-command 'exit 1'\nset -g remain-on-exit on\n"
@@ -106,11 +133,18 @@ def hostile(place):
 
 @case(15, "a person kills the window", "tmux kill-session by hand", "taken as the operator's decision: no restart")
 def by_hand(place):
-    house = place.house("[defaults]\nretry = { max_attempts = 5, initial_delay = '100ms' }\n[sessions.one]\ncommand = 'sleep 600'\n").up()
+    house = place.house(
+        "[defaults]\nretry = { max_attempts = 5, initial_delay = '100ms' }\n[sessions.one]\ncommand = 'sleep 600'\n"
+    ).up()
     house.until_state("one", "running")
-    subprocess.run(["tmux", "-N", "-S", str(house.tmux_socket()), "kill-session", "-t", "=one"], check=True, capture_output=True)
+    subprocess.run(
+        ["tmux", "-N", "-S", str(house.tmux_socket()), "kill-session", "-t", "=one"], check=True, capture_output=True
+    )
     ended = house.until_state("one", "stopped", "failed", "queued", "backing_off", "held", seconds=30)
     time.sleep(1)
     now = house.session("one")
-    expect(now["attempt"] == 1 and ended["exit"]["class"] == "operator", f"{now['state']}, attempt {now['attempt']}, {ended['exit']}")
+    expect(
+        now["attempt"] == 1 and ended["exit"]["class"] == "operator",
+        f"{now['state']}, attempt {now['attempt']}, {ended['exit']}",
+    )
     return f"{now['state']}, class operator, one attempt; {now['reason']}"
