@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Appends that may wait; more callers wait for room.
@@ -18,6 +19,9 @@ pub(super) const QUEUE: usize = 1024;
 const BATCH_EVENTS: usize = 2000;
 /// How often SQLite's own wait for a lock is repeated: with its five seconds each, half a minute.
 const LOCK_TRIES: u32 = 6;
+
+/// How often is tried to learn what became of a write that failed, and how long between two tries.
+const IO_TRIES: (u32, Duration) = (60, Duration::from_secs(1));
 
 type Answer = oneshot::Sender<Result<i64, JournalError>>;
 
@@ -173,7 +177,14 @@ impl Writer {
                 }
                 Err(error @ JournalError::Io { .. }) => {
                     drop_connection(db).await;
-                    return self.resolve(head, batch, error).await;
+                    if let Some(seqs) = self.resolve(head, batch, &error).await? {
+                        return Ok(seqs);
+                    }
+                    if tries == LOCK_TRIES {
+                        return Err(error);
+                    }
+                    // It is known that nothing was kept, and the disk works again.
+                    tries += 1;
                 }
                 Err(error) => {
                     // The state of the connection is not certain; the next append begins with a new one.
@@ -215,25 +226,38 @@ impl Writer {
     }
 
     /// After a failed write the events may still have reached the log. They count as kept only when they can be read
-    /// back and copied into the file proper, which is written and synced anew.
+    /// back and copied into the file proper, which is written and synced anew. `None`: none of them was kept. A disk that
+    /// goes on failing is tried for a minute; what it kept is not known then.
     async fn resolve(
         &mut self,
         expected: Head,
         batch: &[Append],
-        error: JournalError,
-    ) -> Result<Vec<i64>, JournalError> {
+        error: &JournalError,
+    ) -> Result<Option<Vec<i64>>, JournalError> {
         let before = self.head.seq;
-        let Ok(mut db) = self.reconnect().await else {
-            return Err(error);
-        };
-        let synced = sqlx::query("PRAGMA wal_checkpoint(FULL)").execute(&mut db).await.is_ok();
-        if self.head == expected && expected.seq > before && synced {
+        for attempt in 0..IO_TRIES.0 {
+            if attempt == 1 {
+                tracing::error!("a write of the journal failed, and is looked at again until the disk works: {error}");
+            }
+            if attempt > 0 {
+                tokio::time::sleep(IO_TRIES.1).await;
+            }
+            let Ok(mut db) = self.reconnect().await else {
+                continue;
+            };
+            if sqlx::query("PRAGMA wal_checkpoint(FULL)").execute(&mut db).await.is_err() {
+                drop_connection(db).await;
+                continue;
+            }
             self.db = Some(db);
-            self.committed(expected);
-            return Ok(last_numbers(before, batch));
+            if self.head == expected && expected.seq > before {
+                self.committed(expected);
+                return Ok(Some(last_numbers(before, batch)));
+            }
+            // Rows alone can be set twice.
+            return if self.head.seq == before { Ok(None) } else { Err(error.clone()) };
         }
-        drop_connection(db).await;
-        Err(error)
+        Err(error.clone())
     }
 }
 
