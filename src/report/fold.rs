@@ -187,6 +187,7 @@ impl Folder {
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::AttemptIntended { .. }
             | Fact::AttemptStarted { .. }
             | Fact::StopIntended { .. }
@@ -204,6 +205,8 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -402,6 +405,9 @@ impl Folder {
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -499,7 +505,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::RunMoved { run, .. }
         | Fact::CounterReset { run, .. }
         | Fact::HoldSet { run, .. }
-        | Fact::RunOrphaned { run } => Some(run),
+        | Fact::RunOrphaned { run }
+        | Fact::DeadlineSet { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }
@@ -522,6 +529,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
         | Fact::Trouble { .. }
+        | Fact::WindowBegan { .. }
+        | Fact::NightEnds { .. }
         | Fact::BreakerMoved { .. }
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }
