@@ -24,7 +24,7 @@ use crate::os::tree::Process;
 use crate::os::{clock, process};
 use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
 use crate::recording::attempt::{AttemptFiles, AttemptState};
-use crate::recording::spec::{SPEC_VERSION, Spec};
+use crate::recording::spec::{SPEC_FILE, SPEC_VERSION, Spec};
 use crate::status;
 use crate::store::{Filter, Journal};
 use jiff::tz::TimeZone;
@@ -252,12 +252,28 @@ impl Rim {
                 true
             }
         };
-        if !begun && let Err(e) = self.launch(&attempt, &session).await {
+        if !begun
+            && let Err(e) = self.launch(&attempt, &session).await
+            && self.take_back(&attempt).await
+        {
             tracing::error!(%attempt, "not started: {e:#}");
             let _ = self.inbox.tell(Event::StartFailed { attempt, why: format!("{e:#}") }).await;
             return;
         }
         self.watchers.ensure(&self, &attempt, &session, &rules);
+    }
+
+    /// Takes back what a recorder would run: tmux may carry out much later what it did not answer, and by then another
+    /// attempt may run. Says whether none had begun.
+    async fn take_back(&self, attempt: &AttemptId) -> bool {
+        let files = AttemptFiles::new(self.instance.run_dir(attempt), self.instance.output_log(attempt));
+        let spec = self.instance.run_dir(attempt).join(SPEC_FILE);
+        let look = tokio::task::spawn_blocking(move || {
+            // What was never written is taken back as well.
+            let _ = std::fs::remove_file(spec);
+            files.look().is_ok_and(|seen| !seen.recorder_lives && seen.state == AttemptState::NotStarted)
+        });
+        look.await.unwrap_or(false)
     }
 
     async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {

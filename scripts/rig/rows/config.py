@@ -66,7 +66,6 @@ def pieces(place):
     "the file is replaced by a link",
     "a symbolic link to a file elsewhere, while a session runs",
     "followed or refused with a word; the daemon is still the one that is asked",
-    quick=False,
 )
 def linked(place):
     house, pid = begun(place)

@@ -88,9 +88,10 @@ def socket_gone(place):
     limit=120,
 )
 def wedged(place):
-    house = place.house(
-        ONCE + f"[sessions.one]\ncommand = '{TICKS}'\n[sessions.two]\ncommand = 'exit 0'\nafter = ['one']\n"
-    ).up()
+    house = place.house()
+    two = f"[sessions.two]\ncommand = 'echo two >> {house.truth}'\nafter = ['one']\n"
+    house.write(ONCE + f"[sessions.one]\ncommand = '{TICKS}'\n" + two)
+    house.up()
     pid, server = house.until_state("one", "running")["pid"], house.tmux()
     processes.kill(server, signal.SIGSTOP)
     house.undo.append(lambda: processes.kill(server, signal.SIGCONT))
@@ -104,10 +105,12 @@ def wedged(place):
         time.sleep(0.2)
     expect(slowest < 2.0, f"status took {slowest:.1f} s")
     processes.kill(server, signal.SIGCONT)
-    done = house.until_state("two", "succeeded", "failed", seconds=60)
+    done = house.until_state("two", "succeeded", "failed", seconds=80)
     expect(done["state"] == "succeeded", f"the session that was to start meanwhile: {done['state']}, {done['reason']}")
     now = house.session("one")
     expect(now["pid"] == pid and house.tmux() == server, f"pid {pid} -> {now}, server {server} -> {house.tmux()}")
+    time.sleep(2)
+    expect(house.told() == ["two"], f"the session that was to start ran {len(house.told())} times")
     trouble = [t["what"] for t in house.kinds("trouble") if "tmux" in t["part"]]
     return f"status within {slowest * 1000:.0f} ms, same process, the start was made up for; told: {trouble[0] if trouble else 'nothing'}"
 

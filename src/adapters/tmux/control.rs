@@ -3,14 +3,15 @@
 //! The client is attached with `no-output` (no pane's bytes come here, so a slow reader never blocks a program) and
 //! `ignore-size` (it does not shape anybody's window). Commands are pipelined: tmux answers in the order asked, one
 //! block a line, so replies are handed out first in, first out. A command that nobody waits for any more keeps its place
-//! in that row. A connection with such commands is let go only when they are answered: a server that was stuck and finds a
-//! client gone whose command it has just read can crash, with everything in it (seen with tmux 3.3a). Only simple commands go through here, one a line: a line of two commands gives two blocks.
+//! in that row. A connection with such commands is let go only when they are answered, and no other one is opened before: tmux
+//! 3.3a crashes, with everything in it, when it finds one control client gone while another is just coming. Only simple
+//! commands go through here, one a line: a line of two commands gives two blocks.
 
 use super::parser::{Block, Parser, Said};
 use super::{TmuxError, words};
 use crate::os::command::Program;
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -19,10 +20,10 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long a command may take before the server counts as stuck.
 pub const DEADLINE: Duration = Duration::from_secs(5);
-/// Connections that may wait at once for answers that nobody wants any more, before no further one is opened.
-const LEAVING_MAX: usize = 8;
-/// How many do.
-static LEAVING: AtomicUsize = AtomicUsize::new(0);
+/// How long a server may take to see that a client has gone, before the next one comes.
+const GONE: Duration = Duration::from_millis(100);
+/// The servers, by their sockets, that still owe answers to a connection that nobody wants any more.
+static LEAVING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// Hints kept for a listener that is busy; a further one would tell it nothing new.
 const NOTICES: usize = 64;
 
@@ -44,6 +45,7 @@ pub struct Control {
     requests: mpsc::Sender<Request>,
     waiting: Arc<Mutex<Waiting>>,
     reader: tokio::task::AbortHandle,
+    socket: PathBuf,
 }
 
 #[derive(Debug)]
@@ -64,18 +66,22 @@ struct Waiting {
 
 /// One connection that only waits for its last answers.
 #[derive(Debug)]
-struct Leaving;
+struct Leaving(PathBuf);
 
 impl Leaving {
-    fn begin() -> Self {
-        LEAVING.fetch_add(1, Ordering::Relaxed);
-        Self
+    fn begin(socket: &Path) -> Self {
+        leaving().insert(socket.to_path_buf());
+        Self(socket.to_path_buf())
     }
+}
+
+fn leaving() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    LEAVING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Leaving {
     fn drop(&mut self) {
-        LEAVING.fetch_sub(1, Ordering::Relaxed);
+        leaving().remove(&self.0);
     }
 }
 
@@ -86,17 +92,17 @@ impl Drop for Control {
             // The task owns the client process, which is killed with it.
             self.reader.abort();
         } else {
-            waiting.leaving = Some(Leaving::begin());
+            waiting.leaving = Some(Leaving::begin(&self.socket));
             waiting.notices = None;
         }
     }
 }
 
 impl Control {
-    /// Starts the client. Whether it could attach shows at the first command.
-    pub fn open(client: &Program) -> Result<(Self, mpsc::Receiver<Notice>), TmuxError> {
-        if LEAVING.load(Ordering::Relaxed) >= LEAVING_MAX {
-            return Err(TmuxError::Deadline { command: "all earlier connections".to_owned(), after: DEADLINE });
+    /// Starts the client of the server at a socket. Whether it could attach shows at the first command.
+    pub fn open(client: &Program, socket: &Path) -> Result<(Self, mpsc::Receiver<Notice>), TmuxError> {
+        if leaving().contains(socket) {
+            return Err(TmuxError::Deadline { command: "an earlier connection".to_owned(), after: DEADLINE });
         }
         let mut child = client.spawn_piped()?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
@@ -108,7 +114,7 @@ impl Control {
         let (over, ended) = oneshot::channel();
         tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting), ended));
         let reader = tokio::spawn(read_replies(child, stdout, Arc::clone(&waiting), over)).abort_handle();
-        Ok((Self { requests, waiting, reader }, hints))
+        Ok((Self { requests, waiting, reader, socket: socket.to_path_buf() }, hints))
     }
 
     /// Sends one command and waits for the lines of its reply, at most [`DEADLINE`].
@@ -216,6 +222,12 @@ async fn read_replies(
         Some(why) => why,
         None => last_words(&mut child).await,
     };
+    let left = lock(&waiting).leaving.is_some();
+    if left {
+        // It is dead already when this fails.
+        let _ = child.kill().await;
+        tokio::time::sleep(GONE).await;
+    }
     let notices = {
         let mut waiting = lock(&waiting);
         waiting.closed = Some(why.clone());

@@ -242,7 +242,7 @@ impl Tmux {
     }
 
     async fn attach(places: &Places) -> Result<(Control, mpsc::Receiver<Notice>, ProcessIdentity), TmuxError> {
-        let (control, notices) = Control::open(&places.control_client())?;
+        let (control, notices) = Control::open(&places.control_client(), &places.socket)?;
         let words = ["display-message", "-p", "#{pid}"].map(str::to_owned);
         let reply = first_line(control.command(&words).await?);
         let server = reply.parse().ok().and_then(ProcessIdentity::of);
