@@ -253,7 +253,17 @@ async fn a_server_that_was_stuck_survives_those_who_gave_it_up() {
     let again = Tmux::connect(&lab.places).await.unwrap_err();
     assert!(matches!(again, TmuxError::Deadline { .. }), "{again}");
     send(server, "CONT");
-    let after = lab.connect().await;
+    // The earlier connection is answered and let go first.
+    let connect = async {
+        loop {
+            match Tmux::connect(&lab.places).await {
+                Ok(connected) => return connected,
+                Err(TmuxError::Deadline { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    let after = tokio::time::timeout(Duration::from_secs(30), connect).await.expect("it can be reached again");
     assert_eq!(after.tmux.server().pid, server);
     assert_eq!(after.tmux.list().await.unwrap().len(), 1);
     // It serves those who left before it can fall over them.
