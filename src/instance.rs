@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// Longest path a Unix socket can have, without the final NUL (`sun_path` of `unix(7)`).
@@ -55,12 +56,13 @@ impl Instance {
     /// The places for a config file. `state` is `[paths] state`, relative to the file's folder; default `logs`.
     /// `runtime_base` is the folder for sockets of all instances, see [`runtime_base`].
     pub fn new(file: &Path, state: Option<&Path>, runtime_base: &Path) -> io::Result<Self> {
+        if let Some(instance) = before_the_link(file, runtime_base) {
+            return Ok(instance);
+        }
         let file = canonical(file)?;
         let root = file.parent().unwrap_or(Path::new("/"));
         let state = root.join(state.unwrap_or(Path::new("logs")));
-        let digest = Sha256::digest(file.as_os_str().as_bytes());
-        let key: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
-        let runtime = runtime_base.join(key);
+        let runtime = runtime_base.join(key(&file));
         Ok(Self { file, state, runtime })
     }
     /// The state folder that a daemon of this file used last, when its config does not tell (any more).
@@ -177,6 +179,26 @@ impl Instance {
 /// In the runtime folder: where the state folder is. The config may be gone or broken while its sessions run.
 const STATE_NOTE: &str = "state";
 
+/// The instance whose file was replaced by a link while its daemon runs. By its real path the file would name another one,
+/// and a second daemon would start the same sessions beside the first.
+fn before_the_link(file: &Path, runtime_base: &Path) -> Option<Instance> {
+    if !file.is_symlink() {
+        return None;
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let file = folder.canonicalize().ok()?.join(file.file_name()?);
+    let runtime = runtime_base.join(key(&file));
+    let state = PathBuf::from(std::ffi::OsString::from_vec(fs::read(runtime.join(STATE_NOTE)).ok()?));
+    let instance = Instance { file, state, runtime };
+    UnixStream::connect(instance.api_socket()).is_ok().then_some(instance)
+}
+
+/// What tells the folders of instances apart, from the file's one name.
+fn key(file: &Path) -> String {
+    let digest = Sha256::digest(file.as_os_str().as_bytes());
+    digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+}
+
 /// The one name of a config file; also of one that is gone, when its folder is there.
 fn canonical(file: &Path) -> io::Result<PathBuf> {
     match file.canonicalize() {
@@ -268,5 +290,23 @@ mod tests {
         fs::write(&file, "").unwrap();
         let instance = Instance::new(&file, None, &tmp.path().join("x".repeat(100))).unwrap();
         assert!(matches!(instance.prepare(), Err(InstanceError::TooLong { .. })));
+    }
+
+    #[test]
+    fn a_file_that_becomes_a_link_keeps_the_instance_of_its_daemon() {
+        let tmp = tempfile::tempdir().unwrap();
+        let (file, elsewhere) = (tmp.path().join("sessions.toml"), tmp.path().join("elsewhere.toml"));
+        fs::write(&file, "").unwrap();
+        fs::rename(&file, &elsewhere).unwrap();
+        fs::write(&file, "").unwrap();
+        let base = tmp.path().join("run");
+        let before = Instance::new(&file, Some(Path::new("state")), &base).unwrap();
+        before.prepare().unwrap();
+        fs::remove_file(&file).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &file).unwrap();
+        let without_daemon = Instance::new(&file, None, &base).unwrap();
+        assert_eq!(without_daemon.file(), elsewhere.canonicalize().unwrap());
+        let _daemon = std::os::unix::net::UnixListener::bind(before.api_socket()).unwrap();
+        assert_eq!(Instance::new(&file, None, &base).unwrap(), before);
     }
 }

@@ -132,8 +132,13 @@ async fn follow(
         }
         match stream.next().await {
             Ok(Some(news)) => {
-                if let Some(Fact::ReportWritten { files: written, .. }) = news.fact.map(|f| f.entry.fact) {
+                let fact = news.fact.map(|f| f.entry.fact);
+                if let Some(Fact::ReportWritten { files: written, .. }) = fact {
                     files = written;
+                } else if let Some(Fact::Trouble { part, what }) = fact
+                    && part == "report"
+                {
+                    context.out.talk(&format!("warning: {}", harmless(&what)));
                 }
             }
             Ok(None) | Err(ClientError::Broken { .. } | ClientError::NoDaemon { .. }) => return Ok(files),

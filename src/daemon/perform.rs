@@ -25,7 +25,7 @@ use crate::os::tree::Process;
 use crate::os::{clock, process};
 use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
 use crate::recording::attempt::{AttemptFiles, AttemptState};
-use crate::recording::spec::{SPEC_VERSION, Spec};
+use crate::recording::spec::{SPEC_FILE, SPEC_VERSION, Spec};
 use crate::status;
 use crate::store::{Filter, Journal};
 use jiff::tz::TimeZone;
@@ -113,6 +113,11 @@ impl Rim {
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
     }
+    /// Whether the journal's files are all there.
+    pub async fn journal_is_whole(&self) -> bool {
+        self.journal.is_whole().await
+    }
+
     /// The journal's own name.
     pub fn journal_id(&self) -> &str {
         &self.journal_id
@@ -257,12 +262,28 @@ impl Rim {
                 true
             }
         };
-        if !begun && let Err(e) = self.launch(&attempt, &session).await {
+        if !begun
+            && let Err(e) = self.launch(&attempt, &session).await
+            && self.take_back(&attempt).await
+        {
             tracing::error!(%attempt, "not started: {e:#}");
             let _ = self.inbox.tell(Event::StartFailed { attempt, why: format!("{e:#}") }).await;
             return;
         }
         self.watchers.ensure(&self, &attempt, &session, &rules);
+    }
+
+    /// Takes back what a recorder would run: tmux may carry out much later what it did not answer, and by then another
+    /// attempt may run. Says whether none had begun.
+    async fn take_back(&self, attempt: &AttemptId) -> bool {
+        let files = AttemptFiles::new(self.instance.run_dir(attempt), self.instance.output_log(attempt));
+        let spec = self.instance.run_dir(attempt).join(SPEC_FILE);
+        let look = tokio::task::spawn_blocking(move || {
+            // What was never written is taken back as well.
+            let _ = std::fs::remove_file(spec);
+            files.look().is_ok_and(|seen| !seen.recorder_lives && seen.state == AttemptState::NotStarted)
+        });
+        look.await.unwrap_or(false)
     }
 
     async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {
@@ -345,6 +366,11 @@ impl Rim {
             self.tmux.lock().await.take();
             let why = format!("its server (pid {pid}) is gone");
             let _ = self.inbox.ask(Event::TmuxLost { why }).await;
+        } else if let Some(tmux) = self.tmux.lock().await.as_ref()
+            && matches!(self.instance.tmux_socket().try_exists(), Ok(false))
+        {
+            tracing::warn!(pid, "the tmux server's socket is gone, asking it to make it again");
+            tmux.make_socket();
         }
     }
 

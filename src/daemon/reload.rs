@@ -4,6 +4,7 @@ use super::inbox::Inbox;
 use crate::core::event::Event;
 use notify_debouncer_full::notify::{Error, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -11,15 +12,57 @@ use tokio::sync::mpsc;
 /// How long the file must be quiet: editors write, rename and touch in bursts.
 const QUIET: Duration = Duration::from_millis(300);
 
+/// How often a file is looked at that the kernel does not watch for us.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
 /// The watch; ends when dropped.
 pub struct Reload {
-    _debouncer: Debouncer<RecommendedWatcher, RecommendedCache>,
+    _debouncer: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
+    /// Why the file is only looked at now and then, if it is.
+    pub looking: Option<Error>,
 }
 
-/// Watches the file's folder (a rename replaces the file, so watching the file alone would lose it) and hands changed
-/// configs to the core. `read` loads and checks the file.
-pub fn follow(file: &Path, inbox: Inbox, read: impl Fn() -> Event + Send + 'static) -> Result<Reload, Error> {
+/// Follows the file and hands changed configs to the core. `read` loads and checks the file. Where the kernel watches
+/// nothing more for us, the file is looked at every few seconds.
+pub fn follow(file: &Path, inbox: Inbox, read: impl Fn() -> Event + Send + 'static) -> Reload {
     let (changed, mut changes) = mpsc::channel::<()>(1);
+    let (debouncer, looking) = match watch(file, changed.clone()) {
+        Ok(debouncer) => (Some(debouncer), None),
+        Err(error) => {
+            tokio::spawn(look(file.to_path_buf(), changed));
+            (None, Some(error))
+        }
+    };
+    tokio::spawn(async move {
+        while changes.recv().await.is_some() {
+            if inbox.tell(read()).await.is_err() {
+                return;
+            }
+        }
+    });
+    Reload { _debouncer: debouncer, looking }
+}
+
+/// Looks at the file again and again.
+async fn look(file: PathBuf, changed: mpsc::Sender<()>) {
+    let mark = async || {
+        let found = tokio::fs::metadata(&file).await.ok()?;
+        Some((found.ino(), found.len(), found.mtime(), found.mtime_nsec()))
+    };
+    let mut before = mark().await;
+    while !changed.is_closed() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = mark().await;
+        if now != before {
+            before = now;
+            // A change that is already waiting covers this one.
+            let _ = changed.try_send(());
+        }
+    }
+}
+
+/// Watches the file's folder: a rename replaces the file, so watching the file alone would lose it.
+fn watch(file: &Path, changed: mpsc::Sender<()>) -> Result<Debouncer<RecommendedWatcher, RecommendedCache>, Error> {
     let name: Option<PathBuf> = file.file_name().map(PathBuf::from);
     let mut debouncer = new_debouncer(QUIET, None, move |result: DebounceEventResult| {
         let ours = match result {
@@ -38,12 +81,5 @@ pub fn follow(file: &Path, inbox: Inbox, read: impl Fn() -> Event + Send + 'stat
     })?;
     let folder = file.parent().unwrap_or(Path::new("/"));
     debouncer.watch(folder, RecursiveMode::NonRecursive)?;
-    tokio::spawn(async move {
-        while changes.recv().await.is_some() {
-            if inbox.tell(read()).await.is_err() {
-                return;
-            }
-        }
-    });
-    Ok(Reload { _debouncer: debouncer })
+    Ok(debouncer)
 }

@@ -140,7 +140,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let file = instance.file().to_path_buf();
     let context = options.context;
     let changed = Arc::clone(&rim);
-    let _reload = match reload::follow(&file.clone(), inbox.clone(), move || match load(&file, &context) {
+    let reload = reload::follow(&file.clone(), inbox.clone(), move || match load(&file, &context) {
         Ok(loaded) => {
             changed.set_config(loaded.settings);
             Event::PlanLoaded { plan: Box::new(loaded.plan) }
@@ -149,14 +149,11 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             changed.set_file_problem(&problem);
             Event::PlanBroken { problem }
         }
-    }) {
-        Ok(reload) => Some(reload),
-        Err(e) => {
-            let what = format!("changes of the config file are not noticed: {e}");
-            let _ = inbox.tell(Event::Trouble { part: "config".into(), what }).await;
-            None
-        }
-    };
+    });
+    if let Some(e) = &reload.looking {
+        let what = format!("changes of the config file are noticed some seconds late: {e}");
+        let _ = inbox.tell(Event::Trouble { part: "config".into(), what }).await;
+    }
     if let Some(UpRequest { sessions, now }) = options.begin {
         let sessions = sessions.iter().filter_map(|name| SessionName::new(name).ok()).collect();
         let by = Actor { who: Peer::ourselves().describe(), reason: None };

@@ -14,9 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks again and again.
 pub async fn watch(rim: Arc<Rim>) {
+    let mut told = false;
     loop {
         tokio::time::sleep(EVERY).await;
         look(&rim).await;
+        if !told && !rim.journal_is_whole().await {
+            told = true;
+            let what = "somebody deleted its write-ahead log (nightkeep.db-wal); what that held was copied into the journal, \
+                        and each write is from now on";
+            tracing::error!("the journal: {what}");
+            let _ = rim.inbox().tell(Event::Trouble { part: "journal".into(), what: what.into() }).await;
+        }
     }
 }
 

@@ -57,6 +57,14 @@ impl Journal {
         done.await.map_err(|_| JournalError::Closed)?
     }
 
+    /// Whether the parts of the file are where they belong. When somebody deleted the write-ahead log, all of it is in
+    /// the file proper after this.
+    pub async fn is_whole(&self) -> bool {
+        let (ack, done) = oneshot::channel();
+        // A writer that has ended has closed the file in order.
+        self.jobs.send(Job::Look { ack }).await.is_err() || done.await.unwrap_or(true)
+    }
+
     /// Reads beside the writer.
     pub fn reader(&self) -> &Reader {
         &self.reader

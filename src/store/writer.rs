@@ -6,9 +6,11 @@ use super::model::{NewEvent, NewRow};
 use super::open::{open_writer, reopen_writer};
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Appends that may wait; more callers wait for room.
@@ -18,6 +20,9 @@ const BATCH_EVENTS: usize = 2000;
 /// How often SQLite's own wait for a lock is repeated: with its five seconds each, half a minute.
 const LOCK_TRIES: u32 = 6;
 
+/// How often is tried to learn what became of a write that failed, and how long between two tries.
+const IO_TRIES: (u32, Duration) = (60, Duration::from_secs(1));
+
 type Answer = oneshot::Sender<Result<i64, JournalError>>;
 
 /// What the writer is asked.
@@ -25,6 +30,8 @@ type Answer = oneshot::Sender<Result<i64, JournalError>>;
 pub(super) enum Job {
     /// Append and answer with the last number.
     Append { events: Vec<NewEvent>, rows: Vec<NewRow>, ack: Answer },
+    /// Look whether the file's parts are all still there, and answer.
+    Look { ack: oneshot::Sender<bool> },
     /// Finish and close.
     Close { ack: oneshot::Sender<()> },
 }
@@ -39,9 +46,18 @@ struct Writer {
     path: PathBuf,
     /// `None` after a failure: the next append connects again.
     db: Option<SqliteConnection>,
+    /// Which file the connection writes its log to: device and inode.
+    wal: Option<(u64, u64)>,
     head: Head,
     seen: watch::Sender<i64>,
     commits: Arc<AtomicU64>,
+}
+
+/// The write-ahead log that stands beside the journal now.
+fn wal_of(path: &Path) -> Option<(u64, u64)> {
+    let mut name = path.as_os_str().to_owned();
+    name.push("-wal");
+    std::fs::metadata(name).ok().map(|found| (found.dev(), found.ino()))
 }
 
 /// Starts the writer's thread. It has its own runtime, so that a slow disk holds up nobody who does not wait for it.
@@ -60,7 +76,8 @@ pub(super) fn spawn(
                 seen.send_replace(head.seq);
                 // The opener may have gone away meanwhile; then the queue is closed as well.
                 let _ = opened.send(Ok(()));
-                Writer { path, db: Some(db), head, seen, commits }.run(queue).await;
+                let wal = wal_of(&path);
+                Writer { path, db: Some(db), wal, head, seen, commits }.run(queue).await;
             }
             Err(error) => {
                 let _ = opened.send(Err(error));
@@ -78,7 +95,7 @@ impl Writer {
             let Some(first) = queue.recv().await else {
                 break;
             };
-            let (mut batch, mut acks) = (Vec::new(), Vec::new());
+            let (mut batch, mut acks, mut looks) = (Vec::new(), Vec::new(), Vec::new());
             let mut next = Some(first);
             let mut events_waiting = 0;
             while let Some(job) = next {
@@ -88,6 +105,7 @@ impl Writer {
                         batch.push(Append { events, rows });
                         acks.push(ack);
                     }
+                    Job::Look { ack } => looks.push(ack),
                     Job::Close { ack } => {
                         closing = Some(ack);
                         break;
@@ -96,6 +114,13 @@ impl Writer {
                 next = if events_waiting < BATCH_EVENTS { queue.try_recv().ok() } else { None };
             }
             self.write(&batch, acks).await;
+            if !looks.is_empty() {
+                let whole = self.keep_whole().await;
+                // Whoever asked may have stopped waiting.
+                for ack in looks {
+                    let _ = ack.send(whole);
+                }
+            }
         }
         if let Some(db) = self.db.take() {
             // All is on the disk already; a failure here leaves the write-ahead log to the next opener.
@@ -142,6 +167,7 @@ impl Writer {
                 Ok(seqs) => {
                     self.db = Some(db);
                     self.committed(head);
+                    self.keep_whole().await;
                     return Ok(seqs);
                 }
                 Err(JournalError::Locked) if tries < LOCK_TRIES => {
@@ -151,7 +177,14 @@ impl Writer {
                 }
                 Err(error @ JournalError::Io { .. }) => {
                     drop_connection(db).await;
-                    return self.resolve(head, batch, error).await;
+                    if let Some(seqs) = self.resolve(head, batch, &error).await? {
+                        return Ok(seqs);
+                    }
+                    if tries == LOCK_TRIES {
+                        return Err(error);
+                    }
+                    // It is known that nothing was kept, and the disk works again.
+                    tries += 1;
                 }
                 Err(error) => {
                     // The state of the connection is not certain; the next append begins with a new one.
@@ -164,8 +197,26 @@ impl Writer {
 
     async fn reconnect(&mut self) -> Result<SqliteConnection, JournalError> {
         let (db, head) = reopen_writer(&self.path).await?;
+        self.wal = wal_of(&self.path);
         self.head = head;
         Ok(db)
+    }
+
+    /// Whether the write-ahead log is still the one we write. Somebody can delete it, or put another in its place; what
+    /// it holds would end with this connection. So it is copied into the file proper then, after each write anew.
+    async fn keep_whole(&mut self) -> bool {
+        if self.wal.is_none() {
+            self.wal = wal_of(&self.path);
+        }
+        let whole = self.wal == wal_of(&self.path);
+        if let (false, Some(db)) = (whole, &mut self.db)
+            && let Err(error) = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(db).await
+        {
+            tracing::error!(
+                "the journal's write-ahead log was deleted, and cannot be copied into the journal: {error}"
+            );
+        }
+        whole
     }
 
     fn committed(&mut self, head: Head) {
@@ -175,25 +226,38 @@ impl Writer {
     }
 
     /// After a failed write the events may still have reached the log. They count as kept only when they can be read
-    /// back and copied into the file proper, which is written and synced anew.
+    /// back and copied into the file proper, which is written and synced anew. `None`: none of them was kept. A disk that
+    /// goes on failing is tried for a minute; what it kept is not known then.
     async fn resolve(
         &mut self,
         expected: Head,
         batch: &[Append],
-        error: JournalError,
-    ) -> Result<Vec<i64>, JournalError> {
+        error: &JournalError,
+    ) -> Result<Option<Vec<i64>>, JournalError> {
         let before = self.head.seq;
-        let Ok(mut db) = self.reconnect().await else {
-            return Err(error);
-        };
-        let synced = sqlx::query("PRAGMA wal_checkpoint(FULL)").execute(&mut db).await.is_ok();
-        if self.head == expected && expected.seq > before && synced {
+        for attempt in 0..IO_TRIES.0 {
+            if attempt == 1 {
+                tracing::error!("a write of the journal failed, and is looked at again until the disk works: {error}");
+            }
+            if attempt > 0 {
+                tokio::time::sleep(IO_TRIES.1).await;
+            }
+            let Ok(mut db) = self.reconnect().await else {
+                continue;
+            };
+            if sqlx::query("PRAGMA wal_checkpoint(FULL)").execute(&mut db).await.is_err() {
+                drop_connection(db).await;
+                continue;
+            }
             self.db = Some(db);
-            self.committed(expected);
-            return Ok(last_numbers(before, batch));
+            if self.head == expected && expected.seq > before {
+                self.committed(expected);
+                return Ok(Some(last_numbers(before, batch)));
+            }
+            // Rows alone can be set twice.
+            return if self.head.seq == before { Ok(None) } else { Err(error.clone()) };
         }
-        drop_connection(db).await;
-        Err(error)
+        Err(error.clone())
     }
 }
 

@@ -94,3 +94,28 @@ fn check(events: &[nightkeep::store::Event], acknowledged: &[(i64, String)]) {
         assert_eq!((event.seq, &event.event.body), (*seq, body));
     }
 }
+
+#[tokio::test]
+async fn a_write_ahead_log_that_somebody_deletes_takes_nothing_along() {
+    let (_folder, path) = folder();
+    let journal = open(&path).await;
+    for n in 0..20 {
+        journal.append(vec![event(&n.to_string())], vec![row("k", Some(&n.to_string()))]).await.unwrap();
+    }
+    assert!(journal.is_whole().await);
+    for side in ["nightkeep.db-wal", "nightkeep.db-shm"] {
+        std::fs::remove_file(path.with_file_name(side)).unwrap();
+    }
+    journal.append(vec![event("after")], vec![]).await.unwrap();
+    assert!(!journal.is_whole().await);
+    journal.append(vec![event("last")], vec![]).await.unwrap();
+    // What another process finds that sees only the file, as after a crash of this one.
+    let (_elsewhere, copy) = folder();
+    std::fs::copy(&path, &copy).unwrap();
+    let bodies: Vec<String> =
+        all(&Journal::open_read_only(&copy).await.unwrap()).await.into_iter().map(|e| e.event.body).collect();
+    let expected: Vec<String> = (0..20).map(|n| n.to_string()).chain(["after".into(), "last".into()]).collect();
+    assert_eq!(bodies, expected);
+    // Readers of our own go on.
+    assert_eq!(all(journal.reader()).await.len(), 22);
+}

@@ -214,6 +214,21 @@ async fn a_deleted_socket_is_made_again_by_the_same_server() {
 }
 
 #[tokio::test]
+async fn a_deleted_socket_can_be_asked_for_over_the_open_connection() {
+    let lab = Lab::new();
+    let connected = lab.connect().await;
+    fs::remove_file(&lab.places.socket).unwrap();
+    connected.tmux.make_socket();
+    let made = async {
+        while !lab.places.socket.exists() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), made).await.expect("the socket is there again");
+    assert_eq!(connected.tmux.list().await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn no_second_server_starts_while_the_recorded_one_lives() {
     let lab = Lab::new();
     let server = lab.connect().await.tmux.server().pid;
@@ -223,6 +238,37 @@ async fn no_second_server_starts_while_the_recorded_one_lives() {
     assert!(matches!(error, TmuxError::Unreachable { pid } if pid == server), "{error}");
     send(server, "CONT");
     assert_eq!(lab.connect().await.tmux.server().pid, server);
+}
+
+#[tokio::test]
+async fn a_server_that_was_stuck_survives_those_who_gave_it_up() {
+    let lab = Lab::new();
+    let connected = lab.connect().await;
+    let server = connected.tmux.server().pid;
+    start(&connected.tmux, "load", "2026-11-21/load/1.1", &sleeper()).await.unwrap();
+    send(server, "STOP");
+    let asked = connected.tmux.list().await.unwrap_err();
+    assert!(matches!(asked, TmuxError::Deadline { .. }), "{asked}");
+    drop(connected);
+    let again = Tmux::connect(&lab.places).await.unwrap_err();
+    assert!(matches!(again, TmuxError::Deadline { .. }), "{again}");
+    send(server, "CONT");
+    // The earlier connection is answered and let go first.
+    let connect = async {
+        loop {
+            match Tmux::connect(&lab.places).await {
+                Ok(connected) => return connected,
+                Err(TmuxError::Deadline { .. }) => tokio::time::sleep(Duration::from_millis(20)).await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    let after = tokio::time::timeout(Duration::from_secs(30), connect).await.expect("it can be reached again");
+    assert_eq!(after.tmux.server().pid, server);
+    assert_eq!(after.tmux.list().await.unwrap().len(), 1);
+    // It serves those who left before it can fall over them.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(after.tmux.list().await.unwrap().len(), 1);
 }
 
 #[tokio::test]

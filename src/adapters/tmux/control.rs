@@ -3,12 +3,15 @@
 //! The client is attached with `no-output` (no pane's bytes come here, so a slow reader never blocks a program) and
 //! `ignore-size` (it does not shape anybody's window). Commands are pipelined: tmux answers in the order asked, one
 //! block a line, so replies are handed out first in, first out. A command that nobody waits for any more keeps its place
-//! in that row. Only simple commands go through here, one a line: a line of two commands gives two blocks.
+//! in that row. A connection with such commands is let go only when they are answered, and no other one is opened before: tmux
+//! 3.3a crashes, with everything in it, when it finds one control client gone while another is just coming. Only simple
+//! commands go through here, one a line: a line of two commands gives two blocks.
 
 use super::parser::{Block, Parser, Said};
 use super::{TmuxError, words};
 use crate::os::command::Program;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,6 +20,10 @@ use tokio::sync::{mpsc, oneshot};
 
 /// How long a command may take before the server counts as stuck.
 pub const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a server may take to see that a client has gone, before the next one comes.
+const GONE: Duration = Duration::from_millis(100);
+/// The servers, by their sockets, that still owe answers to a connection that nobody wants any more.
+static LEAVING: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 /// Hints kept for a listener that is busy; a further one would tell it nothing new.
 const NOTICES: usize = 64;
 
@@ -32,12 +39,13 @@ pub enum Notice {
     },
 }
 
-/// A handle to the connection. Dropping it ends the connection.
+/// A handle to the connection. Dropping it ends the connection, once all its commands are answered.
 #[derive(Debug)]
 pub struct Control {
     requests: mpsc::Sender<Request>,
     waiting: Arc<Mutex<Waiting>>,
     reader: tokio::task::AbortHandle,
+    socket: PathBuf,
 }
 
 #[derive(Debug)]
@@ -51,28 +59,62 @@ struct Request {
 struct Waiting {
     replies: VecDeque<oneshot::Sender<Block>>,
     closed: Option<String>,
+    leaving: Option<Leaving>,
+    /// Nobody listens any more once the handle is dropped.
+    notices: Option<mpsc::Sender<Notice>>,
+}
+
+/// One connection that only waits for its last answers.
+#[derive(Debug)]
+struct Leaving(PathBuf);
+
+impl Leaving {
+    fn begin(socket: &Path) -> Self {
+        leaving().insert(socket.to_path_buf());
+        Self(socket.to_path_buf())
+    }
+}
+
+fn leaving() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    LEAVING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        leaving().remove(&self.0);
+    }
 }
 
 impl Drop for Control {
     fn drop(&mut self) {
-        // The task owns the client process, which is killed with it.
-        self.reader.abort();
+        let mut waiting = lock(&self.waiting);
+        if waiting.replies.is_empty() || waiting.closed.is_some() {
+            // The task owns the client process, which is killed with it.
+            self.reader.abort();
+        } else {
+            waiting.leaving = Some(Leaving::begin(&self.socket));
+            waiting.notices = None;
+        }
     }
 }
 
 impl Control {
-    /// Starts the client. Whether it could attach shows at the first command.
-    pub fn open(client: &Program) -> Result<(Self, mpsc::Receiver<Notice>), TmuxError> {
+    /// Starts the client of the server at a socket. Whether it could attach shows at the first command.
+    pub fn open(client: &Program, socket: &Path) -> Result<(Self, mpsc::Receiver<Notice>), TmuxError> {
+        if leaving().contains(socket) {
+            return Err(TmuxError::Deadline { command: "an earlier connection".to_owned(), after: DEADLINE });
+        }
         let mut child = client.spawn_piped()?;
         let (Some(stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(TmuxError::Closed { why: "the client has no pipes".to_owned() });
         };
-        let waiting = Arc::new(Mutex::new(Waiting::default()));
         let (requests, queue) = mpsc::channel(NOTICES);
         let (notices, hints) = mpsc::channel(NOTICES);
-        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting)));
-        let reader = tokio::spawn(read_replies(child, stdout, notices, Arc::clone(&waiting))).abort_handle();
-        Ok((Self { requests, waiting, reader }, hints))
+        let waiting = Arc::new(Mutex::new(Waiting { notices: Some(notices), ..Waiting::default() }));
+        let (over, ended) = oneshot::channel();
+        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting), ended));
+        let reader = tokio::spawn(read_replies(child, stdout, Arc::clone(&waiting), over)).abort_handle();
+        Ok((Self { requests, waiting, reader, socket: socket.to_path_buf() }, hints))
     }
 
     /// Sends one command and waits for the lines of its reply, at most [`DEADLINE`].
@@ -103,8 +145,14 @@ impl Control {
     }
 }
 
-/// Writes commands in order, each noted in the row of waiting ones before it is sent.
-async fn write_requests(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Request>, waiting: Arc<Mutex<Waiting>>) {
+/// Writes commands in order, each noted in the row of waiting ones before it is sent. Keeps the pipe until the reader has
+/// ended.
+async fn write_requests(
+    mut stdin: ChildStdin,
+    mut queue: mpsc::Receiver<Request>,
+    waiting: Arc<Mutex<Waiting>>,
+    ended: oneshot::Receiver<()>,
+) {
     while let Some(Request { line, reply }) = queue.recv().await {
         {
             let mut waiting = lock(&waiting);
@@ -118,14 +166,16 @@ async fn write_requests(mut stdin: ChildStdin, mut queue: mpsc::Receiver<Request
             return;
         }
     }
+    // Nothing is sent; the other end is dropped.
+    let _ = ended.await;
 }
 
 /// Reads until the connection ends, then wakes everybody who waits.
 async fn read_replies(
     mut child: Child,
     mut stdout: ChildStdout,
-    notices: mpsc::Sender<Notice>,
     waiting: Arc<Mutex<Waiting>>,
+    _over: oneshot::Sender<()>,
 ) {
     let mut parser = Parser::new();
     let mut chunk = vec![0; 16 << 10];
@@ -139,9 +189,14 @@ async fn read_replies(
         for said in parser.push(&chunk[..n]) {
             match said {
                 Said::Block(block) if block.ours => {
-                    if let Some(reply) = lock(&waiting).replies.pop_front() {
+                    let mut waiting = lock(&waiting);
+                    if let Some(reply) = waiting.replies.pop_front() {
                         // Whoever waited may have given up.
                         let _ = reply.send(block);
+                    }
+                    if waiting.leaving.is_some() && waiting.replies.is_empty() {
+                        why = Some("the connection was given up".to_owned());
+                        break 'connection;
                     }
                 }
                 // tmux's own: the first one answers the attach. After a refusal commands would still be answered for
@@ -152,7 +207,9 @@ async fn read_replies(
                 }
                 Said::Block(_) => attached = true,
                 Said::Notification(line) => {
-                    let _ = notices.try_send(Notice::Notification(line));
+                    if let Some(notices) = &lock(&waiting).notices {
+                        let _ = notices.try_send(Notice::Notification(line));
+                    }
                 }
                 Said::Exit(reason) => {
                     why = Some(text(&[reason])).filter(|why| !why.is_empty());
@@ -165,12 +222,22 @@ async fn read_replies(
         Some(why) => why,
         None => last_words(&mut child).await,
     };
-    {
+    let left = lock(&waiting).leaving.is_some();
+    if left {
+        // It is dead already when this fails.
+        let _ = child.kill().await;
+        tokio::time::sleep(GONE).await;
+    }
+    let notices = {
         let mut waiting = lock(&waiting);
         waiting.closed = Some(why.clone());
         waiting.replies.clear();
+        waiting.leaving = None;
+        waiting.notices.take()
+    };
+    if let Some(notices) = notices {
+        let _ = notices.send(Notice::Closed { why }).await;
     }
-    let _ = notices.send(Notice::Closed { why }).await;
 }
 
 /// What a client that said nothing else wrote to its standard error.

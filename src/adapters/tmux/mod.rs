@@ -242,7 +242,7 @@ impl Tmux {
     }
 
     async fn attach(places: &Places) -> Result<(Control, mpsc::Receiver<Notice>, ProcessIdentity), TmuxError> {
-        let (control, notices) = Control::open(&places.control_client())?;
+        let (control, notices) = Control::open(&places.control_client(), &places.socket)?;
         let words = ["display-message", "-p", "#{pid}"].map(str::to_owned);
         let reply = first_line(control.command(&words).await?);
         let server = reply.parse().ok().and_then(ProcessIdentity::of);
@@ -405,6 +405,12 @@ impl Tmux {
     /// and keep the pane for ever; call this when a recorder has ended and its pane is still listed.
     pub fn reap(&self) {
         server::signal(&self.inner.server, rustix::process::Signal::CHILD);
+    }
+
+    /// Has the server make its socket again, which something deleted. The connection goes on without it, but nobody could
+    /// attach.
+    pub fn make_socket(&self) {
+        server::signal(&self.inner.server, rustix::process::Signal::USR1);
     }
 
     /// Sends a command of the caller's own, for looking at things. Nothing in it is checked for what tmux expands.
