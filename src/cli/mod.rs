@@ -5,6 +5,7 @@
 mod add;
 mod attach;
 mod check;
+mod clean;
 mod completions;
 mod context;
 mod daemon;
@@ -115,6 +116,7 @@ enum Command {
     Report(report::Args),
     Nights(nights::Args),
     Doctor(doctor::Args),
+    Clean(clean::Args),
     Export(export::Args),
     Trust(trust::Args),
     Schema(schema::Args),
@@ -190,6 +192,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Report(args) => report::run(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
+        Command::Clean(args) => clean::run(args, context),
         Command::Export(args) => export::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),

@@ -13,7 +13,7 @@ use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
 use crate::instance::Instance;
-use crate::protocol::{Status, UpRequest, Why};
+use crate::protocol::{CleanReport, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
@@ -392,4 +392,45 @@ fn done(out: Line<'_>, line: &mut impl FnMut(&str)) {
         Line::Done { text, redrawn: false, .. } => line(text),
         Line::Done { redrawn: true, .. } | Line::Draft { .. } => {}
     }
+}
+
+/// What the file says of clean-ups. One that cannot be used says nothing, so nothing goes by it.
+fn wanted(
+    context: &Context,
+    instance: &Instance,
+    older_than: Option<Duration>,
+) -> Result<daemon::retention::Wanted, Failure> {
+    let loaded = Source::read(instance.file()).ok();
+    let loaded = loaded.and_then(|source| config::load(&source, &config_context(context)).loaded);
+    let wanted = daemon::retention::Wanted::of(loaded.as_ref().map(|loaded| &loaded.settings));
+    match older_than {
+        Some(span) => Ok(wanted.older_than(span)),
+        None if loaded.is_some() => Ok(wanted),
+        None => {
+            let what = format!("{} cannot be used, so nobody knows its rules", shown_path(instance.file()));
+            Err(Failure::new(Exit::Usage, what).hint("`nightkeep check` shows why; `--older-than` needs no rules"))
+        }
+    }
+}
+
+/// What a clean-up would do.
+pub async fn clean_dry(
+    context: &Context,
+    instance: &Instance,
+    older_than: Option<Duration>,
+) -> Result<CleanReport, Failure> {
+    daemon::retention::dry(instance, wanted(context, instance, older_than)?).await.map_err(not_cleaned)
+}
+
+/// A clean-up while no daemon runs.
+pub async fn clean_alone(
+    context: &Context,
+    instance: &Instance,
+    older_than: Option<Duration>,
+) -> Result<CleanReport, Failure> {
+    daemon::retention::alone(instance, wanted(context, instance, older_than)?, None).await.map_err(not_cleaned)
+}
+
+fn not_cleaned(error: daemon::retention::CleanError) -> Failure {
+    Failure::new(Exit::Failed, format!("cannot clean up: {error}")).hint("`nightkeep doctor` looks at what may be wrong")
 }

@@ -190,6 +190,11 @@ pub enum Event {
         /// What happened.
         what: String,
     },
+    /// A clean-up is about to begin, or is over.
+    Cleaned {
+        /// It.
+        clean: Box<super::retention::Clean>,
+    },
 }
 
 /// What an operator can do with a session. All are idempotent.

@@ -224,6 +224,11 @@ pub enum Fact {
         /// What happened and what was done about it.
         what: String,
     },
+    /// A clean-up is about to begin, or is over.
+    Cleaned {
+        /// It.
+        clean: Box<super::retention::Clean>,
+    },
 }
 
 impl Fact {
@@ -256,7 +261,8 @@ impl Fact {
             | Self::ProjectSeen { .. }
             | Self::ReportWritten { .. }
             | Self::ClockJumped { .. }
-            | Self::Trouble { .. } => None,
+            | Self::Trouble { .. }
+            | Self::Cleaned { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

@@ -23,6 +23,7 @@ pub mod plan;
 mod queue;
 mod reconcile;
 mod reload;
+pub mod retention;
 pub mod retry;
 pub mod rows;
 pub mod run;

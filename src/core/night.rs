@@ -110,6 +110,7 @@ impl Turn<'_> {
                 self.arm_calendar_waits();
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::Cleaned { clean } => self.fact(Fact::Cleaned { clean }),
         }
     }
 

@@ -5,6 +5,7 @@
 use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
 use super::perform::Rim;
+use super::retention;
 use super::send;
 use crate::core::event::{Event, Verb};
 use crate::core::fact::{Actor, Entry, Fact};
@@ -12,7 +13,7 @@ use crate::core::ids::{RunId, SessionName};
 use crate::core::run::Outcome;
 use crate::core::state::State as Night;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status, StreamedFact, UpRequest,
+    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status, StreamedFact, UpRequest,
     VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
@@ -132,6 +133,7 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/verb", post(verb))
         .route("/v1/sessions/{name}/send", post(send_input))
         .route("/v1/dead/retry", post(retry))
+        .route("/v1/clean", post(clean))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -387,6 +389,19 @@ async fn retry(
         did.extend(done(&api.inbox.ask(Event::Redrive { run, by: actor(peer, None) }).await?)?.0.did);
     }
     Ok(Json(Done { schema: SCHEMA, did }))
+}
+
+async fn clean(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Body(request): Body<CleanRequest>,
+) -> Answer<CleanReport> {
+    let mut wanted = api.rim.retention();
+    if let Some(seconds) = request.older_than_s {
+        wanted = wanted.older_than(Duration::from_secs(seconds));
+    }
+    let report = retention::by_daemon(&api.rim, wanted, actor(peer, request.reason)).await;
+    report.map(Json).map_err(|e| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, 1, format!("no clean-up: {e}"), &[]))
 }
 
 /// The newest dead letter of each session that fits and has had no second chance yet.

@@ -17,6 +17,7 @@ mod perform;
 mod reconcile;
 mod reload;
 mod reports;
+pub mod retention;
 mod run;
 mod send;
 mod timers;

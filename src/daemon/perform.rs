@@ -5,6 +5,7 @@ use super::history;
 use super::inbox::Inbox;
 use super::reconcile;
 use super::reports;
+use super::retention::{self, Cleaning, Wanted};
 use super::watch::Watchers;
 use crate::adapters::git;
 use crate::adapters::shim_client;
@@ -53,6 +54,7 @@ pub struct Rim {
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
     end: watch::Sender<Option<String>>,
+    cleaning: Cleaning,
 }
 
 /// What the rim needs besides the plan.
@@ -91,6 +93,7 @@ impl Rim {
             reconcile_ms: AtomicI64::new(-1),
             reports_under_way: AtomicU64::new(0),
             end,
+            cleaning: Cleaning::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -101,6 +104,18 @@ impl Rim {
     /// The way into the loop.
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
+    }
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+    /// The state of clean-ups.
+    pub fn cleaning(&self) -> &Cleaning {
+        &self.cleaning
+    }
+    /// How long things are kept, and when the disk is about to be full.
+    pub fn retention(&self) -> Wanted {
+        Wanted::of(Some(&self.config.read().unwrap_or_else(PoisonError::into_inner)))
     }
     /// The followed attempts.
     pub fn watchers(&self) -> &Arc<Watchers> {
@@ -198,7 +213,12 @@ impl Rim {
                     rim.end.send_modify(|_| {});
                 });
             }
-            Effect::NightOver { night } => self.end_soon(&format!("night {night} is over")),
+            Effect::NightOver { night } => {
+                tokio::spawn(async move {
+                    retention::after_night(&rim).await;
+                    rim.end_soon(&format!("night {night} is over"));
+                });
+            }
             // The loop keeps the waits; it never hands one on.
             Effect::Arm { .. } => {}
         }

@@ -7,13 +7,14 @@ use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
 use super::timers::Timers;
-use super::{logging, reconcile, reload};
+use super::{logging, reconcile, reload, retention};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::Event;
 use crate::core::fact::{Actor, Entry};
 use crate::core::ids::SessionName;
 use crate::core::night::Night;
+use crate::core::state::State;
 use crate::core::time::At;
 use crate::instance::{Instance, InstanceError};
 use crate::os::clock;
@@ -154,9 +155,11 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             }
         }
     });
+    tokio::spawn(retention::keep(Arc::clone(&rim)));
 
     let reason = ended(ending, &rim).await;
     tracing::info!(reason, "the daemon ends");
+    retention::end(&rim);
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
     let _ = std::fs::remove_file(instance.api_socket());
@@ -311,15 +314,7 @@ impl Loop {
     /// Appends until it is done: nothing may be performed that is not in the journal. The state can be looked at
     /// meanwhile. False when it cannot be done.
     async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) -> bool {
-        let night = self.night.state.open_night().map(|night| night.id.to_string());
-        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, night.as_deref())).collect();
-        let rows: Vec<NewRow> = self
-            .night
-            .state
-            .rows_for(facts)
-            .into_iter()
-            .map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) })
-            .collect();
+        let (events, rows) = new_events(&self.night.state, facts);
         let mut pause = Duration::from_millis(100);
         loop {
             let append = self.journal.append(events.clone(), rows.clone());
@@ -378,6 +373,14 @@ fn gather(first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message
         }
     }
     batch
+}
+
+/// Facts as the journal takes them, with the rows that they cause. The state is that after them.
+pub(super) fn new_events(state: &State, facts: &[Entry]) -> (Vec<NewEvent>, Vec<NewRow>) {
+    let night = state.open_night().map(|night| night.id.to_string());
+    let rows = state.rows_for(facts).into_iter();
+    let rows = rows.map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) });
+    (facts.iter().map(|entry| new_event(entry, night.as_deref())).collect(), rows.collect())
 }
 
 fn new_event(entry: &Entry, night: Option<&str>) -> NewEvent {

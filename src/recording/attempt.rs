@@ -82,7 +82,7 @@ impl AttemptFiles {
         // The lock first: once it is seen free, every line that will ever be written is there.
         let recorder_lives = self.recorder_lives()?;
         let lines = absent_is_default(read_events(&self.events()))?;
-        let log_bytes = absent_is_default(std::fs::metadata(&self.log).map(|meta| meta.len()))?;
+        let log_bytes = absent_is_default(super::packed::log_bytes(&self.log))?;
         Ok(seen(&lines, recorder_lives, log_bytes))
     }
     /// How far the attempt is. As [`AttemptFiles::look`], without the rest.

@@ -2,6 +2,7 @@
 
 use super::facts::{Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact};
 use super::passage::{Elapsed, Gap, Passage, Segments, millis};
+use crate::core::retention::Stage;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
@@ -156,6 +157,12 @@ impl Folder {
                 self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
             }
             Fact::Trouble { part, what } if tonight => self.trouble(at, part, what),
+            Fact::Cleaned { clean } if tonight && clean.stage == Stage::Done => {
+                self.moment(at, None, clean.summary(), 1);
+                for problem in &clean.problems {
+                    self.trouble(at, "clean-up", problem);
+                }
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -178,7 +185,8 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
-            | Fact::ReportWritten { .. } => return false,
+            | Fact::ReportWritten { .. }
+            | Fact::Cleaned { .. } => return false,
         }
         true
     }
@@ -341,7 +349,8 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::Cleaned { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -449,7 +458,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ProjectSeen { .. }
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
-        | Fact::Trouble { .. } => None,
+        | Fact::Trouble { .. }
+        | Fact::Cleaned { .. } => None,
     }
 }
 

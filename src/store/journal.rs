@@ -3,6 +3,7 @@
 use super::error::JournalError;
 use super::model::{NewEvent, NewRow};
 use super::reader::Reader;
+use super::trim::Trim;
 use super::writer::{self, Job, QUEUE};
 use std::path::Path;
 use std::sync::Arc;
@@ -54,6 +55,17 @@ impl Journal {
     pub async fn append(&self, events: Vec<NewEvent>, rows: Vec<NewRow>) -> Result<i64, JournalError> {
         let (ack, done) = oneshot::channel();
         self.jobs.send(Job::Append { events, rows, ack }).await.map_err(|_| JournalError::Closed)?;
+        done.await.map_err(|_| JournalError::Closed)?
+    }
+
+    /// Lets the oldest events go, with rows; all of it or nothing. Gives the number of events that went. The chain of
+    /// hashes of the rest stays checkable. The last event never goes.
+    ///
+    /// # Errors
+    /// Those of [`Journal::append`]; nothing went then.
+    pub async fn trim(&self, trim: Trim) -> Result<u64, JournalError> {
+        let (ack, done) = oneshot::channel();
+        self.jobs.send(Job::Trim { trim, ack }).await.map_err(|_| JournalError::Closed)?;
         done.await.map_err(|_| JournalError::Closed)?
     }
 

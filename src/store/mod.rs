@@ -9,6 +9,7 @@ mod journal;
 mod model;
 mod open;
 mod reader;
+mod trim;
 mod writer;
 
 pub use error::JournalError;
@@ -16,3 +17,4 @@ pub use journal::Journal;
 pub use model::{Broken, Event, Filter, NewEvent, NewRow, NightSpan, PAGE_MAX, Row};
 pub use open::FORMAT;
 pub use reader::Reader;
+pub use trim::Trim;

@@ -4,6 +4,7 @@ use super::chain::Head;
 use super::error::JournalError;
 use super::model::{NewEvent, NewRow};
 use super::open::{open_writer, reopen_writer};
+use super::trim::Trim;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ type Answer = oneshot::Sender<Result<i64, JournalError>>;
 pub(super) enum Job {
     /// Append and answer with the last number.
     Append { events: Vec<NewEvent>, rows: Vec<NewRow>, ack: Answer },
+    /// Let old events go and answer with how many went.
+    Trim { trim: Trim, ack: oneshot::Sender<Result<u64, JournalError>> },
     /// Finish and close.
     Close { ack: oneshot::Sender<()> },
 }
@@ -81,12 +84,17 @@ impl Writer {
             let (mut batch, mut acks) = (Vec::new(), Vec::new());
             let mut next = Some(first);
             let mut events_waiting = 0;
+            let mut trimming = None;
             while let Some(job) = next {
                 match job {
                     Job::Append { events, rows, ack } => {
                         events_waiting += events.len();
                         batch.push(Append { events, rows });
                         acks.push(ack);
+                    }
+                    Job::Trim { trim, ack } => {
+                        trimming = Some((trim, ack));
+                        break;
                     }
                     Job::Close { ack } => {
                         closing = Some(ack);
@@ -96,6 +104,10 @@ impl Writer {
                 next = if events_waiting < BATCH_EVENTS { queue.try_recv().ok() } else { None };
             }
             self.write(&batch, acks).await;
+            if let Some((trim, ack)) = trimming {
+                // A caller that stopped waiting is told nothing.
+                let _ = ack.send(self.trim(&trim).await);
+            }
         }
         if let Some(db) = self.db.take() {
             // All is on the disk already; a failure here leaves the write-ahead log to the next opener.
@@ -160,6 +172,19 @@ impl Writer {
                 }
             }
         }
+    }
+
+    async fn trim(&mut self, trim: &Trim) -> Result<u64, JournalError> {
+        let mut db = match self.db.take() {
+            Some(db) => db,
+            None => self.reconnect().await?,
+        };
+        let gone = super::trim::trim(&mut db, trim).await;
+        match gone {
+            Ok(_) => self.db = Some(db),
+            Err(_) => drop_connection(db).await,
+        }
+        gone
     }
 
     async fn reconnect(&mut self) -> Result<SqliteConnection, JournalError> {

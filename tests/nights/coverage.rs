@@ -46,6 +46,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::ReportWritten { .. } => ("report written", About::All),
         Event::ClockJumped { .. } => ("clock jumped", About::All),
         Event::Trouble { .. } => ("trouble", About::All),
+        Event::Cleaned { .. } => ("cleaned", About::All),
         Event::OpenNight { .. } => ("open night", About::All),
         Event::Acted { .. } => ("acted", About::All),
     }
