@@ -349,6 +349,7 @@ pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpReques
         environment,
         program,
         foreground,
+        manager: daemon::Manager::of(std::env::vars_os(), std::process::id()),
         begin,
     };
     // Few threads: the daemon waits most of the time, and a thread costs memory.

@@ -5,12 +5,14 @@
 //! recorders' files, so it may be killed at any moment.
 
 mod api;
+mod awake;
 mod checks;
 mod environment;
 pub mod history;
 mod inbox;
 mod lock;
 mod logging;
+mod manager;
 mod openapi;
 mod peer;
 mod perform;
@@ -25,6 +27,7 @@ mod watch;
 
 pub use environment::inherited;
 pub use lock::{LockError, running_pid};
+pub use manager::Manager;
 pub use openapi::openapi_json;
 pub use perform::host_name;
 pub use run::{DaemonError, Options, run};

@@ -55,6 +55,7 @@ pub struct Rim {
     reports_under_way: AtomicU64,
     end: watch::Sender<Option<String>>,
     cleaning: Cleaning,
+    night_open: watch::Sender<bool>,
 }
 
 /// What the rim needs besides the plan.
@@ -94,6 +95,7 @@ impl Rim {
             reports_under_way: AtomicU64::new(0),
             end,
             cleaning: Cleaning::default(),
+            night_open: watch::channel(false).0,
         };
         (Arc::new(rim), ending)
     }
@@ -116,6 +118,18 @@ impl Rim {
     /// How long things are kept, and when the disk is about to be full.
     pub fn retention(&self) -> Wanted {
         Wanted::of(Some(&self.config.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+    /// Whether a night is open, and every change of it.
+    pub fn night_open(&self) -> watch::Receiver<bool> {
+        self.night_open.subscribe()
+    }
+    /// Notes whether a night is open.
+    pub fn night_is(&self, open: bool) {
+        self.night_open.send_if_modified(|known| std::mem::replace(known, open) != open);
+    }
+    /// `[night] keep_awake`.
+    pub fn keep_awake(&self) -> bool {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).keep_awake
     }
     /// The followed attempts.
     pub fn watchers(&self) -> &Arc<Watchers> {

@@ -7,7 +7,8 @@ use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
 use super::timers::Timers;
-use super::{logging, reconcile, reload, retention};
+use super::manager::{Manager, Pulse};
+use super::{awake, logging, reconcile, reload, retention};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::Event;
@@ -50,6 +51,8 @@ pub struct Options {
     pub program: PathBuf,
     /// Whether the log goes to stderr as well.
     pub foreground: bool,
+    /// Who is told that the daemon lives.
+    pub manager: Manager,
     /// Asked as soon as the daemon stands: the night of `up --foreground`.
     pub begin: Option<UpRequest>,
 }
@@ -109,7 +112,9 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
-    let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None };
+    let manager = Arc::new(options.manager);
+    let pulse = Pulse::new(Arc::clone(&manager));
+    let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None, pulse };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -156,10 +161,12 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
     });
     tokio::spawn(retention::keep(Arc::clone(&rim)));
+    tokio::spawn(awake::keep(Arc::clone(&rim)));
 
     let reason = ended(ending, &rim).await;
     tracing::info!(reason, "the daemon ends");
     retention::end(&rim);
+    manager.stopping(&reason);
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
     let _ = std::fs::remove_file(instance.api_socket());
@@ -244,6 +251,7 @@ struct Loop {
     timers: Timers,
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
+    pulse: Pulse,
 }
 
 impl Loop {
@@ -253,6 +261,12 @@ impl Loop {
             let timer = async {
                 match next {
                     Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let beat = async {
+                match self.pulse.due() {
+                    Some(due) => tokio::time::sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
@@ -267,10 +281,14 @@ impl Loop {
                     None => return,
                 },
                 () = timer => self.timers.take_due().into_iter().map(|event| Message { event, reply: None }).collect(),
+                // Nothing happens: a turn with nothing in it shows that one can be made.
+                () = beat => Vec::new(),
             };
             if !self.turn(batch, &mut looks).await {
                 return;
             }
+            self.rim.night_is(self.night.state.open_night().is_some());
+            self.pulse.turned(&self.night.state);
         }
     }
 
@@ -337,6 +355,7 @@ impl Loop {
                 }
                 Err(e @ (JournalError::Full | JournalError::Locked)) => {
                     tracing::error!("nothing is started until the journal can be written: {e}");
+                    self.pulse.held_up(&e.to_string());
                 }
                 // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
                 Err(e) => {

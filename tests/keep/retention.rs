@@ -145,9 +145,8 @@ fn the_journal_lets_old_nights_go_and_stays_whole() {
                 let body = format!(r#"{{"at":{{"wall":{at_wall},"mono":1}},"fact":{{"fact":"trouble","part":"p","what":"{n}"}}}}"#);
                 NewEvent { at_wall, at_mono: 1, night: Some(night.into()), session: None, kind: "trouble".into(), body }
             };
-            let run = format!(r#"{{"id":"{night}/x/1"}}"#);
-            let row = NewRow { kind: "work".into(), key: format!("{night}/p"), body: Some(format!("[\"p\",{{}}]")) };
-            let _ = run;
+            let work = serde_json::to_string(&("p", nightkeep::core::fact::ProjectWork::default())).unwrap();
+            let row = NewRow { kind: "work".into(), key: format!("{night}/p"), body: Some(work) };
             journal.append((0..300).map(entry).collect(), vec![row]).await.unwrap();
         }
         journal.close().await;

@@ -202,7 +202,9 @@ proptest! {
         let cut = cut.index(whole.len() + 1);
         let halfway = done(&found, &whole[..cut]);
         let rest = plan(&halfway, &needs, &rules, now, low);
-        prop_assert_eq!(&done(&halfway, &rest).attempts, &after_all.attempts);
+        // Output that the disk took may set its recorder's files free for the next clean-up; output is compared.
+        let outputs = |found: &Found| -> Vec<_> { found.attempts.iter().map(|a| (a.plain, a.packed, a.beside)).collect() };
+        prop_assert_eq!(outputs(&done(&halfway, &rest)), outputs(&after_all));
         let again = plan(&after_all, &needs, &rules, now, low);
         prop_assert!(again.iter().all(|p| matches!(p.deed, Deed::TrimJournal { .. } | Deed::DropRecord(_))), "{:?}", again);
     }
