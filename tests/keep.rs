@@ -8,3 +8,5 @@ mod house;
 
 #[path = "keep/retention.rs"]
 mod retention;
+#[path = "keep/health.rs"]
+mod health;

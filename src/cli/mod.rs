@@ -29,6 +29,7 @@ mod plan;
 mod report;
 mod schema;
 mod send;
+mod service;
 mod status;
 mod trust;
 mod trust_store;
@@ -117,6 +118,7 @@ enum Command {
     Nights(nights::Args),
     Doctor(doctor::Args),
     Clean(clean::Args),
+    Service(service::Args),
     Export(export::Args),
     Trust(trust::Args),
     Schema(schema::Args),
@@ -193,6 +195,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Nights(args) => nights::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Clean(args) => clean::run(args, context),
+        Command::Service(args) => service::run(args, context),
         Command::Export(args) => export::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),
