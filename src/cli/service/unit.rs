@@ -85,8 +85,6 @@ Restart=on-failure
 RestartSec=2
 # Its main loop has to make a turn within this time.
 WatchdogSec=60
-# Memory limits for each session are set below this group, where the system allows it.
-Delegate=memory pids
 
 [Install]
 WantedBy=default.target
