@@ -3,9 +3,8 @@
 pub mod sse;
 
 use crate::protocol::{
-    CleanReport, CleanRequest,
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest,
-    Why,
+    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, StreamedFact,
+    UpRequest, VerbRequest, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -6,7 +6,7 @@
 #[expect(dead_code, reason = "the house has more rooms than these tests use")]
 mod house;
 
-#[path = "keep/retention.rs"]
-mod retention;
 #[path = "keep/health.rs"]
 mod health;
+#[path = "keep/retention.rs"]
+mod retention;

@@ -414,6 +414,12 @@ fn wanted(
     }
 }
 
+/// What a file says beyond its plan; `None` for one that cannot be used.
+pub fn settings(context: &Context, file: &Path) -> Option<config::Settings> {
+    let source = Source::read(file).ok()?;
+    Some(config::load(&source, &config_context(context)).loaded?.settings)
+}
+
 /// What a clean-up would do.
 pub async fn clean_dry(
     context: &Context,
@@ -433,5 +439,6 @@ pub async fn clean_alone(
 }
 
 fn not_cleaned(error: daemon::retention::CleanError) -> Failure {
-    Failure::new(Exit::Failed, format!("cannot clean up: {error}")).hint("`nightkeep doctor` looks at what may be wrong")
+    Failure::new(Exit::Failed, format!("cannot clean up: {error}"))
+        .hint("`nightkeep doctor` looks at what may be wrong")
 }

@@ -19,7 +19,9 @@ use unit::{Described, Kind};
 /// The service starts at login (with lingering: at boot), is started again after a crash, and is watched: when its main
 /// loop makes no turn for a minute it is restarted. tmux and the sessions run on meanwhile.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  nightkeep service install\n  nightkeep service install --yes\n  nightkeep service status")]
+#[command(
+    after_help = "Examples:\n  nightkeep service install\n  nightkeep service install --yes\n  nightkeep service status"
+)]
 pub struct Args {
     #[command(subcommand)]
     deed: Deed,
@@ -91,7 +93,8 @@ impl Service {
         let kind = if cfg!(target_os = "macos") { Kind::Launchd } else { Kind::Systemd };
         let around = &context.around;
         let home = around.home.clone();
-        let home = home.ok_or_else(|| Failure::new(Exit::Failed, "HOME is not set, so nobody knows where services stand"))?;
+        let home =
+            home.ok_or_else(|| Failure::new(Exit::Failed, "HOME is not set, so nobody knows where services stand"))?;
         let program = external::this_program().map_err(|e| Failure::io("cannot find this program", &e))?;
         let key = instance.runtime().file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let name = unit::name(instance.root(), key);
@@ -109,7 +112,8 @@ impl Service {
             log: &log,
             path: path.as_deref(),
         };
-        let text = unit::text(kind, &described).map_err(|e| Failure::new(Exit::Failed, format!("cannot write a service: {e}")))?;
+        let text = unit::text(kind, &described)
+            .map_err(|e| Failure::new(Exit::Failed, format!("cannot write a service: {e}")))?;
         let file = match kind {
             Kind::Systemd => format!("{name}.service"),
             Kind::Launchd => format!("dev.{name}.plist"),
@@ -119,10 +123,6 @@ impl Service {
     /// Whether its file is there, and whether it is what would be written now.
     pub fn installed(&self) -> Option<bool> {
         std::fs::read_to_string(&self.path).ok().map(|text| text == self.text)
-    }
-    /// Its name for the service manager.
-    pub fn name(&self) -> &str {
-        &self.name
     }
     async fn manager(&self, args: &[&str]) -> Result<Answer, String> {
         let answer = match self.kind {
@@ -189,15 +189,21 @@ async fn install(context: &Context, instance: &Instance, service: &Service, yes:
         service.must(deed).await.map_err(|e| {
             Failure::new(Exit::Failed, format!("the file is written, but the service is not enabled: {e}"))
                 .hint(format!("`{} {}` says why", service.shown_program(), deed.join(" ")))
-                .hint("without a session of the user's service manager (sudo, containers) it cannot be enabled from here")
+                .hint(
+                    "without a session of the user's service manager (sudo, containers) it cannot be enabled from here",
+                )
         })?;
     }
     context.out.line(&format!("{} is enabled", service.name))?;
     if running {
-        context.out.talk("note: a daemon runs already; the service takes over at the next login, or after `nightkeep down`");
+        context
+            .out
+            .talk("note: a daemon runs already; the service takes over at the next login, or after `nightkeep down`");
     }
     if lingering(service.kind).await == Some(false) {
-        context.out.talk("note: lingering is not enabled: the service ends when you log out; `loginctl enable-linger` keeps it");
+        context.out.talk(
+            "note: lingering is not enabled: the service ends when you log out; `loginctl enable-linger` keeps it",
+        );
     }
     Ok(())
 }
@@ -207,7 +213,11 @@ async fn uninstall(context: &Context, service: &Service, yes: bool) -> Result<()
     if service.installed().is_none() {
         return context.out.line(&format!("{} is not there: nothing to remove", shown_path(&service.path)));
     }
-    context.out.error_line(&format!("{} would be disabled and its file {} removed", service.name, shown_path(&service.path)));
+    context.out.error_line(&format!(
+        "{} would be disabled and its file {} removed",
+        service.name,
+        shown_path(&service.path)
+    ));
     agree(context, yes, "Remove it? Sessions run on.")?;
     let disabled = match service.kind {
         Kind::Systemd => service.must(&["disable", "--now", &service.name]).await,
@@ -255,7 +265,10 @@ async fn status(context: &Context, service: &Service) -> Result<(), Failure> {
     let file = match current {
         None => "not installed: `nightkeep service install`".to_owned(),
         Some(true) => shown_path(&service.path),
-        Some(false) => format!("{}, not as it would be written now: `nightkeep service install` changes it", shown_path(&service.path)),
+        Some(false) => format!(
+            "{}, not as it would be written now: `nightkeep service install` changes it",
+            shown_path(&service.path)
+        ),
     };
     let mut lines = vec![format!("{:<10} {}", "service", status.name), format!("{:<10} {file}", "file")];
     if current.is_some() {

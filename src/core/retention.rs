@@ -283,7 +283,11 @@ impl Clean {
             by,
             deeds: planned.len() as u64,
             bytes: planned.iter().fold(0, |sum, planned| sum.saturating_add(planned.bytes)),
-            what: planned.iter().take(Self::SHOWN).map(|p| format!("{} ({})", p.describe(), p.because.as_str())).collect(),
+            what: planned
+                .iter()
+                .take(Self::SHOWN)
+                .map(|p| format!("{} ({})", p.describe(), p.because.as_str()))
+                .collect(),
             problems: Vec::new(),
         }
     }

@@ -18,8 +18,13 @@ const REFUSED: Duration = Duration::from_millis(500);
 /// The tools, in the order in which they are tried.
 fn tools() -> [Program; 2] {
     [
-        Program::new("systemd-inhibit")
-            .args(["--what=sleep:idle", "--who=nightkeep", "--why=a night is open", "--mode=block", "cat"]),
+        Program::new("systemd-inhibit").args([
+            "--what=sleep:idle",
+            "--who=nightkeep",
+            "--why=a night is open",
+            "--mode=block",
+            "cat",
+        ]),
         Program::new("caffeinate").args(["-i", "-w"]).arg(std::process::id().to_string()),
     ]
 }

@@ -7,6 +7,7 @@
 mod api;
 mod awake;
 mod checks;
+mod crashes;
 mod environment;
 pub mod history;
 mod inbox;
@@ -22,6 +23,7 @@ mod reports;
 pub mod retention;
 mod run;
 mod send;
+mod sensors;
 mod timers;
 mod watch;
 

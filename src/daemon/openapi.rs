@@ -2,7 +2,8 @@
 
 use super::api::Health;
 use crate::protocol::{
-    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
+    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest,
+    VerbRequest, Why,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};

@@ -11,7 +11,9 @@ use crate::core::event::Event;
 use crate::core::fact::Actor;
 use crate::core::ids::{AttemptId, NightId, SessionName};
 use crate::core::night::Night;
-use crate::core::retention::{self, Because, Clean, Deed, Found, FoundAttempt, FoundNight, Needs, Planned, Rules, Stage};
+use crate::core::retention::{
+    self, Because, Clean, Deed, Found, FoundAttempt, FoundNight, Needs, Planned, Rules, Stage,
+};
 use crate::core::time::Wall;
 use crate::instance::Instance;
 use crate::os::clock;
@@ -81,17 +83,24 @@ pub enum CleanError {
 pub struct Wanted {
     /// How long things are kept.
     pub rules: Rules,
-    /// Free bytes below which more goes than the rules say.
-    pub low_disk: u64,
+    /// Free bytes below which more goes than the rules say; `None` is twice what a start needs by default.
+    pub low_disk: Option<u64>,
 }
 
 impl Wanted {
     /// What a file says; without one the defaults.
     pub fn of(settings: Option<&crate::config::Settings>) -> Self {
-        settings.map_or(Self { rules: Rules::default(), low_disk: 2 << 30 }, |settings| Self {
+        settings.map_or(Self { rules: Rules::default(), low_disk: None }, |settings| Self {
             rules: settings.retention,
             low_disk: settings.low_disk,
         })
+    }
+    /// Whether the disk of the state folder is about to be full. What cannot be looked at is not.
+    pub fn is_low(&self, state: &Path) -> bool {
+        let Ok(space) = rustix::fs::statvfs(state) else { return false };
+        let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
+        let least = self.low_disk.unwrap_or_else(|| (2 << 30).min(bytes(space.f_blocks) / 10));
+        bytes(space.f_bavail) < least
     }
     /// By hand: everything older than this goes, output and journal alike.
     #[must_use]
@@ -170,7 +179,7 @@ pub async fn dry(instance: &Instance, wanted: Wanted) -> Result<CleanReport, Cle
         Err(e) => return Err(e.into()),
     };
     let found = scan(instance, nights)?;
-    let low = free_bytes(instance.state()).is_some_and(|free| free < wanted.low_disk);
+    let low = wanted.is_low(instance.state());
     let planned = retention::plan(&found, &needs, &wanted.rules, clock::wall(), low);
     Ok(report(true, &planned, 0, Vec::new()))
 }
@@ -193,8 +202,7 @@ async fn clean(
 ) -> Result<CleanReport, CleanError> {
     let needs = desk.needs().await?;
     let nights = nights(desk.journal().reader()).await?;
-    let is_low = |instance: &Instance| free_bytes(instance.state()).is_some_and(|free| free < wanted.low_disk);
-    let low = is_low(instance);
+    let low = wanted.is_low(instance.state());
     let found = blocking({
         let instance = instance.clone();
         move || scan(&instance, nights)
@@ -208,7 +216,7 @@ async fn clean(
     let (mut done, mut freed, mut problems) = (Vec::new(), 0_u64, Vec::new());
     for planned in planned {
         // Asked each time: a night may have been opened again meanwhile, and room may have come free.
-        if !go_on() || (planned.because == Because::LowDisk && !is_low(instance)) {
+        if !go_on() || (planned.because == Because::LowDisk && !wanted.is_low(instance.state())) {
             continue;
         }
         let needs = desk.needs().await?;
@@ -283,19 +291,9 @@ impl From<BrokenOff> for CleanError {
 async fn nights(reader: &Reader) -> Result<Vec<FoundNight>, JournalError> {
     let spans = reader.nights().await?;
     let night = |span: crate::store::NightSpan| {
-        Some(FoundNight {
-            id: NightId::new(&span.night).ok()?,
-            first_seq: span.first_seq,
-            last: Wall(span.last_wall),
-        })
+        Some(FoundNight { id: NightId::new(&span.night).ok()?, first_seq: span.first_seq, last: Wall(span.last_wall) })
     };
     Ok(spans.into_iter().filter_map(night).collect())
-}
-
-/// Bytes free for us where the state stands.
-pub fn free_bytes(state: &Path) -> Option<u64> {
-    let space = rustix::fs::statvfs(state).ok()?;
-    Some(space.f_bavail.saturating_mul(space.f_frsize))
 }
 
 /// Looks at what stands in the state folder. Links and what has another name than ours are let be.
@@ -363,7 +361,8 @@ enum Form {
 
 /// Reads `2026-11-21-1.2.log`, `….log.zst`, `….idx`, `….checks.log`.
 fn output_file(session: &SessionName, name: &str) -> Option<(AttemptId, Form)> {
-    let forms = [(".checks.log", Form::Beside), (".log.zst", Form::Packed), (".log", Form::Plain), (".idx", Form::Beside)];
+    let forms =
+        [(".checks.log", Form::Beside), (".log.zst", Form::Packed), (".log", Form::Plain), (".idx", Form::Beside)];
     let (stem, form) = forms.into_iter().find_map(|(end, form)| Some((name.strip_suffix(end)?, form)))?;
     Some((AttemptId::from_file_stem(session, stem)?, form))
 }
@@ -424,7 +423,9 @@ fn perform(instance: &Instance, deed: &Deed, go_on: impl Fn() -> bool) -> io::Re
             let log = instance.output_log(id);
             let mut freed = 0;
             // What is read goes first: what stands beside it still shows that there is something left to remove.
-            for file in [packed::packed_path(&log), log.clone(), log.with_extension("checks.log"), log.with_extension("idx")] {
+            for file in
+                [packed::packed_path(&log), log.clone(), log.with_extension("checks.log"), log.with_extension("idx")]
+            {
                 freed += remove(&file)?;
             }
             remove_if_empty(&log);
@@ -453,7 +454,9 @@ fn perform(instance: &Instance, deed: &Deed, go_on: impl Fn() -> bool) -> io::Re
             match packed::pack(&log, go_on) {
                 Ok(after) => Ok(Some(before.saturating_sub(after))),
                 Err(packed::PackError::Ended) => Ok(None),
-                Err(packed::PackError::Differs) => Err(io::Error::other("what was compressed does not read back as it was")),
+                Err(packed::PackError::Differs) => {
+                    Err(io::Error::other("what was compressed does not read back as it was"))
+                }
                 Err(packed::PackError::Io(e)) => Err(e),
             }
         }
@@ -485,7 +488,7 @@ pub async fn keep(rim: Arc<Rim>) {
     let mut last: Option<tokio::time::Instant> = None;
     loop {
         let wanted = rim.retention();
-        let low = free_bytes(rim.instance().state()).is_some_and(|free| free < wanted.low_disk);
+        let low = wanted.is_low(rim.instance().state());
         let every = if low { LOW_EVERY } else { CLEAN_EVERY };
         if last.is_none_or(|last| last.elapsed() >= every) {
             if let Err(e) = by_daemon(&rim, wanted, by()).await {

@@ -4,16 +4,16 @@ use super::api::{self, Api};
 use super::history;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
+use super::manager::{Manager, Pulse};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
 use super::timers::Timers;
-use super::manager::{Manager, Pulse};
-use super::{awake, logging, reconcile, reload, retention};
+use super::{awake, crashes, logging, reconcile, reload, retention, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
-use crate::core::event::Event;
-use crate::core::fact::{Actor, Entry};
-use crate::core::ids::SessionName;
+use crate::core::event::{Event, Seen};
+use crate::core::fact::{Actor, Entry, Fact};
+use crate::core::ids::{NightId, SessionName};
 use crate::core::night::Night;
 use crate::core::state::State;
 use crate::core::time::At;
@@ -36,6 +36,8 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 const JUMP: i64 = 2_000;
 /// A commit that takes longer is a hanging disk: the state is shown without waiting for it.
 const HANGS_AFTER: Duration = Duration::from_millis(500);
+/// What bringing the journal together may take at the end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Most events of one step batch, which is one transaction.
 const BATCH: usize = 256;
 
@@ -114,7 +116,9 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
     let manager = Arc::new(options.manager);
     let pulse = Pulse::new(Arc::clone(&manager));
-    let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None, pulse };
+    let timers = Timers::default();
+    let (rims, written) = (Arc::clone(&rim), journal.clone());
+    let turns = Loop { night, seq, journal: written, rim: rims, timers, offset: None, unwritten: None, pulse };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -122,12 +126,17 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         // Either end of the channel going away means the same.
         let _ = api_stopped.await;
     }));
-    let turning = tokio::spawn(turns.run(messages, looks));
+    let mut turning = tokio::spawn(turns.run(messages, looks));
 
     tracing::info!(pid = std::process::id(), file = %instance.file().display(), "the daemon begins");
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let _ = inbox.tell(Event::DaemonStarted { pid: std::process::id(), version, boot_id }).await;
+    for what in crashes::take(&instance) {
+        let _ = inbox.tell(Event::DaemonCrashed { what }).await;
+    }
     let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
+    sensors::look(&rim).await;
+    tokio::spawn(sensors::watch(Arc::clone(&rim)));
     let file = instance.file().to_path_buf();
     let context = options.context;
     let changed = Arc::clone(&rim);
@@ -163,10 +172,20 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(retention::keep(Arc::clone(&rim)));
     tokio::spawn(awake::keep(Arc::clone(&rim)));
 
-    let reason = ended(ending, &rim).await;
+    let reason = tokio::select! {
+        reason = ended(ending, &rim) => reason,
+        // The loop ends by itself only when the journal failed, which is told above, or by a panic.
+        Err(e) = &mut turning => {
+            tracing::error!("the daemon crashed, the sessions run on: {e}");
+            crashes::note(&instance, &e.to_string());
+            let _ = std::fs::remove_file(instance.api_socket());
+            return Err(DaemonError::State(format!("the daemon crashed: {e}")));
+        }
+    };
     tracing::info!(reason, "the daemon ends");
     retention::end(&rim);
     manager.stopping(&reason);
+    rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
     let _ = std::fs::remove_file(instance.api_socket());
@@ -177,6 +196,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         serving.abort();
     }
     turning.abort();
+    // All of it is in one file afterwards, for whoever copies it.
+    if tokio::time::timeout(CLOSE_WITHIN, journal.close()).await.is_err() {
+        tracing::warn!("the journal's write-ahead log was not brought into its file in time; nothing is lost by that");
+    }
     Ok(())
 }
 
@@ -252,6 +275,8 @@ struct Loop {
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
     pulse: Pulse,
+    /// Why the journal could not be written for a while.
+    unwritten: Option<String>,
 }
 
 impl Loop {
@@ -304,6 +329,10 @@ impl Loop {
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
+        // Nothing was performed meanwhile; now it begins slowly again.
+        let unwritten =
+            self.unwritten.take().map(|why| Event::Sensed { key: "journal".into(), seen: Seen::Failed { why } });
+        let batch = unwritten.map(|event| Message { event, reply: None }).into_iter().chain(batch);
         for Message { event, reply } in batch {
             let step = self.night.step(at, event);
             if let Some(reply) = reply {
@@ -356,6 +385,7 @@ impl Loop {
                 Err(e @ (JournalError::Full | JournalError::Locked)) => {
                     tracing::error!("nothing is started until the journal can be written: {e}");
                     self.pulse.held_up(&e.to_string());
+                    self.unwritten = Some(e.to_string());
                 }
                 // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
                 Err(e) => {
@@ -396,22 +426,26 @@ fn gather(first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message
 
 /// Facts as the journal takes them, with the rows that they cause. The state is that after them.
 pub(super) fn new_events(state: &State, facts: &[Entry]) -> (Vec<NewEvent>, Vec<NewRow>) {
-    let night = state.open_night().map(|night| night.id.to_string());
     let rows = state.rows_for(facts).into_iter();
     let rows = rows.map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) });
-    (facts.iter().map(|entry| new_event(entry, night.as_deref())).collect(), rows.collect())
+    (facts.iter().map(|entry| new_event(entry, state)).collect(), rows.collect())
 }
 
-fn new_event(entry: &Entry, night: Option<&str>) -> NewEvent {
+fn new_event(entry: &Entry, state: &State) -> NewEvent {
     let body = serde_json::to_value(entry).unwrap_or_default();
     // The word that the fact is serialized under.
     let kind = body["fact"]["fact"].as_str().unwrap_or_default().to_owned();
     NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
-        night: entry.fact.night().map(ToString::to_string).or_else(|| night.map(str::to_owned)),
+        night: entry.fact.night().or_else(|| night_of(&entry.fact, state)).map(ToString::to_string),
         session: entry.fact.run().map(|run| run.session.to_string()),
         kind,
         body: body.to_string(),
     }
+}
+/// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
+fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
+    let for_the_report = matches!(fact, Fact::ProjectSeen { .. } | Fact::Trouble { .. });
+    state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }

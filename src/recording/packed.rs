@@ -139,12 +139,7 @@ pub fn pack(log: &Path, mut go_on: impl FnMut() -> bool) -> Result<u64, PackErro
     Ok(std::fs::metadata(&packed)?.len())
 }
 
-fn write_packed(
-    source: &mut File,
-    length: u64,
-    to: &Path,
-    go_on: &mut impl FnMut() -> bool,
-) -> Result<(), PackError> {
+fn write_packed(source: &mut File, length: u64, to: &Path, go_on: &mut impl FnMut() -> bool) -> Result<(), PackError> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(to)?;
     let mut encoder = zstd::Encoder::new(file, LEVEL)?;
     encoder.include_checksum(true)?;

@@ -31,19 +31,26 @@ pub(super) async fn trim(db: &mut SqliteConnection, trim: &Trim) -> Result<u64, 
         .await
         .map_err(JournalError::of)?;
     // Never the last event: the head is read from it.
-    let is_last: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM events").fetch_one(&mut *tx).await.map_err(JournalError::of)?;
+    let is_last: Option<i64> =
+        sqlx::query_scalar("SELECT max(seq) FROM events").fetch_one(&mut *tx).await.map_err(JournalError::of)?;
     let Some((seq, hash)) = base.filter(|(seq, _)| Some(*seq) != is_last) else { return Ok(0) };
     tx.execute("DROP TRIGGER events_are_not_deleted").await.map_err(JournalError::of)?;
-    let gone = sqlx::query("DELETE FROM events WHERE seq <= $1").bind(seq).execute(&mut *tx).await.map_err(JournalError::of)?;
+    let gone = sqlx::query("DELETE FROM events WHERE seq <= $1")
+        .bind(seq)
+        .execute(&mut *tx)
+        .await
+        .map_err(JournalError::of)?;
     tx.execute(GUARD).await.map_err(JournalError::of)?;
     let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     for (key, value) in [("base", seq.to_string()), ("base_hash", hex)] {
-        sqlx::query("INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value")
-            .bind(key)
-            .bind(value)
-            .execute(&mut *tx)
-            .await
-            .map_err(JournalError::of)?;
+        sqlx::query(
+            "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        )
+        .bind(key)
+        .bind(value)
+        .execute(&mut *tx)
+        .await
+        .map_err(JournalError::of)?;
     }
     for kind in &trim.kinds {
         sqlx::query("DELETE FROM rows WHERE kind = $1 AND key < $2")

@@ -60,7 +60,10 @@ fn the_service_manager_hears_ready_beats_and_the_end() {
     for pid in session {
         let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
         let environ = String::from_utf8_lossy(&environ);
-        assert!(!environ.contains(&ours) || !environ.contains("NOTIFY_SOCKET") || !environ.contains("NIGHTKEEP_RUN"), "{environ}");
+        assert!(
+            !environ.contains(&ours) || !environ.contains("NOTIFY_SOCKET") || !environ.contains("NIGHTKEEP_RUN"),
+            "{environ}"
+        );
     }
     // A loop that stands still beats no more.
     kill(daemon.id(), "STOP");
@@ -81,7 +84,11 @@ fn the_service_manager_hears_ready_beats_and_the_end() {
 fn the_machine_is_kept_awake_while_a_night_is_open_and_not_beyond() {
     let house = House::new("[night]\nkeep_awake = true\n[sessions.x]\ncommand = \"sleep 1000\"\n");
     let pid_file = house.path("inhibitor");
-    let path = fake(&house, "systemd-inhibit", &format!("echo $$ >> {}; while [ $# -gt 1 ]; do shift; done; exec \"$1\"", pid_file.display()));
+    let path = fake(
+        &house,
+        "systemd-inhibit",
+        &format!("echo $$ >> {}; while [ $# -gt 1 ]; do shift; done; exec \"$1\"", pid_file.display()),
+    );
     let holders = || -> Vec<u32> {
         fs::read_to_string(&pid_file).unwrap_or_default().lines().filter_map(|l| l.parse().ok()).collect()
     };
@@ -136,7 +143,8 @@ fn service(house: &House, path: &str, args: &[&str]) -> (i32, String, String) {
 fn a_service_is_shown_asked_for_written_enabled_and_removed_again() {
     let house = House::new("[sessions.x]\ncommand = \"echo x\"\n");
     let calls = house.path("calls");
-    let path = fake(&house, "systemctl", &format!("echo \"$@\" >> {}; case $2 in is-*) echo word;; esac", calls.display()));
+    let path =
+        fake(&house, "systemctl", &format!("echo \"$@\" >> {}; case $2 in is-*) echo word;; esac", calls.display()));
     fake(&house, "loginctl", "echo no");
     assert_eq!(service(&house, &path, &["install", "--yes"]).0, 5, "an untrusted file gets no service");
     house.ok(&["trust"]);
@@ -162,7 +170,9 @@ fn a_service_is_shown_asked_for_written_enabled_and_removed_again() {
     let (code, out, _) = service(&house, &path, &["status", "--json"]);
     let status: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!(code, 0);
-    for (key, value) in [("installed", true), ("current", true), ("enabled", true), ("active", true), ("lingering", false)] {
+    for (key, value) in
+        [("installed", true), ("current", true), ("enabled", true), ("active", true), ("lingering", false)]
+    {
         assert_eq!(status[key], value, "{key} in {status}");
     }
     fs::write(&file, "# changed by hand\n").unwrap();
@@ -184,7 +194,11 @@ fn a_service_whose_manager_cannot_be_asked_says_so_and_a_running_daemon_is_let_b
     let (code, _, err) = service(&house, &path, &["install", "--yes"]);
     assert!(code == 1 && err.contains("not enabled"), "{err}");
     let calls = house.path("calls");
-    let path = fake(&house, "systemctl", &format!("echo \"$@\" >> {}; case $2 in is-*) echo inactive; exit 3;; esac", calls.display()));
+    let path = fake(
+        &house,
+        "systemctl",
+        &format!("echo \"$@\" >> {}; case $2 in is-*) echo inactive; exit 3;; esac", calls.display()),
+    );
     house.ok(&["up"]);
     let (code, _, err) = service(&house, &path, &["install", "--yes"]);
     assert!(code == 0 && err.contains("a daemon runs already"), "{err}");

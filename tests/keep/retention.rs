@@ -83,7 +83,9 @@ fn a_night_that_is_over_is_compressed_and_read_as_before() {
 
 #[test]
 fn what_a_dry_run_says_is_what_is_done_and_nothing_that_is_needed_goes() {
-    let house = House::new("[sessions.x]\ncommand = \"echo x\"\n[sessions.dead]\ncommand = \"echo last words; exit 127\"\n[retention]\noutput = \"10d\"\njournal = \"30d\"\n");
+    let house = House::new(
+        "[sessions.x]\ncommand = \"echo x\"\n[sessions.dead]\ncommand = \"echo last words; exit 127\"\n[retention]\noutput = \"10d\"\njournal = \"30d\"\n",
+    );
     night(&house, "dead", "failed");
     past(&house, "x", "2026-01-01-1.1", b"old", 40);
     past(&house, "x", "2026-01-20-1.1", b"middle", 20);
@@ -92,11 +94,8 @@ fn what_a_dry_run_says_is_what_is_done_and_nothing_that_is_needed_goes() {
     fs::create_dir(house.logs().join("runs/x/.nk-gone-2025-12-31-1.1")).unwrap();
     fs::write(house.logs().join("output/x/notes.txt"), "not ours").unwrap();
     // The dead letter's night is long ago too.
-    let dead: Vec<PathBuf> = files(&house.logs())
-        .into_iter()
-        .filter(|f| f.contains("/dead/"))
-        .map(|f| house.logs().join(f))
-        .collect();
+    let dead: Vec<PathBuf> =
+        files(&house.logs()).into_iter().filter(|f| f.contains("/dead/")).map(|f| house.logs().join(f)).collect();
     assert!(dead.len() >= 3, "{dead:?}");
     for file in &dead {
         let then = SystemTime::now() - Duration::from_secs(400 * DAY);
@@ -142,7 +141,9 @@ fn the_journal_lets_old_nights_go_and_stays_whole() {
         for night in ["2026-01-01", "2026-01-02"] {
             let entry = |n: i64| {
                 let at_wall = now - 40 * 86_400_000 + n;
-                let body = format!(r#"{{"at":{{"wall":{at_wall},"mono":1}},"fact":{{"fact":"trouble","part":"p","what":"{n}"}}}}"#);
+                let body = format!(
+                    r#"{{"at":{{"wall":{at_wall},"mono":1}},"fact":{{"fact":"trouble","part":"p","what":"{n}"}}}}"#
+                );
                 NewEvent { at_wall, at_mono: 1, night: Some(night.into()), session: None, kind: "trouble".into(), body }
             };
             let work = serde_json::to_string(&("p", nightkeep::core::fact::ProjectWork::default())).unwrap();
@@ -221,21 +222,33 @@ fn a_clean_killed_anywhere_is_finished_by_the_next() {
 #[test]
 fn a_disk_about_to_be_full_takes_the_oldest_output_but_not_tonights_nor_a_dead_letters() {
     // More than any disk has: it is always about to be full.
-    let house = House::new("[limits]\nmin_free_disk = \"500TiB\"\n[sessions.x]\ncommand = \"echo tonight; sleep 1000\"\n[sessions.dead]\ncommand = \"echo last words; exit 127\"\n");
+    let sessions = "[sessions.x]\ncommand = \"echo tonight; sleep 1000\"\n[sessions.dead]\ncommand = \"echo last words; exit 127\"\n";
+    let house = House::new(sessions);
     past(&house, "x", "2026-01-01-1.1", b"old", 2);
     past(&house, "x", "2026-02-01-1.1", b"young", 1);
     house.ok(&["up", "--trust"]);
     house.until_state("dead", "failed");
     house.until_state("x", "running");
-    house.until("the clean-up is over", || house.facts_of("cleaned").iter().any(|f| f["clean"]["stage"] == "done"));
-    let begun = house.facts_of("cleaned")[0]["clean"].clone();
-    assert!(begun["what"].as_array().unwrap().iter().any(|w| w.as_str().unwrap().contains("(the disk is about to be full)")), "{begun}");
+    house.until("the first clean-up", || house.facts_of("cleaned").iter().any(|f| f["clean"]["stage"] == "done"));
+    assert!(files(&house.logs().join("output/x")).iter().any(|f| f.contains("2026-01-01")), "there is room yet");
+    house.write(&format!("[limits]\nmin_free_disk = \"500TiB\"\n{sessions}"));
+    house.until("the file is taken", || house.facts_of("plan_adopted").len() == 2);
+    // While the daemon runs it is the daemon that does it.
+    assert_eq!(house.json(&["clean", "--json"])["problems"].as_array().unwrap().len(), 0);
+    let begun =
+        house.facts_of("cleaned").iter().rev().find(|f| f["clean"]["stage"] == "begun").unwrap()["clean"].clone();
+    assert!(
+        begun["what"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|w| w.as_str().unwrap().contains("(the disk is about to be full)")),
+        "{begun}"
+    );
     let left = files(&house.logs().join("output"));
     assert!(!left.iter().any(|f| f.contains("2026-0")), "{left:?}");
     house.until("tonight's output", || house.ok(&["logs", "x"]).contains("tonight"));
     assert!(house.ok(&["logs", "dead"]).contains("last words"));
-    // Asked while the daemon runs it is the daemon that does it.
-    assert_eq!(house.json(&["clean", "--json"])["problems"].as_array().unwrap().len(), 0);
     house.ok(&["down", "--now"]);
     house.until("the daemon ends", || house.daemon_pid().is_none());
     assert!(house.ok(&["logs", "dead"]).contains("last words"), "after the night it is still kept");

@@ -68,7 +68,15 @@ mod tests {
         let name = SessionName::new("load").unwrap();
         let dir = instance.output_dir(&name);
         fs::create_dir_all(&dir).unwrap();
-        for name in ["2026-11-21-2.1.log", "2026-11-21-10.1.log", "2026-11-21-2.1.idx", "2026-11-20-3.9.log", "x.log", "2026-11-19-1.1.log.zst", "2026-11-21-2.1.log.zst"] {
+        for name in [
+            "2026-11-21-2.1.log",
+            "2026-11-21-10.1.log",
+            "2026-11-21-2.1.idx",
+            "2026-11-20-3.9.log",
+            "x.log",
+            "2026-11-19-1.1.log.zst",
+            "2026-11-21-2.1.log.zst",
+        ] {
             fs::write(dir.join(name), "").unwrap();
         }
         let ids: Vec<String> = in_order(&instance, &name).iter().map(AttemptId::to_string).collect();

@@ -34,7 +34,8 @@ pub struct Described<'a> {
 /// `nightkeep-FOLDER-KEY`: tells which instance it is, and is another for each.
 pub fn name(folder: &Path, key: &str) -> String {
     let folder = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let plain: String = folder.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(40).collect();
+    let plain: String =
+        folder.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).take(40).collect();
     let middle = if plain.is_empty() { "home" } else { &plain };
     format!("nightkeep-{middle}-{}", key.get(..6).unwrap_or(key))
 }
@@ -47,9 +48,13 @@ pub fn text(kind: Kind, described: &Described<'_>) -> Result<String, String> {
     }
 }
 
-fn plain<'a>(path: &'a Path) -> Result<&'a str, String> {
+fn plain(path: &Path) -> Result<&str, String> {
     let text = path.to_str().ok_or_else(|| format!("the path {path:?} is not UTF-8"))?;
-    if text.chars().any(char::is_control) { Err(format!("the path {path:?} has a control character")) } else { Ok(text) }
+    if text.chars().any(char::is_control) {
+        Err(format!("the path {path:?} has a control character"))
+    } else {
+        Ok(text)
+    }
 }
 
 /// A word of `ExecStart=` or `Environment=`: quoted, with specifiers and variables made literal.
@@ -157,7 +162,12 @@ mod tests {
     fn what_a_path_holds_is_never_read_as_syntax() {
         let file = Path::new("/home/a b/%h/<x>&/sessions.toml");
         let text = systemd(&described(file)).unwrap();
-        assert!(text.contains(r#"ExecStart="/opt/my \"tools\"/night%%keep$$x" daemon --file "/home/a b/%%h/<x>&/sessions.toml""#), "{text}");
+        assert!(
+            text.contains(
+                r#"ExecStart="/opt/my \"tools\"/night%%keep$$x" daemon --file "/home/a b/%%h/<x>&/sessions.toml""#
+            ),
+            "{text}"
+        );
         assert!(text.contains("WorkingDirectory=/home/a b/%%h/<x>&\n"), "{text}");
         assert!(text.contains("Environment=\"PATH=/usr/bin:/home/a & b/bin:/p%%h\"\n"), "{text}");
         let text = launchd(&described(file)).unwrap();

@@ -73,8 +73,8 @@ pub struct Settings {
     /// `[retention]`: how long things are kept.
     pub retention: Rules,
     /// Free bytes below which more is cleaned up than the rules say: twice `[limits] min_free_disk`, so before nothing
-    /// starts any more.
-    pub low_disk: u64,
+    /// starts any more. `None` goes by the size of the disk.
+    pub low_disk: Option<u64>,
     /// `[night] keep_awake`.
     pub keep_awake: bool,
     /// Everything as typed, for features that read their own part.
@@ -160,6 +160,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         projects: BTreeMap::new(),
         sessions: BTreeMap::new(),
         rules: Vec::new(),
+        min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {
@@ -312,7 +313,7 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
             output: raw.retention.output.as_ref().map_or(Rules::default().output, |period| Some(period.0)),
             journal: raw.retention.journal.as_ref().map_or(Rules::default().journal, |period| Some(period.0)),
         },
-        low_disk: raw.limits.min_free_disk.as_ref().map_or(1 << 30, |size| size.0).saturating_mul(2),
+        low_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0.saturating_mul(2)),
         keep_awake: raw.night.keep_awake.unwrap_or(false),
         raw: raw.clone(),
     }

@@ -73,8 +73,12 @@ fn for_ever_is_for_ever_and_the_newest_night_stays_by_any_rule() {
     assert_eq!(words(&plan(&found, &Needs::default(), &ever, now, false)), packs);
     let nothing = Rules { output: Some(Duration::ZERO), journal: Some(Duration::ZERO) };
     let planned = plan(&found, &Needs::default(), &nothing, now, false);
-    assert!(planned.iter().all(|p| !matches!(&p.deed, Deed::DropOutput(a) | Deed::DropRecord(a) if a.run.night.as_str() == "2026-01-02")));
-    assert!(words(&planned).contains(&"let the journal's facts up to 835 go: all before the night 2026-01-02".to_owned()));
+    assert!(planned.iter().all(
+        |p| !matches!(&p.deed, Deed::DropOutput(a) | Deed::DropRecord(a) if a.run.night.as_str() == "2026-01-02")
+    ));
+    assert!(
+        words(&planned).contains(&"let the journal's facts up to 835 go: all before the night 2026-01-02".to_owned())
+    );
     // A clock that went back makes nothing old.
     assert_eq!(words(&plan(&found, &Needs::default(), &Rules::default(), Wall(0), false)), packs);
 }
