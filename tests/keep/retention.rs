@@ -234,7 +234,10 @@ fn a_disk_about_to_be_full_takes_the_oldest_output_but_not_tonights_nor_a_dead_l
     house.write(&format!("[limits]\nmin_free_disk = \"500TiB\"\n{sessions}"));
     house.until("the file is taken", || house.facts_of("plan_adopted").len() == 2);
     // While the daemon runs it is the daemon that does it.
-    assert_eq!(house.json(&["clean", "--json"])["problems"].as_array().unwrap().len(), 0);
+    house.until("the oldest output goes", || {
+        assert_eq!(house.json(&["clean", "--json"])["problems"].as_array().unwrap().len(), 0);
+        !files(&house.logs().join("output/x")).iter().any(|f| f.contains("2026-0"))
+    });
     let begun =
         house.facts_of("cleaned").iter().rev().find(|f| f["clean"]["stage"] == "begun").unwrap()["clean"].clone();
     assert!(

@@ -1,3 +1,5 @@
+//! The rule of clean-ups, by example and by property.
+
 use super::*;
 use proptest::prelude::*;
 
