@@ -31,7 +31,8 @@ fn files(folder: &Path) -> Vec<String> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else {
+            } else if !path.to_string_lossy().contains(".db-") {
+                // SQLite's side files come and go with every reader.
                 found.push(path.strip_prefix(folder).unwrap().display().to_string());
             }
         }
