@@ -17,6 +17,7 @@ mod external;
 mod failure;
 mod found;
 mod init;
+mod inside;
 mod launch;
 mod logs;
 mod man;

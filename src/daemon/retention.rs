@@ -160,7 +160,7 @@ pub async fn alone(instance: &Instance, wanted: Wanted, who: Option<String>) -> 
     if !instance.state().exists() {
         return Ok(report(false, &[], 0, Vec::new()));
     }
-    let _lock = DaemonLock::take(&instance.lock_file())?;
+    let _lock = DaemonLock::take(&instance.lock_file(), instance.runtime())?;
     let journal = Journal::open(&instance.journal()).await?;
     let state = history::state(journal.reader()).await?;
     let night = Box::new(Night::new(state, 0, &clock::boot_id()));
