@@ -59,9 +59,18 @@ pub struct Rim {
     started: String,
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
-    end: watch::Sender<Option<String>>,
+    end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
+}
+
+/// That the daemon is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Why.
+    pub reason: String,
+    /// Only as long as no night is open.
+    pub unless_open: bool,
 }
 
 /// What the rim needs besides the plan.
@@ -83,7 +92,7 @@ impl Rim {
         (journal, journal_id): (Journal, String),
         settings: Settings,
         environment: BTreeMap<String, String>,
-    ) -> (Arc<Self>, watch::Receiver<Option<String>>) {
+    ) -> (Arc<Self>, watch::Receiver<Option<Ending>>) {
         let (end, ending) = watch::channel(None);
         let rim = Self {
             places: Places::of(&instance),
@@ -131,9 +140,22 @@ impl Rim {
     pub fn night_open(&self) -> watch::Receiver<bool> {
         self.night_open.subscribe()
     }
-    /// Notes whether a night is open.
+    /// Notes whether a night is open. One that opens calls off an end that was only for want of one.
     pub fn night_is(&self, open: bool) {
         self.night_open.send_if_modified(|known| std::mem::replace(known, open) != open);
+        if open {
+            self.end.send_if_modified(|end| end.take_if(|ending| ending.unless_open).is_some());
+        }
+    }
+    /// Asks the daemon to end as soon as what is under way is done, unless a night is open or opened before that.
+    fn end_without_night(&self, reason: String) {
+        self.end.send_if_modified(|end| {
+            let wanted = end.is_none() && !*self.night_open.borrow();
+            if wanted {
+                *end = Some(Ending { reason, unless_open: true });
+            }
+            wanted
+        });
     }
     /// `[night] keep_awake`.
     pub fn keep_awake(&self) -> bool {
@@ -206,7 +228,7 @@ impl Rim {
     }
     /// Asks the daemon to end as soon as what is under way is done.
     pub fn end_soon(&self, reason: &str) {
-        self.end.send_replace(Some(reason.to_owned()));
+        self.end.send_replace(Some(Ending { reason: reason.to_owned(), unless_open: false }));
     }
     /// Whether a report is being written.
     pub fn is_busy(&self) -> bool {
@@ -253,7 +275,7 @@ impl Rim {
             Effect::NightOver { night } => {
                 tokio::spawn(async move {
                     retention::after_night(&rim).await;
-                    rim.end_soon(&format!("night {night} is over"));
+                    rim.end_without_night(format!("night {night} is over"));
                 });
             }
             // The loop keeps the waits; it never hands one on.

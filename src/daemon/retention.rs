@@ -41,8 +41,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(30);
 const CLEAN_EVERY: Duration = Duration::from_secs(3600);
 /// How often one is made for a disk that stays nearly full.
 const LOW_EVERY: Duration = Duration::from_secs(300);
-/// How long the clean-up at the end of a night may hold up the daemon's end.
-const LAST_WORK: Duration = Duration::from_secs(5);
+/// How long the clean-up at the end of a night may hold up the daemon's end. It holds up neither the report nor a night
+/// that is opened meanwhile.
+const LAST_WORK: Duration = Duration::from_secs(2);
 /// A journal that cannot be written must not keep a clean-up from making room for it.
 const JOURNAL_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -150,9 +151,16 @@ impl Desk {
 /// A clean-up by the daemon. One at a time; a second one waits.
 pub async fn by_daemon(rim: &Arc<Rim>, wanted: Wanted, by: Actor) -> Result<CleanReport, CleanError> {
     let _turn = rim.cleaning().one_at_a_time.lock().await;
+    until_cut(rim, wanted, by, Arc::default()).await
+}
+
+/// A clean-up by the daemon that begins nothing more once it is cut short. The caller has seen to it that there is no
+/// other.
+async fn until_cut(rim: &Arc<Rim>, wanted: Wanted, by: Actor, cut: Arc<AtomicBool>) -> Result<CleanReport, CleanError> {
     let ending = Arc::clone(&rim.cleaning().ending);
     let mut desk = Desk::Daemon(Arc::clone(rim));
-    clean(&mut desk, rim.instance(), wanted, by, move || !ending.load(Ordering::Relaxed)).await
+    let go_on = move || !ending.load(Ordering::Relaxed) && !cut.load(Ordering::Relaxed);
+    clean(&mut desk, rim.instance(), wanted, by, go_on).await
 }
 
 /// A clean-up without a daemon. Fails with [`CleanError::Lock`] when one runs.
@@ -500,13 +508,31 @@ pub async fn keep(rim: Arc<Rim>) {
     }
 }
 
-/// The clean-up at the end of a night: what can be done quickly before the daemon may end. The next one does the rest.
+/// The clean-up at the end of a night: what can be done quickly before the daemon may end, and before the next night
+/// begins. The next one does the rest.
 pub async fn after_night(rim: &Arc<Rim>) {
+    let Ok(_turn) = rim.cleaning().one_at_a_time.try_lock() else {
+        return tracing::info!("a clean-up is under way already");
+    };
     let by = Actor { who: "nightkeep".to_owned(), reason: Some("the night is over".to_owned()) };
-    match tokio::time::timeout(LAST_WORK, by_daemon(rim, rim.retention(), by)).await {
-        Ok(Ok(_)) => {}
-        Ok(Err(e)) => tracing::warn!("no clean-up: {e}"),
-        Err(_) => tracing::info!("the clean-up is cut short; the next one does the rest"),
+    let cut = Arc::<AtomicBool>::default();
+    let cleaned = until_cut(rim, rim.retention(), by, Arc::clone(&cut));
+    tokio::pin!(cleaned);
+    let mut night = rim.night_open();
+    let result = tokio::select! {
+        result = &mut cleaned => result,
+        () = async { tokio::select! {
+            () = tokio::time::sleep(LAST_WORK) => {}
+            // The daemon goes on, and so does not wait for it.
+            _ = night.wait_for(|open| *open) => {}
+        } } => {
+            tracing::info!("the clean-up is cut short; the next one does the rest");
+            cut.store(true, Ordering::Relaxed);
+            cleaned.await
+        }
+    };
+    if let Err(e) = result {
+        tracing::warn!("no clean-up: {e}");
     }
 }
 

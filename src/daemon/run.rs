@@ -7,7 +7,7 @@ use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
 use super::manager::{Manager, Pulse};
 use super::peer::Peer;
-use super::perform::{Rim, Settings};
+use super::perform::{Ending, Rim, Settings};
 use super::timers::Timers;
 use super::{awake, crashes, logging, reconcile, reload, retention, sensors};
 use crate::config::{self, Context, Severity, Source};
@@ -212,11 +212,11 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 }
 
 /// Waits for a reason to end: a signal, or the night's end once its report is written.
-async fn ended(mut ending: watch::Receiver<Option<String>>, rim: &Arc<Rim>) -> String {
+async fn ended(mut ending: watch::Receiver<Option<Ending>>, rim: &Arc<Rim>) -> String {
     let asked = async {
         loop {
-            let reason = ending.borrow_and_update().clone();
-            if let Some(reason) = reason
+            let wanted = ending.borrow_and_update().clone();
+            if let Some(Ending { reason, .. }) = wanted
                 && !rim.is_busy()
             {
                 return reason;
@@ -305,7 +305,6 @@ impl Loop {
             if !self.turn(batch, &mut looks).await {
                 return;
             }
-            self.rim.night_is(self.night.state.open_night().is_some());
             self.pulse.turned(&self.night.state);
         }
     }
@@ -341,6 +340,8 @@ impl Loop {
             // A client that went away wants no answer.
             let _ = reply.send(facts);
         }
+        // Known before the effects of its end are performed.
+        self.rim.night_is(self.night.state.open_night().is_some());
         for effect in effects {
             if let Effect::Arm { timer, epoch, after } = effect {
                 self.timers.arm(timer, epoch, after);

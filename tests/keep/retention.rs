@@ -257,3 +257,38 @@ fn a_disk_about_to_be_full_takes_the_oldest_output_but_not_tonights_nor_a_dead_l
     house.until("the daemon ends", || house.daemon_pid().is_none());
     assert!(house.ok(&["logs", "dead"]).contains("last words"), "after the night it is still kept");
 }
+
+#[test]
+fn a_night_begun_while_the_last_one_is_cleaned_up_is_not_ended_by_it() {
+    let house = House::new("[sessions.x]\ncommand = \"sleep 1000\"\n");
+    house.ok(&["trust"]);
+    let mut state = 1_u64;
+    let noise: Vec<u8> = (0..32 << 20)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 40) as u8
+        })
+        .collect();
+    house.ok(&["up"]);
+    house.until_state("x", "running");
+    // Enough to compress to be caught at it.
+    for day in 1..7 {
+        past(&house, "y", &format!("2026-01-{day:02}-1.1"), &noise, 2);
+    }
+    let mut down = house.command(&["down", "--now"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let closed = || house.facts_of("night_closed").len();
+    house.until("the night is closed", || closed() == 1);
+    house.ok(&["up"]);
+    house.until_state("x", "running");
+    // `down` has lost its daemon to somebody else's night.
+    kill(down.id(), "KILL");
+    down.wait().unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(house.json(&["status", "--json"])["sessions"][0]["state"], "running");
+    assert_eq!(house.facts_of("report_written").len(), 1, "the report did not wait");
+    // Whether the same daemon went on or another began, one of them has the night.
+    assert!(house.daemon_pid().is_some());
+    let began = std::time::Instant::now();
+    house.ok(&["down", "--now"]);
+    assert!(began.elapsed() < Duration::from_secs(20));
+}
