@@ -8,5 +8,7 @@ mod house;
 
 #[path = "keep/health.rs"]
 mod health;
+#[path = "keep/mend.rs"]
+mod mend;
 #[path = "keep/retention.rs"]
 mod retention;

@@ -16,6 +16,7 @@ mod inbox;
 mod lock;
 mod logging;
 mod manager;
+mod mend;
 mod openapi;
 mod peer;
 mod perform;

@@ -2,10 +2,10 @@
 
 use super::api::{self, Api};
 use super::doorway::Doorway;
-use super::history;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
 use super::manager::{Manager, Pulse};
+use super::mend::{self, MendError};
 use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings};
 use super::timers::Timers;
@@ -105,8 +105,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 
     let path = instance.journal();
     let journal_error = |source| DaemonError::Journal { path: path.clone(), source };
-    let journal = Journal::open(&path).await.map_err(journal_error)?;
-    let state = history::state(journal.reader()).await.map_err(|e| DaemonError::State(e.to_string()))?;
+    let (journal, state) = mend::open(&instance).await.map_err(|e| match e {
+        MendError::Journal(source) => journal_error(source),
+        MendError::Io(_) | MendError::Hopeless(_) => DaemonError::State(e.to_string()),
+    })?;
     let journal_id = journal.reader().id().await.map_err(journal_error)?;
     let seq = journal.last_seq();
 

@@ -172,7 +172,8 @@ impl Folder {
                 let way = if *by_ms < 0 { "back" } else { "on" };
                 self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
             }
-            Fact::Trouble { part, what } if tonight => self.trouble(at, part, what),
+            // That the journal was mended concerns every night that can still be told, also when it was before this one.
+            Fact::Trouble { part, what } if tonight || part == "journal" => self.trouble(at, part, what),
             Fact::Cleaned { clean } if tonight && clean.stage == Stage::Done => {
                 self.moment(at, None, clean.summary(), 1);
                 for problem in &clean.problems {

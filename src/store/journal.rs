@@ -3,6 +3,7 @@
 use super::error::JournalError;
 use super::model::{NewEvent, NewRow};
 use super::reader::Reader;
+use super::salvage::Beginning;
 use super::trim::Trim;
 use super::writer::{self, Job, QUEUE};
 use std::path::Path;
@@ -34,6 +35,14 @@ impl Journal {
         writer::spawn(path.to_path_buf(), queue, opened, seen, Arc::clone(&commits))?;
         opening.await.map_err(|_| JournalError::Closed)??;
         Ok(Self { jobs, last_seq, commits, reader: Reader::beside_writer(path) })
+    }
+
+    /// Makes a journal that begins where another one does, with its name. There must be none at the path.
+    ///
+    /// # Errors
+    /// Those of [`Journal::open`].
+    pub async fn make(path: &Path, beginning: &Beginning) -> Result<(), JournalError> {
+        super::open::make(path, beginning).await
     }
 
     /// Opens an existing journal for reading only: [`Reader::open`].

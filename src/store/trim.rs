@@ -41,17 +41,7 @@ pub(super) async fn trim(db: &mut SqliteConnection, trim: &Trim) -> Result<u64, 
         .await
         .map_err(JournalError::of)?;
     tx.execute(GUARD).await.map_err(JournalError::of)?;
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    for (key, value) in [("base", seq.to_string()), ("base_hash", hex)] {
-        sqlx::query(
-            "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-        )
-        .bind(key)
-        .bind(value)
-        .execute(&mut *tx)
-        .await
-        .map_err(JournalError::of)?;
-    }
+    super::open::note_base(&mut tx, seq, &hash).await?;
     for kind in &trim.kinds {
         sqlx::query("DELETE FROM rows WHERE kind = $1 AND key < $2")
             .bind(kind)

@@ -20,7 +20,7 @@ const INODES_LEAST: u64 = 1000;
 /// What it means that others may write.
 const OTHERS: &str = "whoever can write there can run programs as you";
 /// What it means that the journal is not whole.
-const DAMAGED: &str = "the daemon does not start on it, and past nights cannot be told for certain";
+const DAMAGED: &str = "past nights cannot be told for certain";
 /// What makes room.
 const CLEAN: &str = "`nightkeep clean --dry-run` shows what can go, `--older-than 3d` takes more";
 /// A file this much newer than now means that the clock went back.
@@ -198,11 +198,8 @@ async fn journal(instance: &Instance) -> Check {
             "set the clock",
         );
     }
-    let shown = shown_path(&path);
-    let set_aside = format!(
-        "`nightkeep down`, then move {shown}, {shown}-wal and {shown}-shm away together and keep them; \
-        the raw output stays, and the next `up` runs the sessions anew"
-    );
+    let set_aside = "`nightkeep down`, then `nightkeep up`: the daemon puts it aside as nightkeep.db.corrupt-<time> and keeps \
+        what can be read of it";
     match parts::journal_check(instance).await {
         Ok(None) => Check::ok(NAME, format!("whole, {} KiB", meta.len() / 1024)),
         Ok(Some(damage)) => Check::broken(NAME, damage, DAMAGED, set_aside),
