@@ -3,7 +3,7 @@
 
 use super::printable::quoted;
 use super::units::{show_duration, show_size};
-use crate::core::plan::{Command, Plan, SessionPlan};
+use crate::core::plan::{Caps, Command, Plan, SessionPlan};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -95,6 +95,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         verify,
         verify_timeout,
         provider,
+        caps: Caps { memory, processes },
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -118,5 +119,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         },
         shown("verify_timeout", show_duration(*verify_timeout)),
         shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
+        shown("max_memory", memory.map_or("none".to_owned(), show_size)),
+        shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
     ]
 }

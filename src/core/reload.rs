@@ -3,7 +3,7 @@
 
 use super::fact::Fact;
 use super::ids::{RunId, SessionName};
-use super::plan::{Plan, SessionPlan};
+use super::plan::{Caps, Plan, SessionPlan};
 use super::queue::Standing;
 use super::run::{Outcome, Run, RunState};
 use super::turn::Turn;
@@ -146,6 +146,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         verify,
         verify_timeout,
         provider,
+        caps: Caps { memory, processes },
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -164,6 +165,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("verify", *verify != old.verify),
         ("verify_timeout", *verify_timeout != old.verify_timeout),
         ("provider", *provider != old.provider),
+        ("max_memory", *memory != old.caps.memory),
+        ("max_processes", *processes != old.caps.processes),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

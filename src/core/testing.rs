@@ -7,7 +7,7 @@ use super::fact::{Actor, Entry, Fact};
 use super::ids::{AttemptId, NightId, RunId, SessionName};
 use super::night::{Night, Step};
 use super::plan::{
-    Command, Dependency, DependencyOn, Jitter, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan, Success,
+    Caps, Command, Dependency, DependencyOn, Jitter, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan, Success,
 };
 use super::run::{OutputSeen, Run, Started};
 use super::state::State;
@@ -49,6 +49,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         verify: None,
         verify_timeout: seconds(60),
         provider: None,
+        caps: Caps::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod api;
 mod awake;
+mod ballast;
 mod checks;
 mod crashes;
 mod doorway;

@@ -485,6 +485,7 @@ impl Rim {
             output: self.instance.output_log(attempt),
             socket: self.instance.shim_socket(attempt),
             output_cap,
+            caps: session.caps,
             stop_grace_ms: u64::try_from(session.stop_grace.as_millis()).unwrap_or(u64::MAX),
             keep_on_tmux_loss: session.on_tmux_loss == OnTmuxLoss::Keep,
             drain_ms: u64::try_from(DRAIN.as_millis()).unwrap_or(500),

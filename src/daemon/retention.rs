@@ -3,6 +3,7 @@
 //! The daemon does it by itself and when asked; without a daemon whoever holds its lock does. Each deed can be repeated
 //! and leaves nothing in between that could be misread, so a clean-up that was killed is finished by the next one.
 
+use super::ballast;
 use super::history::{self, HistoryError};
 use super::lock::{DaemonLock, LockError};
 use super::perform::Rim;
@@ -98,10 +99,17 @@ impl Wanted {
     }
     /// Whether the disk of the state folder is about to be full. What cannot be looked at is not.
     pub fn is_low(&self, state: &Path) -> bool {
-        let Ok(space) = rustix::fs::statvfs(state) else { return false };
+        self.free_and_least(state).is_some_and(|(free, least)| free < least)
+    }
+    /// Whether the disk is far from being about to be full once so many bytes are taken.
+    fn has_room_for(&self, bytes: u64, state: &Path) -> bool {
+        self.free_and_least(state).is_some_and(|(free, least)| free > least.saturating_add(4 * bytes))
+    }
+    fn free_and_least(&self, state: &Path) -> Option<(u64, u64)> {
+        let space = rustix::fs::statvfs(state).ok()?;
         let bytes = |blocks: u64| blocks.saturating_mul(space.f_frsize);
         let least = self.low_disk.unwrap_or_else(|| (2 << 30).min(bytes(space.f_blocks) / 10));
-        bytes(space.f_bavail) < least
+        Some((bytes(space.f_bavail), least))
     }
     /// By hand: everything older than this goes, output and journal alike.
     #[must_use]
@@ -497,6 +505,9 @@ pub async fn keep(rim: Arc<Rim>) {
     loop {
         let wanted = rim.retention();
         let low = wanted.is_low(rim.instance().state());
+        if !low && wanted.has_room_for(ballast::BYTES, rim.instance().state()) {
+            ballast::take(rim.instance());
+        }
         let every = if low { LOW_EVERY } else { CLEAN_EVERY };
         if last.is_none_or(|last| last.elapsed() >= every) {
             if let Err(e) = by_daemon(&rim, wanted, by()).await {

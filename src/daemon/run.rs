@@ -9,7 +9,7 @@ use super::mend::{self, MendError};
 use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings};
 use super::timers::Timers;
-use super::{awake, crashes, logging, reconcile, reload, retention, sensors};
+use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
@@ -377,6 +377,10 @@ impl Loop {
                 Ok(seq) => {
                     self.seq = seq;
                     return true;
+                }
+                Err(JournalError::Full) if ballast::drop(self.rim.instance()) => {
+                    tracing::warn!("the disk is full: the room that was set aside for that is taken");
+                    continue;
                 }
                 Err(e @ (JournalError::Full | JournalError::Locked)) => {
                     tracing::error!("nothing is started until the journal can be written: {e}");

@@ -225,9 +225,11 @@ fn has_wal(path: &Path) -> bool {
     std::fs::metadata(wal).is_ok_and(|meta| meta.len() > 0)
 }
 
-type EventRow = (i64, i64, i64, Option<String>, Option<String>, String, String, Vec<u8>);
+pub(super) type EventRow = (i64, i64, i64, Option<String>, Option<String>, String, String, Vec<u8>);
 
-fn event_of((seq, at_wall, at_mono, night, session, kind, body, hash): EventRow) -> Result<Event, JournalError> {
+pub(super) fn event_of(
+    (seq, at_wall, at_mono, night, session, kind, body, hash): EventRow,
+) -> Result<Event, JournalError> {
     let event = NewEvent { at_wall, at_mono, night, session, kind, body };
     Ok(Event { seq, event, hash: hash_of(seq, &hash)? })
 }

@@ -6,7 +6,8 @@
 use super::chain::Head;
 use super::error::JournalError;
 use super::model::{Event, NewEvent, Row};
-use super::open::{self, hash_of};
+use super::open;
+use super::reader::{EventRow, event_of};
 use futures_util::StreamExt as _;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{ConnectOptions, Connection};
@@ -167,7 +168,7 @@ async fn scalar(db: &mut SqliteConnection, sql: &'static str) -> Option<i64> {
 
 /// Events after a number, in order. An error also when one of them has no hash that could be one.
 async fn read(db: &mut SqliteConnection, after: i64, limit: usize) -> Result<Vec<Event>, JournalError> {
-    let rows: Vec<(i64, i64, i64, Option<String>, Option<String>, String, String, Vec<u8>)> = sqlx::query_as(
+    let rows: Vec<EventRow> = sqlx::query_as(
         "SELECT seq, at_wall, at_mono, night, session, kind, body, hash FROM events WHERE seq > $1 ORDER BY seq LIMIT $2",
     )
     .bind(after)
@@ -175,9 +176,5 @@ async fn read(db: &mut SqliteConnection, after: i64, limit: usize) -> Result<Vec
     .fetch_all(db)
     .await
     .map_err(JournalError::of)?;
-    let event = |(seq, at_wall, at_mono, night, session, kind, body, hash): (i64, i64, i64, _, _, _, _, Vec<u8>)| {
-        let event = NewEvent { at_wall, at_mono, night, session, kind, body };
-        Ok(Event { seq, event, hash: hash_of(seq, &hash)? })
-    };
-    rows.into_iter().map(event).collect()
+    rows.into_iter().map(event_of).collect()
 }

@@ -5,7 +5,7 @@ use nightkeep::instance::Instance;
 use nightkeep::store::{Journal, NewEvent, NewRow};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 const DAY: u64 = 86_400;
@@ -291,4 +291,38 @@ fn a_night_begun_while_the_last_one_is_cleaned_up_is_not_ended_by_it() {
     let began = std::time::Instant::now();
     house.ok(&["down", "--now"]);
     assert!(began.elapsed() < Duration::from_secs(20));
+}
+
+#[test]
+fn the_room_that_is_set_aside_is_for_the_journal_of_a_full_disk() {
+    let house = House::new("");
+    let state = house.path("disk");
+    fs::create_dir(&state).unwrap();
+    let mount = ["-t", "tmpfs", "-o", "size=420m,mode=700", "nightkeep-test"];
+    if !Command::new("mount").args(mount).arg(&state).output().is_ok_and(|out| out.status.success()) {
+        // Nothing to try it on.
+        return;
+    }
+    house.write(&format!("[paths]\nstate = \"{}\"\n[sessions.x]\ncommand = \"sleep 1000\"\n", state.display()));
+    house.ok(&["up", "--trust"]);
+    house.until_state("x", "running");
+    let ballast = state.join("ballast");
+    house.until("room is set aside", || fs::metadata(&ballast).is_ok_and(|meta| meta.len() == 64 << 20));
+    // Everything else is taken.
+    let mut file = fs::File::create(state.join("filler")).unwrap();
+    let chunk = vec![1_u8; 1 << 16];
+    while std::io::Write::write_all(&mut file, &chunk).is_ok() {}
+    // What happens is journaled all the same, and takes the room when it needs it.
+    for _ in 0..400 {
+        house.ok(&["hold", "x"]);
+        house.ok(&["release", "x"]);
+        if !ballast.exists() {
+            break;
+        }
+    }
+    assert!(!ballast.exists(), "it was needed");
+    house.ok(&["stop", "x"]);
+    house.until_state("x", "stopped");
+    house.ok(&["down", "--now"]);
+    let _ = Command::new("umount").arg("-l").arg(&state).status();
 }

@@ -4,8 +4,8 @@ use fastrand::Rng;
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
-    Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop, OnTmuxLoss,
-    OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, Success,
+    Caps, Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop,
+    OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, Success,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -250,6 +250,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         verify: (rng.u8(0..5) == 0).then(|| Command::Shell("verify".to_owned())),
         verify_timeout: Duration::from_secs(60),
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
+        caps: Caps::default(),
     }
 }
 

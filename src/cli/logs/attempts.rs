@@ -43,6 +43,7 @@ pub fn lost_bytes(instance: &Instance, attempt: &AttemptId) -> u64 {
         | RecorderEvent::Resize { .. }
         | RecorderEvent::Signal { .. }
         | RecorderEvent::Input { .. }
+        | RecorderEvent::Limits { .. }
         | RecorderEvent::StopAsked { .. } => None,
     };
     events.iter().rev().find_map(lost).unwrap_or(0)

@@ -1,7 +1,8 @@
 //! The texts of service files: a systemd user unit, a launchd agent.
 //!
-//! tmux and the sessions are children of the daemon in the service's control group. `KillMode=process` (launchd:
-//! `AbandonProcessGroup`) has the manager end the daemon alone, so they survive its restart.
+//! The daemon starts tmux in a scope of its own, outside the service's control group. Where it could not, `KillMode=process`
+//! (launchd: `AbandonProcessGroup`) has the manager end the daemon alone all the same, so tmux and the sessions survive
+//! its restart.
 
 use std::path::Path;
 
@@ -85,6 +86,10 @@ WorkingDirectory={folder_word}
 {environment}# The daemon alone is ended: tmux and the sessions in it run on, and the next daemon finds them.
 KillMode=process
 SendSIGHUP=no
+# A session that is ended for memory is no reason to end the daemon.
+OOMPolicy=continue
+# Sessions can be given limits of their own.
+Delegate=yes
 TimeoutStopSec=30
 Restart=on-failure
 RestartSec=2
@@ -144,6 +149,7 @@ fn launchd(d: &Described<'_>) -> Result<String, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "another program reads what is written")]
 mod tests {
     use super::*;
 
@@ -174,6 +180,37 @@ mod tests {
         assert!(text.contains("<string>/home/a b/%h/&lt;x&gt;&amp;/sessions.toml</string>"), "{text}");
         let broken = Path::new("/a\nExecStartPre=/bin/evil/sessions.toml");
         assert!(systemd(&described(broken)).is_err() && launchd(&described(broken)).is_err());
+    }
+
+    #[test]
+    fn a_plist_is_one_and_says_what_is_meant() {
+        let file = Path::new("/home/a b/%h/<x>&/sessions.toml");
+        let text = launchd(&described(file)).unwrap();
+        let read = "import json, plistlib, sys; print(json.dumps(plistlib.loads(sys.stdin.buffer.read())))";
+        let python = std::process::Command::new("python3")
+            .args(["-c", read])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn();
+        // Where there is no such reader the other tests have to do.
+        let Ok(mut python) = python else { return };
+        std::io::Write::write_all(&mut python.stdin.take().unwrap(), text.as_bytes()).unwrap();
+        let out = python.wait_with_output().unwrap();
+        assert!(out.status.success(), "{text}");
+        let read: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+        let expected = serde_json::json!({
+            "Label": "dev.nightkeep-x-1a2b3c",
+            "ProgramArguments": ["/opt/my \"tools\"/night%keep$x", "daemon", "--file", file.to_str().unwrap()],
+            "WorkingDirectory": "/home/a b/%h/<x>&",
+            "EnvironmentVariables": { "PATH": "/usr/bin:/home/a & b/bin:/p%h" },
+            "RunAtLoad": true,
+            "KeepAlive": { "SuccessfulExit": false },
+            "ThrottleInterval": 10,
+            "AbandonProcessGroup": true,
+            "StandardOutPath": "/x/logs/daemon.log",
+            "StandardErrorPath": "/x/logs/daemon.log",
+        });
+        assert_eq!(read, expected);
     }
 
     #[test]

@@ -7,11 +7,15 @@ use super::super::suggest;
 use super::{ARGUMENT_MAX, Build, agents, requirement, retry};
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{
-    Check, Command, Dependency, DependencyOn, MetricPlan, OnTmuxLoss, ProjectPlan, Requirement, SessionPlan, Success,
+    Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnTmuxLoss, ProjectPlan, Requirement, SessionPlan,
+    Success,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A limit on memory below this is a slip of the unit.
+const MEMORY_LEAST: u64 = 1 << 20;
 
 /// One thing that a session waits for, with the place that says so.
 pub(crate) struct Edge {
@@ -89,6 +93,7 @@ pub(crate) fn session_plan(
             .pick("verify_timeout", |s| s.verify_timeout.as_ref())
             .map_or(Duration::from_secs(600), |(t, _)| t.0),
         provider: provider(build, layers),
+        caps: caps(build, layers),
     })
 }
 
@@ -101,6 +106,21 @@ fn provider(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<String> {
     let agent = layers.own.agent.as_deref();
     let agent = agent.or_else(|| layers.defaults.agent.as_deref().filter(|_| layers.own.command.is_none()))?;
     agents::provider(build.raw, agent)
+}
+
+/// What it and all it starts may take.
+fn caps(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Caps {
+    let memory = layers.pick("max_memory", |s| s.max_memory.as_ref());
+    if let Some((size, place)) = &memory
+        && size.0 < MEMORY_LEAST
+    {
+        build.problems.error(place, "no program runs in so little memory").help("at least \"1MiB\"");
+    }
+    let processes = layers.pick("max_processes", |s| s.max_processes);
+    if let Some((0, place)) = &processes {
+        build.problems.error(place, "with no process at all nothing runs").help("at least 1");
+    }
+    Caps { memory: memory.map(|(size, _)| size.0), processes: processes.map(|(n, _)| u64::from(n)) }
 }
 
 /// A session has one way to be started at a time of its own.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
-use crate::core::plan::{Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
+use crate::core::plan::{Caps, Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         verify: None,
         verify_timeout: Duration::from_secs(60),
         provider: None,
+        caps: Caps::default(),
     }
 }
 
