@@ -271,6 +271,8 @@ pub enum Timer {
     StartOverdue(AttemptId),
     /// The rest of a paced batch of starts.
     Pacing,
+    /// Something of the calendar may be due: the night, its end, a deadline. It has no epoch; the clock is looked at.
+    Calendar,
     /// The wait of a breaker is over.
     Breaker(String),
 }

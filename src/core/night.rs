@@ -6,6 +6,7 @@ use super::fact::{Entry, Fact};
 use super::state::State;
 use super::time::{At, Mono};
 use super::turn::Turn;
+use jiff::tz::TimeZone;
 
 /// All that decides: the state, and what decisions need beside it.
 #[derive(Debug, Clone)]
@@ -19,6 +20,8 @@ pub struct Night {
     /// Set from the daemon's start until the file was read (or found broken): what stands in the journal may be an old
     /// plan, and nothing is started by an old plan.
     pub(super) awaits_plan: bool,
+    /// The zone of the night, by which times of day are meant. Like the clocks it is told by the rim, and not journaled.
+    pub zone: TimeZone,
     /// When the queue is looked at again because of the pace of starts, while that is armed.
     pub(super) paced: Option<Mono>,
 }
@@ -54,6 +57,7 @@ impl Night {
             rng: fastrand::Rng::with_seed(seed),
             boot_id: boot_id.to_owned(),
             awaits_plan: false,
+            zone: TimeZone::UTC,
             paced: None,
         }
     }
@@ -116,6 +120,7 @@ impl Turn<'_> {
             Event::ClockJumped { by_ms } => {
                 self.fact(Fact::ClockJumped { by_ms });
                 self.arm_calendar_waits();
+                self.clock_due = true;
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
             Event::Cleaned { clean } => self.fact(Fact::Cleaned { clean }),
@@ -148,6 +153,7 @@ impl Turn<'_> {
                 self.plan_known = true;
             }
             Timer::Breaker(key) => self.breaker_due(&key, epoch),
+            Timer::Calendar => self.look_at_clock(true),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! The config layer makes it; the core decides by it; it is journaled whole, so a past night can be understood without
 //! the file.
 
+use super::calendar::{NightPlan, Timing};
 use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
 use super::time::millis;
@@ -26,6 +27,9 @@ pub struct Plan {
     pub sessions: BTreeMap<SessionName, SessionPlan>,
     /// Failure classes by output, in the order of the file.
     pub rules: Vec<OutputRule>,
+    /// When nights begin and end by themselves.
+    #[serde(default)]
+    pub night: NightPlan,
     /// With fewer free bytes where the state is kept nothing new starts; `None` is 1 GiB, on a small disk a twentieth of it.
     #[serde(default)]
     pub min_free_disk: Option<u64>,
@@ -103,6 +107,9 @@ pub struct SessionPlan {
     /// Longest time of `verify` and of each `command:` requirement.
     #[serde(with = "millis")]
     pub verify_timeout: Duration,
+    /// What it has to do with the clock.
+    #[serde(default)]
+    pub timing: Timing,
     /// Whose outages and usage limits it shares with other sessions.
     #[serde(default)]
     pub provider: Option<String>,

@@ -6,6 +6,7 @@ use super::guard::Breakers;
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
 use super::run::{Attempt, Outcome, Run, RunState};
+use super::schedule::Calendar;
 use super::time::At;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +32,9 @@ pub struct State {
     /// When the last fact was journaled.
     #[serde(default)]
     pub last: Option<At>,
+    /// What is known of the calendar.
+    #[serde(default)]
+    pub calendar: Calendar,
     /// What holds starts back.
     #[serde(default)]
     pub breakers: Breakers,
@@ -81,6 +85,7 @@ impl State {
     pub fn apply(&mut self, entry: &Entry) {
         let at = entry.at;
         self.last = Some(at);
+        self.calendar.apply(entry);
         match &entry.fact {
             Fact::DaemonStarted { pid, version, boot_id, unwatched_ms: _ } => {
                 if self.daemon.as_ref().is_some_and(|before| before.boot_id != *boot_id) {
@@ -112,7 +117,7 @@ impl State {
                 self.added.insert(session.name.clone(), (**session).clone());
             }
             Fact::NightOpened { night, by } => self.open(night, by, at),
-            Fact::NightClosing { night, reason: _ } => {
+            Fact::NightClosing { night, reason: _, stays: _ } => {
                 if let Some(open) = self.night.as_mut().filter(|open| open.id == *night) {
                     open.closing = true;
                 }
@@ -219,7 +224,14 @@ impl State {
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
-            | Fact::Cleaned { .. } => {}
+            | Fact::Cleaned { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. } => {}
+            Fact::DeadlineSet { run, at } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.deadline = *at;
+                }
+            }
         }
     }
 

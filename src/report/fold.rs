@@ -195,6 +195,7 @@ impl Folder {
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::AttemptIntended { .. }
             | Fact::AttemptStarted { .. }
             | Fact::StopIntended { .. }
@@ -214,6 +215,8 @@ impl Folder {
             | Fact::Trouble { .. }
             | Fact::ReportWritten { .. }
             | Fact::Cleaned { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -412,6 +415,9 @@ impl Folder {
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -509,7 +515,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::RunMoved { run, .. }
         | Fact::CounterReset { run, .. }
         | Fact::HoldSet { run, .. }
-        | Fact::RunOrphaned { run } => Some(run),
+        | Fact::RunOrphaned { run }
+        | Fact::DeadlineSet { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }
@@ -533,6 +540,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ClockJumped { .. }
         | Fact::Trouble { .. }
         | Fact::Cleaned { .. }
+        | Fact::WindowBegan { .. }
+        | Fact::NightEnds { .. }
         | Fact::BreakerMoved { .. }
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }

@@ -38,6 +38,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Timer { timer: Timer::RunDue(run), .. } => ("run due", About::Run(run)),
         Event::Timer { timer: Timer::AttemptTimeout(id), .. } => ("timeout", About::Run(&id.run)),
         Event::Timer { timer: Timer::StartOverdue(id), .. } => ("start overdue", About::Run(&id.run)),
+        Event::Timer { timer: Timer::Calendar, .. } => ("calendar", About::All),
         Event::Timer { timer: Timer::Pacing, .. } => ("pacing", About::All),
         Event::Timer { timer: Timer::Breaker(_), .. } => ("breaker due", About::All),
         Event::Sensed { .. } => ("sensed", About::All),
@@ -55,8 +56,9 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
     }
 }
 
-const STATES: [&str; 15] = [
+const STATES: [&str; 16] = [
     "none",
+    "scheduled",
     "waiting",
     "queued",
     "starting",

@@ -31,6 +31,12 @@ pub enum Mutant {
     WritesNoReport,
     LostRow,
     ForgetsARun,
+    NeverLooksAtTheClock,
+    StartsBeforeItsTime,
+    ForgetsTheDeadline,
+    EndsTheNightLate,
+    BeginsTwice,
+    StopsWhatIsKept,
     OutageBurnsAttempts,
     TwoProbes,
     StartsBehindBreakers,
@@ -40,7 +46,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 30] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -59,6 +65,12 @@ impl Mutant {
         Self::WritesNoReport,
         Self::LostRow,
         Self::ForgetsARun,
+        Self::NeverLooksAtTheClock,
+        Self::StartsBeforeItsTime,
+        Self::ForgetsTheDeadline,
+        Self::EndsTheNightLate,
+        Self::BeginsTwice,
+        Self::StopsWhatIsKept,
         Self::OutageBurnsAttempts,
         Self::TwoProbes,
         Self::StartsBehindBreakers,
@@ -87,6 +99,12 @@ impl Mutant {
             Self::WritesNoReport => &["L4"],
             Self::LostRow => &["S5"],
             Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
+            Self::NeverLooksAtTheClock => &["C1", "C2", "C4", "L1"],
+            Self::StartsBeforeItsTime => &["C3"],
+            Self::ForgetsTheDeadline => &["C4"],
+            Self::EndsTheNightLate => &["C2"],
+            Self::BeginsTwice => &["C1"],
+            Self::StopsWhatIsKept => &["C5"],
             Self::OutageBurnsAttempts => &["S8"],
             Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
             Self::NeverTriesAgain => &["L1", "L2"],
@@ -183,6 +201,42 @@ impl Mutant {
             Self::ForgetsARun if rng.u8(0..60) == 0 => {
                 if let Some(id) = night.state.runs.keys().next().cloned() {
                     night.state.runs.remove(&id);
+                }
+            }
+            Self::NeverLooksAtTheClock => {
+                step.effects.retain(|effect| !matches!(effect, Effect::Arm { timer: Timer::Calendar, .. }));
+            }
+            Self::StartsBeforeItsTime => self.on_some_run(event, step, night, |run| {
+                matches!(run.state, RunState::Scheduled { .. }).then_some(RunState::Queued)
+            }),
+            Self::ForgetsTheDeadline => {
+                step.facts.retain(|entry| !matches!(entry.fact, Fact::DeadlineSet { .. }));
+                night.state.runs.values_mut().for_each(|run| run.deadline = None);
+            }
+            Self::EndsTheNightLate => {
+                for entry in &mut step.facts {
+                    if let Fact::NightEnds { at: Some(at), .. } = &mut entry.fact {
+                        *at = at.plus(std::time::Duration::from_secs(3600));
+                        night.state.calendar.ends = Some(*at);
+                    }
+                }
+            }
+            Self::BeginsTwice => {
+                if let (Event::Timer { timer: Timer::Calendar, .. }, Some(window)) =
+                    (event, &night.state.calendar.begun)
+                    && let Some(at) = at
+                {
+                    step.facts.push(Entry { at, fact: Fact::WindowBegan { night: window.clone() } });
+                }
+            }
+            Self::StopsWhatIsKept => {
+                let closing =
+                    step.facts.iter().any(|entry| matches!(entry.fact, Fact::NightClosing { stays: true, .. }));
+                let running = night.state.runs.values().find_map(|run| run.state.live_attempt().cloned());
+                if let (true, Some(attempt), Some(at)) = (closing, running, at) {
+                    let reason = "the night ends".to_owned();
+                    step.facts.push(Entry { at, fact: Fact::StopIntended { attempt: attempt.clone(), reason } });
+                    step.effects.push(Effect::Stop { attempt, grace: std::time::Duration::ZERO });
                 }
             }
             Self::OutageBurnsAttempts => {

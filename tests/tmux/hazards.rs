@@ -291,17 +291,17 @@ async fn with_a_service_manager_the_server_gets_a_scope_of_its_own_and_comes_up_
         let mut lab = Lab::new();
         let asked = lab.path().join("asked");
         let bin = lab.path().join("bin");
-        std::fs::create_dir(&bin).unwrap();
+        fs::create_dir(&bin).unwrap();
         let script = format!(
             "#!/bin/sh\necho \"$XDG_RUNTIME_DIR $*\" >> {}\nwhile [ \"$1\" != -- ]; do shift; done; shift\n{end}\n",
             asked.display()
         );
-        std::fs::write(bin.join("systemd-run"), script).unwrap();
-        std::fs::set_permissions(bin.join("systemd-run"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        fs::write(bin.join("systemd-run"), script).unwrap();
+        fs::set_permissions(bin.join("systemd-run"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         lab.places.path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()).into();
         lab.places.systemd_runtime = Some("/run/user/7".into());
         let connected = lab.connect().await;
-        let asked = std::fs::read_to_string(&asked).unwrap();
+        let asked = fs::read_to_string(&asked).unwrap();
         assert!(asked.starts_with("/run/user/7 --user --scope "), "{asked}");
         assert!(asked.contains("--property=Delegate=yes") && asked.contains("env -u XDG_RUNTIME_DIR tmux"), "{asked}");
         assert!(connected.started && connected.tmux.list().await.is_ok(), "{works}");

@@ -8,6 +8,7 @@ mod later;
 pub(crate) mod requirement;
 mod retry;
 mod session;
+mod timing;
 
 pub(super) use later::is_postgres;
 pub(super) use session::{Layers, session_plan};
@@ -160,6 +161,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         projects: BTreeMap::new(),
         sessions: BTreeMap::new(),
         rules: Vec::new(),
+        night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
     };
     let projects = root.key("projects");
