@@ -112,6 +112,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         verify,
         verify_timeout,
         timing,
+        stall,
         provider,
         caps: Caps { memory, processes },
     } = session;
@@ -138,6 +139,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("verify_timeout", show_duration(*verify_timeout)),
         shown("start", start(timing)),
         shown("deadline", clock(timing.deadline)),
+        shown("stall", span(stall.after)),
+        hidden("on_stall", stall.action),
         shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
         shown("max_memory", memory.map_or("none".to_owned(), show_size)),
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),

@@ -10,14 +10,11 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 13] = [
-    ("@.stall", "nothing watches for stalls"),
-    ("@.on_stall", "nothing watches for stalls"),
+const NOT_YET: &[(&str, &str)] = &[
     ("@.worktree", "it works in the project's own directory"),
     ("@.budget", "nothing counts tokens or money"),
     ("@.resume", "a usage limit is treated like any failure"),
     ("@.answers", "prompts are not answered"),
-    ("@.metrics.[].deadline", "nothing watches the time of day"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("alerts", "no alerts are sent"),

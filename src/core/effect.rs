@@ -61,4 +61,11 @@ pub enum Effect {
         /// Which night.
         night: NightId,
     },
+    /// Type a line into a session that seems to be stuck. Not asked for again: whether it helped shows by itself.
+    Nudge {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The line.
+        text: String,
+    },
 }

@@ -7,7 +7,8 @@
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `calendar`: times of day, windows and
 //! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
-//! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down.
+//! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
+//! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know.
 
 mod attempt;
 pub mod breaker;
@@ -18,12 +19,14 @@ pub mod event;
 pub mod exit;
 pub mod fact;
 pub mod failure;
+pub mod finding;
 pub mod guard;
 pub mod ids;
 mod invariants;
 pub mod night;
 mod operator;
 pub mod plan;
+pub mod progress;
 mod queue;
 mod reconcile;
 mod reload;
@@ -35,6 +38,7 @@ pub mod run;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
 pub mod schedule;
+pub mod stall;
 pub mod state;
 pub mod success;
 #[cfg(test)]

@@ -156,6 +156,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         verify,
         verify_timeout,
         timing,
+        stall,
         provider,
         caps: Caps { memory, processes },
     } = new;
@@ -177,6 +178,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("verify_timeout", *verify_timeout != old.verify_timeout),
         ("start", timing.start != old.timing.start),
         ("deadline", timing.deadline != old.timing.deadline),
+        ("stall", *stall != old.stall),
         ("provider", *provider != old.provider),
         ("max_memory", *memory != old.caps.memory),
         ("max_processes", *processes != old.caps.processes),

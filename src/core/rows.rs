@@ -2,8 +2,8 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `breakers` and
-//! `calendar`. Bodies are JSON. Rows of older nights stay;
+//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `calendar`, `last_nights` and `breakers`. Bodies are
+//! JSON. Rows of older nights stay;
 //! [`State::from_rows`] takes what the fold would still hold.
 
 use super::fact::{Entry, Fact, ProjectWork};
@@ -56,6 +56,7 @@ enum Part {
     Tmux,
     Last,
     Calendar,
+    LastNights,
     Breakers,
 }
 
@@ -97,6 +98,7 @@ impl State {
                     state.tmux_lost = tmux.lost;
                 }),
                 ("world", "calendar") => serde_json::from_str(&body).map(|calendar| state.calendar = calendar),
+                ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
@@ -141,6 +143,7 @@ impl State {
             Part::Tmux => row("world", "tmux".into(), &TmuxRow { pid: self.tmux_pid, lost: self.tmux_lost }),
             Part::Last => row("world", "last".into(), &self.last),
             Part::Calendar => row("world", "calendar".into(), &self.calendar),
+            Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
         }
     }
@@ -160,6 +163,7 @@ impl State {
             Fact::NightClosing { .. } | Fact::NightClosed { .. } => parts.extend([Part::Night, Part::Calendar]),
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
+            Fact::LastNights { .. } => parts.extend([Part::LastNights]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -169,7 +173,8 @@ impl State {
             Fact::CounterReset { run, .. }
             | Fact::HoldSet { run, .. }
             | Fact::RunOrphaned { run }
-            | Fact::DeadlineSet { run, .. } => {
+            | Fact::DeadlineSet { run, .. }
+            | Fact::Finding { run, .. } => {
                 parts.extend([Part::Run(run.clone())]);
             }
             Fact::AttemptIntended { attempt } => {

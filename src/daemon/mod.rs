@@ -26,6 +26,7 @@ mod reload;
 mod reports;
 pub mod retention;
 mod run;
+mod sampler;
 mod send;
 mod sensors;
 mod timers;

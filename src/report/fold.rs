@@ -7,9 +7,11 @@ use super::passage::{Elapsed, Gap, Passage, Segments, millis};
 use crate::core::breaker::Breaker;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
+use crate::core::finding::Finding;
 use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
+use crate::core::progress::LastNights;
 use crate::core::retention::Stage;
 use crate::core::run::{OutputSeen, RunState};
 use crate::core::time::{At, Wall};
@@ -69,6 +71,7 @@ impl Folder {
             window: (0, 0),
             last: Wall(0),
             plan: Plan::default(),
+            last_nights: LastNights::default(),
             added: BTreeMap::new(),
             former: BTreeMap::new(),
             broken_file: None,
@@ -201,7 +204,14 @@ impl Folder {
             | Fact::StopIntended { .. }
             | Fact::OutputObserved { .. }
             | Fact::AttemptEnded { .. }
+            | Fact::Finding { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
+            Fact::LastNights { nights } => {
+                if open {
+                    self.facts.last_nights.clone_from(nights);
+                }
+                return open;
+            }
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::DaemonStopped { .. }
@@ -347,6 +357,7 @@ impl Folder {
                 attempts: Vec::new(),
                 segments,
                 removed: false,
+                findings: Vec::new(),
             };
             self.facts.runs.insert(id, run);
             return true;
@@ -394,6 +405,9 @@ impl Folder {
                     told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
                 }
             }
+            Fact::Finding { finding, .. } => {
+                told = found(finding, run);
+            }
             Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::StopIntended { .. }
@@ -413,6 +427,7 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
+            | Fact::LastNights { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
             | Fact::WindowBegan { .. }
@@ -457,6 +472,21 @@ impl Folder {
         }
         self.facts
     }
+}
+
+/// Takes a finding in, in the place of an older word on it; gives what is new about it for the timeline.
+fn found(finding: &Finding, run: &mut RunFacts) -> Option<(String, u8)> {
+    let kind = finding.kind.as_str().replace('_', " ");
+    let same = run.findings.iter_mut().find(|known| known.kind == finding.kind && known.subject == finding.subject);
+    match same {
+        Some(known) => known.clone_from(finding),
+        None => run.findings.push(finding.clone()),
+    }
+    if finding.resolved.is_some() {
+        return Some((format!("no longer {kind}"), 1));
+    }
+    let acted = finding.acted.as_ref().map_or_else(String::new, |acted| format!("; {}", acted.what));
+    Some((format!("{kind}: {}{acted}", finding.what), 2))
 }
 
 fn moved(to: &RunState, reason: &str) -> Option<(String, u8)> {
@@ -516,7 +546,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::CounterReset { run, .. }
         | Fact::HoldSet { run, .. }
         | Fact::RunOrphaned { run }
-        | Fact::DeadlineSet { run, .. } => Some(run),
+        | Fact::DeadlineSet { run, .. }
+        | Fact::Finding { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }
@@ -538,6 +569,7 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ProjectSeen { .. }
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
+        | Fact::LastNights { .. }
         | Fact::Trouble { .. }
         | Fact::Cleaned { .. }
         | Fact::WindowBegan { .. }

@@ -27,6 +27,7 @@ impl Sim {
         }
         self.load_file()?;
         self.after(0, Coming::Reconcile(self.generation));
+        self.watch_all();
         self.after(100, Coming::Sense(self.generation));
         Ok(())
     }

@@ -4,6 +4,7 @@
 
 use super::clock::{self, Clock};
 use super::outages::Outages;
+use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
@@ -41,6 +42,7 @@ pub struct Judge {
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
     pub clock: Clock,
+    stalls: StallJudge,
     outages: Outages,
 }
 
@@ -64,6 +66,7 @@ impl Judge {
     /// Judges one step. `state` is as it is after it.
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
+        self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
@@ -299,6 +302,7 @@ impl Judge {
             Effect::Check { .. }
             | Effect::Arm { .. }
             | Effect::NoteBase { .. }
+            | Effect::Nudge { .. }
             | Effect::WriteReport { .. }
             | Effect::NightOver { .. } => Ok(()),
         }

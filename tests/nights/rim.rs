@@ -49,6 +49,10 @@ impl Sim {
                 self.soon(3_000, Event::ReportWritten { night, files });
                 Ok(())
             }
+            Effect::Nudge { attempt, .. } => {
+                self.world.nudge(&attempt);
+                Ok(())
+            }
             Effect::NightOver { .. } => {
                 if self.closing {
                     // The daemon ends in order once the report it asked for is written.
@@ -123,6 +127,7 @@ impl Sim {
             }
         }
         self.tell(attempt, false);
+        self.watch(attempt);
         Ok(())
     }
 

@@ -13,6 +13,7 @@ use nightkeep::core::ids::{AttemptId, NightId, SessionName};
 use nightkeep::core::night::Night;
 use nightkeep::core::plan::Plan;
 use nightkeep::core::run::RunState;
+use nightkeep::core::stall::Watch;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -39,6 +40,7 @@ pub(super) struct Faults {
     pub(super) reload: bool,
     pub(super) operator: bool,
     pub(super) down_and_up: bool,
+    pub(super) stalls: bool,
     pub(super) outage: bool,
     pub(super) low: bool,
 }
@@ -57,6 +59,8 @@ pub(super) enum Coming {
     /// A timer of this generation runs out; the last number tells it from one armed again.
     Timer(u32, Timer, u64, u64),
     Reconcile(u32),
+    /// The sampler of this generation looks at an attempt.
+    Sample(u32, AttemptId),
     DaemonStarts,
     Fault,
     Operator,
@@ -118,6 +122,8 @@ pub(super) struct Sim {
     pub(super) closing: bool,
     pub(super) over: bool,
     pub(super) stop_round: BTreeMap<SessionName, u64>,
+    /// The sampler's memory, and since when it watches.
+    pub(super) watches: BTreeMap<AttemptId, (Watch, u64)>,
     pub(super) told: Told,
 }
 
@@ -167,13 +173,14 @@ impl Sim {
             reload: on(),
             operator: on(),
             down_and_up: on(),
+            stalls: on() && on(),
             outage: on(),
             low: on(),
         };
         let plan = plan::plan(&mut rng);
         let world = World::new(&mut rng);
         Self {
-            rows_each_step: rng.u8(0..64) == 0 || how.mutant == Some(Mutant::LostRow),
+            rows_each_step: rng.u8(0..200) == 0 || how.mutant == Some(Mutant::LostRow),
             rows_at_all: rng.u8(0..6) == 0,
             rng,
             how,
@@ -195,6 +202,7 @@ impl Sim {
             closing: false,
             over: false,
             stop_round: BTreeMap::new(),
+            watches: BTreeMap::new(),
             told: Told::default(),
         }
     }
@@ -307,7 +315,10 @@ impl Sim {
             Coming::Event(generation, event) if generation == self.generation => self.deliver(event),
             Coming::LookAtTmux(generation) if generation == self.generation => self.look_at_tmux(),
             Coming::Timer(generation, timer, epoch, token) if generation == self.generation => {
-                if self.armed.get(&timer) == Some(&token) || self.faults.late_timers {
+                // One without an epoch arms itself again: were all the late ones real, they would breed.
+                let breeds = matches!(timer, Timer::Calendar | Timer::Pacing);
+                let late = self.faults.late_timers && !(breeds && self.rng.u8(0..8) > 0);
+                if self.armed.get(&timer) == Some(&token) || late {
                     self.step(Event::Timer { timer, epoch })?;
                 }
                 Ok(())
@@ -317,11 +328,13 @@ impl Sim {
                 self.after(next, Coming::Reconcile(generation));
                 self.reconcile()
             }
+            Coming::Sample(generation, attempt) if generation == self.generation => self.sample(&attempt),
             Coming::Sense(generation) if generation == self.generation => self.sense(),
             Coming::Event(..)
             | Coming::LookAtTmux(..)
             | Coming::Timer(..)
             | Coming::Reconcile(..)
+            | Coming::Sample(..)
             | Coming::Sense(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),
