@@ -3,8 +3,8 @@
 pub mod sse;
 
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest, Status, StreamedFact,
-    UpRequest, VerbRequest, Why,
+    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest,
+    Status, StreamedFact, UpRequest, VerbRequest, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +24,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a deed may take: typing into a session waits until it arrived, `up` reads the file.
 const DEED_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a clean-up may take.
+const CLEAN_DEADLINE: Duration = Duration::from_secs(1800);
 /// A stream that is silent this long counts as lost. The daemon sends a comment more often than that.
 const STREAM_SILENCE: Duration = Duration::from_secs(90);
 /// Largest answer that is read, in bytes.
@@ -147,6 +149,10 @@ impl Client {
     /// Gives dead letters a second chance.
     pub async fn retry(&self, request: &RetryRequest) -> Result<Done, ClientError> {
         self.post("/v1/dead/retry", request).await
+    }
+    /// Cleans up. Compressing much output takes its time.
+    pub async fn clean(&self, request: &CleanRequest) -> Result<CleanReport, ClientError> {
+        self.call(self.http.post(url("/v1/clean")).json(request), CLEAN_DEADLINE).await
     }
     /// The journal's facts after `seq`, then each new one as it comes.
     pub async fn events(&self, after: i64) -> Result<EventStream, ClientError> {

@@ -4,6 +4,7 @@
 //! spans are seconds as numbers, sizes are bytes.
 
 use crate::core::event::{Verb, When};
+use crate::core::retention::Because;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -349,6 +350,43 @@ pub struct Done {
     pub schema: u32,
     /// What was done, a line each, for people.
     pub did: Vec<String>,
+}
+
+/// `clean` without a request of its own: the rules of the file.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CleanRequest {
+    /// Instead of the file's rules: what is older than this many seconds goes.
+    #[serde(default)]
+    pub older_than_s: Option<u64>,
+    /// The reason given.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What a clean-up did, or would do.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CleanReport {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// Whether nothing was touched.
+    pub dry_run: bool,
+    /// What was done, or would be, in order.
+    pub deeds: Vec<CleanedDeed>,
+    /// Bytes of the disk that came free.
+    pub freed_bytes: u64,
+    /// What could not be done.
+    pub problems: Vec<String>,
+}
+
+/// One deed of a clean-up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct CleanedDeed {
+    /// What, in words.
+    pub what: String,
+    /// Why.
+    pub because: Because,
+    /// Bytes that it was about.
+    pub bytes: u64,
 }
 
 /// Why a request was not done. Comes with an HTTP status of 400 or above.

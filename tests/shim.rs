@@ -10,6 +10,8 @@ mod format;
 mod hang_up;
 #[path = "shim/harness.rs"]
 mod harness;
+#[path = "shim/limits.rs"]
+mod limits;
 #[path = "shim/output.rs"]
 mod output;
 #[path = "shim/socket.rs"]

@@ -7,6 +7,8 @@ mod basics;
 mod crash;
 #[path = "store/disk.rs"]
 mod disk;
+#[path = "store/salvage.rs"]
+mod salvage;
 #[path = "store/sharing.rs"]
 mod sharing;
 

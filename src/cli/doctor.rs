@@ -1,5 +1,6 @@
 //! `doctor`: looks at everything a night needs, and says what to do about what is missing.
 
+mod kept;
 mod machine;
 mod ours;
 
@@ -10,7 +11,8 @@ use serde::Serialize;
 
 /// Checks what a night needs, each with its remedy
 ///
-/// Looks at tmux, git, the file and its trust, folders, disk, journal, daemon, inotify, clock, lingering and agents.
+/// Looks at tmux, git, the file and its trust, folders, permissions, disk, journal, clean-ups, channels, daemon, service,
+/// inotify, limits, clock, lingering, sleep and agents. Each says what was seen, what it means and what to do.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 1 when something is broken.\n\nExample:\n  nightkeep doctor")]
 pub struct Args {}
@@ -33,18 +35,20 @@ struct Check {
     name: &'static str,
     result: Outcome,
     seen: String,
+    /// What it means for a night; null when it is as it should be.
+    why: Option<String>,
     remedy: Option<String>,
 }
 
 impl Check {
     fn ok(name: &'static str, seen: impl Into<String>) -> Self {
-        Self { name, result: Outcome::Ok, seen: seen.into(), remedy: None }
+        Self { name, result: Outcome::Ok, seen: seen.into(), why: None, remedy: None }
     }
-    fn warning(name: &'static str, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, result: Outcome::Warning, seen: seen.into(), remedy: Some(remedy.into()) }
+    fn warning(name: &'static str, seen: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, result: Outcome::Warning, seen: seen.into(), why: Some(why.into()), remedy: Some(remedy.into()) }
     }
-    fn broken(name: &'static str, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { name, result: Outcome::Broken, seen: seen.into(), remedy: Some(remedy.into()) }
+    fn broken(name: &'static str, seen: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, result: Outcome::Broken, seen: seen.into(), why: Some(why.into()), remedy: Some(remedy.into()) }
     }
 }
 
@@ -61,7 +65,8 @@ pub fn run(_args: &Args, context: &Context) -> Result<(), Failure> {
     let checks = context.block_on(async {
         let mut checks = vec![machine::tmux().await, machine::git().await, machine::shell()];
         checks.extend(ours::all(context).await);
-        checks.extend([machine::inotify(), machine::clock(), machine::lingering().await, machine::agents()]);
+        checks.extend([machine::inotify(), machine::limits(), machine::clock(), machine::lingering().await]);
+        checks.extend([machine::agents(), machine::wall()]);
         Ok(checks)
     })?;
     let healthy = checks.iter().all(|c| c.result != Outcome::Broken);
@@ -84,6 +89,9 @@ fn text(checks: &[Check], color: bool) -> String {
         let word = format!("{word:<8}");
         let word = if color { format!("\x1b[{code}m{word}\x1b[0m") } else { word };
         text.push_str(&format!("{word} {:<10} {}\n", check.name, harmless(&check.seen).replace('\n', " ")));
+        if let Some(why) = &check.why {
+            text.push_str(&format!("{:20}{}\n", "", harmless(why)));
+        }
         if let Some(remedy) = &check.remedy {
             text.push_str(&format!("{:20}-> {}\n", "", harmless(remedy)));
         }

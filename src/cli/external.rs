@@ -67,7 +67,7 @@ pub fn start_daemon(file: &Path, root: &Path, log: File) -> io::Result<tokio::pr
 }
 
 /// This program's file. After an upgrade it may be gone from its path; the kernel still has it.
-fn this_program() -> io::Result<PathBuf> {
+pub fn this_program() -> io::Result<PathBuf> {
     let path = std::env::current_exe()?;
     Ok(if path.exists() { path } else { PathBuf::from("/proc/self/exe") })
 }

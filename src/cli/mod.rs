@@ -5,6 +5,7 @@
 mod add;
 mod attach;
 mod check;
+mod clean;
 mod completions;
 mod context;
 mod daemon;
@@ -30,6 +31,7 @@ mod report;
 mod schedule;
 mod schema;
 mod send;
+mod service;
 mod status;
 mod trust;
 mod trust_store;
@@ -118,6 +120,8 @@ enum Command {
     Report(report::Args),
     Nights(nights::Args),
     Doctor(doctor::Args),
+    Clean(clean::Args),
+    Service(service::Args),
     Export(export::Args),
     Trust(trust::Args),
     Schema(schema::Args),
@@ -194,6 +198,8 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Report(args) => report::run(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
+        Command::Clean(args) => clean::run(args, context),
+        Command::Service(args) => service::run(args, context),
         Command::Export(args) => export::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),

@@ -17,7 +17,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
-use crate::protocol::{Status, UpRequest, Why};
+use crate::protocol::{CleanReport, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
@@ -416,6 +416,7 @@ pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpReques
         environment,
         program,
         foreground,
+        manager: daemon::Manager::of(std::env::vars_os(), std::process::id()),
         begin,
     };
     // Few threads: the daemon waits most of the time, and a thread costs memory.
@@ -479,6 +480,54 @@ fn done(out: Line<'_>, line: &mut impl FnMut(&str)) {
         Line::Done { text, again: false, .. } => line(text),
         Line::Done { again: true, .. } | Line::Draft { .. } => {}
     }
+}
+
+/// What the file says of clean-ups. One that cannot be used says nothing, so nothing goes by it.
+fn wanted(
+    context: &Context,
+    instance: &Instance,
+    older_than: Option<Duration>,
+) -> Result<daemon::retention::Wanted, Failure> {
+    let loaded = Source::read(instance.file()).ok();
+    let loaded = loaded.and_then(|source| config::load(&source, &config_context(context)).loaded);
+    let wanted = daemon::retention::Wanted::of(loaded.as_ref().map(|loaded| &loaded.settings));
+    match older_than {
+        Some(span) => Ok(wanted.older_than(span)),
+        None if loaded.is_some() => Ok(wanted),
+        None => {
+            let what = format!("{} cannot be used, so nobody knows its rules", shown_path(instance.file()));
+            Err(Failure::new(Exit::Usage, what).hint("`nightkeep check` shows why; `--older-than` needs no rules"))
+        }
+    }
+}
+
+/// What a file says beyond its plan; `None` for one that cannot be used.
+pub fn settings(context: &Context, file: &Path) -> Option<config::Settings> {
+    let source = Source::read(file).ok()?;
+    Some(config::load(&source, &config_context(context)).loaded?.settings)
+}
+
+/// What a clean-up would do.
+pub async fn clean_dry(
+    context: &Context,
+    instance: &Instance,
+    older_than: Option<Duration>,
+) -> Result<CleanReport, Failure> {
+    daemon::retention::dry(instance, wanted(context, instance, older_than)?).await.map_err(not_cleaned)
+}
+
+/// A clean-up while no daemon runs.
+pub async fn clean_alone(
+    context: &Context,
+    instance: &Instance,
+    older_than: Option<Duration>,
+) -> Result<CleanReport, Failure> {
+    daemon::retention::alone(instance, wanted(context, instance, older_than)?, None).await.map_err(not_cleaned)
+}
+
+fn not_cleaned(error: daemon::retention::CleanError) -> Failure {
+    Failure::new(Exit::Failed, format!("cannot clean up: {error}"))
+        .hint("`nightkeep doctor` looks at what may be wrong")
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use super::printable::quoted;
 use super::units::{show_duration, show_size};
 use crate::core::calendar::{ClockTime, StartAt, Timing};
-use crate::core::plan::{Command, Plan, SessionPlan};
+use crate::core::plan::{Caps, Command, Plan, SessionPlan};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -114,6 +114,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         timing,
         stall,
         provider,
+        caps: Caps { memory, processes },
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -141,5 +142,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("stall", span(stall.after)),
         hidden("on_stall", stall.action),
         shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
+        shown("max_memory", memory.map_or("none".to_owned(), show_size)),
+        shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
     ]
 }

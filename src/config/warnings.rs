@@ -11,7 +11,6 @@ use toml::de::{DeTable, DeValue};
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
 const NOT_YET: &[(&str, &str)] = &[
-    ("night.keep_awake", "nothing keeps the machine from sleeping"),
     ("@.worktree", "it works in the project's own directory"),
     ("@.budget", "nothing counts tokens or money"),
     ("@.resume", "a usage limit is treated like any failure"),
@@ -21,7 +20,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("alerts", "no alerts are sent"),
     ("report.deliver", "the report is written to the state folder only"),
     ("report.summarizer", "the summary is nightkeep's own"),
-    ("retention", "nothing is deleted"),
     ("node.labels", "there is one node"),
 ];
 

@@ -201,6 +201,11 @@ pub enum Event {
         /// What happened.
         what: String,
     },
+    /// A clean-up is about to begin, or is over.
+    Cleaned {
+        /// It.
+        clean: Box<super::retention::Clean>,
+    },
     /// A running program was looked at, on the slow timer.
     Sampled {
         /// Which attempt.

@@ -230,6 +230,11 @@ pub enum Fact {
         /// What happened and what was done about it.
         what: String,
     },
+    /// A clean-up is about to begin, or is over.
+    Cleaned {
+        /// It.
+        clean: Box<super::retention::Clean>,
+    },
     /// The night of the calendar has begun: by itself, or as one that was open already.
     WindowBegan {
         /// The date it begins on.
@@ -325,6 +330,7 @@ impl Fact {
             | Self::ClockJumped { .. }
             | Self::LastNights { .. }
             | Self::Trouble { .. }
+            | Self::Cleaned { .. }
             | Self::WindowBegan { .. }
             | Self::NightEnds { .. }
             | Self::BreakerMoved { .. }

@@ -195,6 +195,13 @@ pub struct AttemptId {
 }
 
 impl AttemptId {
+    /// Reads a session's file name without folder and ending: `2026-11-21-1.2`.
+    pub fn from_file_stem(session: &SessionName, stem: &str) -> Option<Self> {
+        let (run, number) = stem.rsplit_once('.')?;
+        let (night, run) = run.rsplit_once('-')?;
+        let run = RunId { night: NightId::new(night).ok()?, session: session.clone(), number: run.parse().ok()? };
+        Some(Self { run, number: number.parse().ok()? })
+    }
     /// The id as a file name without folder: `2026-11-21-1.2`.
     pub fn file_stem(&self) -> String {
         format!("{}.{}", self.run.file_stem(), self.number)

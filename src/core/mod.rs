@@ -30,6 +30,7 @@ pub mod progress;
 mod queue;
 mod reconcile;
 mod reload;
+pub mod retention;
 pub mod retry;
 pub mod rows;
 pub mod run;

@@ -124,6 +124,7 @@ impl Turn<'_> {
                 self.clock_due = true;
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::Cleaned { clean } => self.fact(Fact::Cleaned { clean }),
             Event::Sampled { attempt, quiet, deadlines } => self.sampled(&attempt, quiet.as_ref(), &deadlines),
             Event::Sensed { key, seen } => self.sensed(&key, &seen),
             Event::DaemonCrashed { what } => self.daemon_crashed(what),

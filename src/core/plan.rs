@@ -116,6 +116,20 @@ pub struct SessionPlan {
     /// Whose outages and usage limits it shares with other sessions.
     #[serde(default)]
     pub provider: Option<String>,
+    /// Most that it and all it starts may take.
+    #[serde(default)]
+    pub caps: Caps,
+}
+
+/// Most that a session's whole tree of processes may take; `None` is no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Caps {
+    /// Bytes of memory.
+    #[serde(default)]
+    pub memory: Option<u64>,
+    /// Processes and threads at once.
+    #[serde(default)]
+    pub processes: Option<u64>,
 }
 
 /// Another session that must have ended first.

@@ -3,7 +3,7 @@
 
 use super::fact::Fact;
 use super::ids::{RunId, SessionName};
-use super::plan::{Plan, SessionPlan};
+use super::plan::{Caps, Plan, SessionPlan};
 use super::queue::Standing;
 use super::run::{Outcome, Run, RunState};
 use super::turn::Turn;
@@ -158,6 +158,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         timing,
         stall,
         provider,
+        caps: Caps { memory, processes },
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -179,6 +180,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("deadline", timing.deadline != old.timing.deadline),
         ("stall", *stall != old.stall),
         ("provider", *provider != old.provider),
+        ("max_memory", *memory != old.caps.memory),
+        ("max_processes", *processes != old.caps.processes),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -193,7 +193,8 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::Cleaned { .. } => {}
         }
     }
 }

@@ -234,6 +234,7 @@ impl State {
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::Cleaned { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. } => {}
             Fact::DeadlineSet { run, at } => {

@@ -6,14 +6,15 @@ use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
 use super::perform::Rim;
+use super::retention;
 use super::send;
 use crate::core::event::{Event, Verb};
 use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{RunId, SessionName};
 use crate::core::state::State as Night;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, ScheduleRequest, SendRequest, Status, StreamedFact,
-    UpRequest, VerbRequest, Why,
+    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, ScheduleRequest,
+    SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
@@ -168,6 +169,7 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/schedule", post(schedule))
         .route("/v1/sessions/{name}/send", post(send_input))
         .route("/v1/dead/retry", post(retry))
+        .route("/v1/clean", post(clean))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -436,6 +438,19 @@ async fn retry(
         did.extend(done(&api.inbox.ask(Event::Redrive { run, by: actor(peer, None) }).await?)?.0.did);
     }
     Ok(Json(Done { schema: SCHEMA, did }))
+}
+
+async fn clean(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Body(request): Body<CleanRequest>,
+) -> Answer<CleanReport> {
+    let mut wanted = api.rim.retention();
+    if let Some(seconds) = request.older_than_s {
+        wanted = wanted.older_than(Duration::from_secs(seconds));
+    }
+    let report = retention::by_daemon(&api.rim, wanted, actor(peer, request.reason)).await;
+    report.map(Json).map_err(|e| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, 1, format!("no clean-up: {e}"), &[]))
 }
 
 /// The newest dead letter of each session that fits and has had no second chance yet.

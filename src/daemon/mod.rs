@@ -5,6 +5,8 @@
 //! recorders' files, so it may be killed at any moment.
 
 mod api;
+mod awake;
+mod ballast;
 mod checks;
 mod crashes;
 mod doorway;
@@ -14,12 +16,15 @@ pub mod history;
 mod inbox;
 mod lock;
 mod logging;
+mod manager;
+mod mend;
 mod openapi;
 mod peer;
 mod perform;
 mod reconcile;
 mod reload;
 mod reports;
+pub mod retention;
 mod run;
 mod sampler;
 mod send;
@@ -30,6 +35,7 @@ mod without;
 
 pub use environment::inherited;
 pub use lock::{LockError, Running, running};
+pub use manager::Manager;
 pub use openapi::openapi_json;
 pub use perform::host_name;
 pub use run::{DaemonError, Options, run};

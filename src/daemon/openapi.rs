@@ -2,8 +2,8 @@
 
 use super::api::Health;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest,
-    Why,
+    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest,
+    Status, UpRequest, VerbRequest, Why,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -106,6 +106,13 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "Gives dead letters a second chance.",
             Some(schema::<RetryRequest>(schemas)),
             done,
+        ),
+        route(
+            "post",
+            "/v1/clean",
+            "Cleans up by the file's rules, or by an age.",
+            Some(schema::<CleanRequest>(schemas)),
+            schema::<CleanReport>(schemas),
         ),
     ]
 }

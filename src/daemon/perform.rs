@@ -6,6 +6,7 @@ use super::history;
 use super::inbox::{Closed, Inbox};
 use super::reconcile;
 use super::reports;
+use super::retention::{self, Cleaning, Wanted};
 use super::sampler::Sampler;
 use super::watch::Watchers;
 use crate::adapters::git;
@@ -60,7 +61,18 @@ pub struct Rim {
     started: String,
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
-    end: watch::Sender<Option<String>>,
+    end: watch::Sender<Option<Ending>>,
+    cleaning: Cleaning,
+    night_open: watch::Sender<bool>,
+}
+
+/// That the daemon is to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// Why.
+    pub reason: String,
+    /// Only as long as no night is open.
+    pub unless_open: bool,
 }
 
 /// What the rim needs besides the plan.
@@ -82,7 +94,7 @@ impl Rim {
         (journal, journal_id): (Journal, String),
         settings: Settings,
         environment: BTreeMap<String, String>,
-    ) -> (Arc<Self>, watch::Receiver<Option<String>>) {
+    ) -> (Arc<Self>, watch::Receiver<Option<Ending>>) {
         let (end, ending) = watch::channel(None);
         let rim = Self {
             places: Places::of(&instance),
@@ -102,6 +114,8 @@ impl Rim {
             reconcile_ms: AtomicI64::new(-1),
             reports_under_way: AtomicU64::new(0),
             end,
+            cleaning: Cleaning::default(),
+            night_open: watch::channel(false).0,
         };
         (Arc::new(rim), ending)
     }
@@ -118,6 +132,43 @@ impl Rim {
         self.journal.is_whole().await
     }
 
+    /// The journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+    /// The state of clean-ups.
+    pub fn cleaning(&self) -> &Cleaning {
+        &self.cleaning
+    }
+    /// How long things are kept, and when the disk is about to be full.
+    pub fn retention(&self) -> Wanted {
+        Wanted::of(Some(&self.config.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+    /// Whether a night is open, and every change of it.
+    pub fn night_open(&self) -> watch::Receiver<bool> {
+        self.night_open.subscribe()
+    }
+    /// Notes whether a night is open. One that opens calls off an end that was only for want of one.
+    pub fn night_is(&self, open: bool) {
+        self.night_open.send_if_modified(|known| std::mem::replace(known, open) != open);
+        if open {
+            self.end.send_if_modified(|end| end.take_if(|ending| ending.unless_open).is_some());
+        }
+    }
+    /// Asks the daemon to end as soon as what is under way is done, unless a night is open or opened before that.
+    fn end_without_night(&self, reason: String) {
+        self.end.send_if_modified(|end| {
+            let wanted = end.is_none() && !*self.night_open.borrow();
+            if wanted {
+                *end = Some(Ending { reason, unless_open: true });
+            }
+            wanted
+        });
+    }
+    /// `[night] keep_awake`.
+    pub fn keep_awake(&self) -> bool {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).keep_awake
+    }
     /// The journal's own name.
     pub fn journal_id(&self) -> &str {
         &self.journal_id
@@ -189,7 +240,7 @@ impl Rim {
     }
     /// Asks the daemon to end as soon as what is under way is done.
     pub fn end_soon(&self, reason: &str) {
-        self.end.send_replace(Some(reason.to_owned()));
+        self.end.send_replace(Some(Ending { reason: reason.to_owned(), unless_open: false }));
     }
     /// Whether a report is being written.
     pub fn is_busy(&self) -> bool {
@@ -232,7 +283,12 @@ impl Rim {
                     rim.end.send_modify(|_| {});
                 });
             }
-            Effect::NightOver { night } => self.end_soon(&format!("night {night} is over")),
+            Effect::NightOver { night } => {
+                tokio::spawn(async move {
+                    retention::after_night(&rim).await;
+                    rim.end_without_night(format!("night {night} is over"));
+                });
+            }
             Effect::Nudge { attempt, text } => {
                 tokio::spawn(async move { rim.nudge(&attempt, &text).await });
             }
@@ -477,6 +533,7 @@ impl Rim {
             output: self.instance.output_log(attempt),
             socket: self.instance.shim_socket(attempt),
             output_cap,
+            caps: session.caps,
             stop_grace_ms: u64::try_from(session.stop_grace.as_millis()).unwrap_or(u64::MAX),
             keep_on_tmux_loss: session.on_tmux_loss == OnTmuxLoss::Keep,
             drain_ms: u64::try_from(DRAIN.as_millis()).unwrap_or(500),

@@ -2,13 +2,14 @@
 
 use super::api::{self, Api};
 use super::doorway::Doorway;
-use super::history;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
+use super::manager::{Manager, Pulse};
+use super::mend::{self, MendError};
 use super::peer::Peer;
-use super::perform::{Rim, Settings, tonight, zone};
+use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::timers::Timers;
-use super::{crashes, logging, reconcile, reload, sampler, sensors};
+use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
@@ -52,6 +53,8 @@ pub struct Options {
     pub program: PathBuf,
     /// Whether the log goes to stderr as well.
     pub foreground: bool,
+    /// Who is told that the daemon lives.
+    pub manager: Manager,
     /// Asked as soon as the daemon stands: the night of `up --foreground`.
     pub begin: Option<UpRequest>,
 }
@@ -102,8 +105,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 
     let path = instance.journal();
     let journal_error = |source| DaemonError::Journal { path: path.clone(), source };
-    let journal = Journal::open(&path).await.map_err(journal_error)?;
-    let state = history::state(journal.reader()).await.map_err(|e| DaemonError::State(e.to_string()))?;
+    let (journal, state) = mend::open(&instance).await.map_err(|e| match e {
+        MendError::Journal(source) => journal_error(source),
+        MendError::Io(_) | MendError::Hopeless(_) => DaemonError::State(e.to_string()),
+    })?;
     let journal_id = journal.reader().id().await.map_err(journal_error)?;
     let seq = journal.last_seq();
 
@@ -115,9 +120,11 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         Rim::new(instance.clone(), inbox.clone(), (journal.clone(), journal_id), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
+    let manager = Arc::new(options.manager);
+    let pulse = Pulse::new(Arc::clone(&manager));
     let timers = Timers::default();
-    let turns =
-        Loop { night, seq, journal: journal.clone(), rim: Arc::clone(&rim), timers, offset: None, unwritten: None };
+    let (rims, written) = (Arc::clone(&rim), journal.clone());
+    let turns = Loop { night, seq, journal: written, rim: rims, timers, offset: None, unwritten: None, pulse };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -168,6 +175,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             }
         }
     });
+    tokio::spawn(retention::keep(Arc::clone(&rim)));
+    tokio::spawn(awake::keep(Arc::clone(&rim)));
     tokio::spawn(sampler::go_on(Arc::clone(&rim)));
 
     let reason = tokio::select! {
@@ -181,6 +190,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
     };
     tracing::info!(reason, "the daemon ends");
+    retention::end(&rim);
+    manager.stopping(&reason);
     rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
@@ -201,11 +212,11 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 }
 
 /// Waits for a reason to end: a signal, or the night's end once its report is written.
-async fn ended(mut ending: watch::Receiver<Option<String>>, rim: &Arc<Rim>) -> String {
+async fn ended(mut ending: watch::Receiver<Option<Ending>>, rim: &Arc<Rim>) -> String {
     let asked = async {
         loop {
-            let reason = ending.borrow_and_update().clone();
-            if let Some(reason) = reason
+            let wanted = ending.borrow_and_update().clone();
+            if let Some(Ending { reason, .. }) = wanted
                 && !rim.is_busy()
             {
                 return reason;
@@ -256,6 +267,7 @@ struct Loop {
     timers: Timers,
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
+    pulse: Pulse,
     /// Why the journal could not be written for a while.
     unwritten: Option<String>,
 }
@@ -270,6 +282,12 @@ impl Loop {
                     None => std::future::pending().await,
                 }
             };
+            let beat = async {
+                match self.pulse.due() {
+                    Some(due) => tokio::time::sleep_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
             let batch = tokio::select! {
                 biased;
                 Some(look) = looks.recv() => {
@@ -281,10 +299,13 @@ impl Loop {
                     None => return,
                 },
                 () = timer => self.timers.take_due().into_iter().map(|event| Message { event, reply: None }).collect(),
+                // Nothing happens: a turn with nothing in it shows that one can be made.
+                () = beat => Vec::new(),
             };
             if !self.turn(batch, &mut looks).await {
                 return;
             }
+            self.pulse.turned(&self.night.state);
         }
     }
 
@@ -324,6 +345,8 @@ impl Loop {
             // A client that went away wants no answer.
             let _ = reply.send(facts);
         }
+        // Known before the effects of its end are performed.
+        self.rim.night_is(self.night.state.open_night().is_some());
         for effect in effects {
             if let Effect::Arm { timer, epoch, after } = effect {
                 self.timers.arm(timer, epoch, after);
@@ -337,14 +360,7 @@ impl Loop {
     /// Appends until it is done: nothing may be performed that is not in the journal. The state can be looked at
     /// meanwhile. False when it cannot be done.
     async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) -> bool {
-        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, &self.night.state)).collect();
-        let rows: Vec<NewRow> = self
-            .night
-            .state
-            .rows_for(facts)
-            .into_iter()
-            .map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) })
-            .collect();
+        let (events, rows) = new_events(&self.night.state, facts);
         let mut pause = Duration::from_millis(100);
         loop {
             let append = self.journal.append(events.clone(), rows.clone());
@@ -365,8 +381,13 @@ impl Loop {
                     self.seq = seq;
                     return true;
                 }
+                Err(JournalError::Full) if ballast::drop(self.rim.instance()) => {
+                    tracing::warn!("the disk is full: the room that was set aside for that is taken");
+                    continue;
+                }
                 Err(e @ (JournalError::Full | JournalError::Locked)) => {
                     tracing::error!("nothing is started until the journal can be written: {e}");
+                    self.pulse.held_up(&e.to_string());
                     self.unwritten = Some(e.to_string());
                 }
                 // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
@@ -404,6 +425,13 @@ fn gather(first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message
         }
     }
     batch
+}
+
+/// Facts as the journal takes them, with the rows that they cause. The state is that after them.
+pub(super) fn new_events(state: &State, facts: &[Entry]) -> (Vec<NewEvent>, Vec<NewRow>) {
+    let rows = state.rows_for(facts).into_iter();
+    let rows = rows.map(|row| NewRow { kind: row.kind.to_owned(), key: row.key, body: Some(row.body) });
+    (facts.iter().map(|entry| new_event(entry, state)).collect(), rows.collect())
 }
 
 fn new_event(entry: &Entry, state: &State) -> NewEvent {

@@ -78,6 +78,8 @@ struct Follow {
     output: Option<Output>,
     ours: bool,
     told_start: bool,
+    /// How much of what came of its limits was told.
+    told_limits: usize,
     told_output: Option<Instant>,
     born: Instant,
 }
@@ -112,6 +114,7 @@ impl Follow {
             output,
             ours: false,
             told_start: false,
+            told_limits: 0,
             told_output: None,
             born: Instant::now(),
         }
@@ -177,6 +180,11 @@ impl Follow {
             }
             self.ours = seen.state != AttemptState::NotStarted;
         }
+        for what in seen.limits.iter().skip(self.told_limits) {
+            let part = format!("the limits of {}", self.attempt.run.session);
+            let _ = self.inbox.tell(Event::Trouble { part, what: what.clone() }).await;
+        }
+        self.told_limits = self.told_limits.max(seen.limits.len());
         match &seen.state {
             AttemptState::NotStarted => Look::NotYet,
             AttemptState::Running { start } => {

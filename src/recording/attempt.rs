@@ -29,6 +29,8 @@ pub struct AttemptSeen {
     pub hup: bool,
     /// Whether it was told to stop so far.
     pub stopped: bool,
+    /// What came of the limits on its tree so far: what is not in force, what they did.
+    pub limits: Vec<String>,
 }
 
 /// How far an attempt is.
@@ -82,7 +84,7 @@ impl AttemptFiles {
         // The lock first: once it is seen free, every line that will ever be written is there.
         let recorder_lives = self.recorder_lives()?;
         let lines = absent_is_default(read_events(&self.events()))?;
-        let log_bytes = absent_is_default(std::fs::metadata(&self.log).map(|meta| meta.len()))?;
+        let log_bytes = absent_is_default(super::packed::log_bytes(&self.log))?;
         Ok(seen(&lines, recorder_lives, log_bytes))
     }
     /// How far the attempt is. As [`AttemptFiles::look`], without the rest.
@@ -204,6 +206,7 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
     let mut start: Option<(Started, u64)> = None;
     let mut exit = None;
     let (mut hup, mut stopped) = (false, false);
+    let mut limits = Vec::new();
     for line in lines {
         match &line.event {
             RecorderEvent::Start { boot_id, pid, pid_start, shim_pid, .. } => {
@@ -224,6 +227,16 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
             | RecorderEvent::Resize { .. }
             | RecorderEvent::Input { .. }
             | RecorderEvent::Lost { .. } => {}
+            RecorderEvent::Limits { missing, oom_kills, refused } => {
+                limits.extend(missing.iter().cloned());
+                if *oom_kills > 0 {
+                    limits.push(format!("max_memory: the kernel ended {}", times(*oom_kills, "process", "processes")));
+                }
+                if *refused > 0 {
+                    limits
+                        .push(format!("max_processes: a new process was refused {}", times(*refused, "time", "times")));
+                }
+            }
         }
     }
     let state = match (start, exit) {
@@ -233,7 +246,11 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
         (Some((start, _)), None) if recorder_lives => AttemptState::Running { start },
         (Some((start, _)), None) => AttemptState::Unfinished { start },
     };
-    AttemptSeen { state, recorder_lives, log_bytes, hup, stopped }
+    AttemptSeen { state, recorder_lives, log_bytes, hup, stopped, limits }
+}
+
+fn times(n: u64, one: &str, more: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {more}") }
 }
 
 fn exec_failed(t: u64, errno: i32, what: &str) -> ExitRecord {

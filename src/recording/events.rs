@@ -93,6 +93,19 @@ pub enum RecorderEvent {
         /// Whether it is kept again.
         resumed: bool,
     },
+    /// What came of the limits on the tree's memory and processes: at the start what is not in force, at the end what
+    /// they did.
+    Limits {
+        /// Limits that are not in force, and why.
+        #[serde(default)]
+        missing: Vec<String>,
+        /// Processes that the kernel ended for memory.
+        #[serde(default)]
+        oom_kills: u64,
+        /// Times at which a new process was refused.
+        #[serde(default)]
+        refused: u64,
+    },
     /// The program ended. The last line of a whole file.
     End {
         /// Exit code, when it left by itself.

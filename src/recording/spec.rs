@@ -1,5 +1,6 @@
 //! `spec.json`: what the recorder is to run. It is a file because a command line shows in `/proc` and in tmux.
 
+use crate::core::plan::Caps;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -40,6 +41,9 @@ pub struct Spec {
     pub socket: PathBuf,
     /// Bytes of output kept at least; the oldest beyond it is dropped and counted as lost. `None` is no cap.
     pub output_cap: Option<u64>,
+    /// Most that the program and all it starts may take.
+    #[serde(default)]
+    pub caps: Caps,
     /// Milliseconds from the first polite request to the last `SIGKILL`, unless the stop says otherwise.
     pub stop_grace_ms: u64,
     /// Whether the program is ended when tmux vanishes (`stop`) or runs on (`keep`).
@@ -154,6 +158,7 @@ mod tests {
             output: "/srv/logs/1.log".into(),
             socket: "/run/r".into(),
             output_cap: None,
+            caps: Caps::default(),
             stop_grace_ms: 15_000,
             keep_on_tmux_loss: false,
             drain_ms: 200,

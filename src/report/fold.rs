@@ -12,6 +12,7 @@ use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::progress::LastNights;
+use crate::core::retention::Stage;
 use crate::core::run::{OutputSeen, RunState};
 use crate::core::time::{At, Wall};
 use crate::status::{text, words};
@@ -174,7 +175,14 @@ impl Folder {
                 let way = if *by_ms < 0 { "back" } else { "on" };
                 self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
             }
-            Fact::Trouble { part, what } if tonight => self.trouble(at, part, what),
+            // That the journal was mended concerns every night that can still be told, also when it was before this one.
+            Fact::Trouble { part, what } if tonight || part == "journal" => self.trouble(at, part, what),
+            Fact::Cleaned { clean } if tonight && clean.stage == Stage::Done => {
+                self.moment(at, None, clean.summary(), 1);
+                for problem in &clean.problems {
+                    self.trouble(at, "clean-up", problem);
+                }
+            }
             Fact::BreakerMoved { key, to } if tonight => self.breaker(at, key, to),
             Fact::ProjectParked { project, parked, why } if tonight => {
                 let word = if *parked { "parked" } else { "no longer parked" };
@@ -215,13 +223,14 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::ReportWritten { .. }
+            | Fact::Cleaned { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. }
-            | Fact::ReportWritten { .. } => return false,
+            | Fact::SafeMode { .. } => return false,
         }
         true
     }
@@ -420,6 +429,7 @@ impl Folder {
             | Fact::ClockJumped { .. }
             | Fact::LastNights { .. }
             | Fact::Trouble { .. }
+            | Fact::Cleaned { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. }
             | Fact::DeadlineSet { .. }
@@ -561,6 +571,7 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ClockJumped { .. }
         | Fact::LastNights { .. }
         | Fact::Trouble { .. }
+        | Fact::Cleaned { .. }
         | Fact::WindowBegan { .. }
         | Fact::NightEnds { .. }
         | Fact::BreakerMoved { .. }

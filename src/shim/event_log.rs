@@ -94,6 +94,7 @@ fn matters(event: &RecorderEvent) -> bool {
         RecorderEvent::Start { .. }
         | RecorderEvent::ExecFailed { .. }
         | RecorderEvent::End { .. }
+        | RecorderEvent::Limits { .. }
         | RecorderEvent::StopAsked { .. } => true,
         RecorderEvent::Resize { .. }
         | RecorderEvent::Input { .. }

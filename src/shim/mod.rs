@@ -9,6 +9,7 @@
 mod clients;
 mod event_log;
 mod ladder;
+mod limits;
 mod oom;
 mod output;
 mod paste;

@@ -20,6 +20,10 @@ impl OomCounter {
         let files = candidates(&groups);
         files.into_iter().find_map(|file| count(&file).map(|before| Self { file, before }))
     }
+    /// The counter of one group alone.
+    pub fn of(file: &Path) -> Option<Self> {
+        count(file).map(|before| Self { file: file.to_path_buf(), before })
+    }
     /// Whether it rose since.
     pub fn rose(&self) -> bool {
         count(&self.file).is_some_and(|now| now > self.before)

@@ -6,6 +6,7 @@
 use super::clients::{Ask, Server, What};
 use super::event_log::EventLog;
 use super::ladder::Ladder;
+use super::limits::{Did, Limits};
 use super::oom::OomCounter;
 use super::output::{Output, Stamp};
 use super::paste::{self, BracketedPaste};
@@ -60,6 +61,8 @@ pub struct Parts {
     pub size: (u16, u16),
     /// The kernel's counter before the start.
     pub oom: Option<OomCounter>,
+    /// The limits of its tree.
+    pub limits: Limits,
     /// Nanoseconds from the first polite signal to `SIGKILL`, when nobody says otherwise.
     pub stop_grace: u64,
     /// Whether the program runs on when tmux is gone.
@@ -162,6 +165,10 @@ impl Relay {
     /// Runs until the program and all its descendants are gone and all is recorded. Gives what ended the program.
     pub fn run(mut self) -> Status {
         self.syncer.request();
+        let missing = self.parts.limits.missing().to_vec();
+        if !missing.is_empty() {
+            self.record(RecorderEvent::Limits { missing, oom_kills: 0, refused: 0 });
+        }
         // The terminal may have got another size, or the program may have ended, before anybody listened.
         self.resize_from_outer();
         self.reap(clock::mono_nanos());
@@ -459,6 +466,9 @@ impl Relay {
         }
     }
     fn signal_tree(&mut self, signal: Signal, now: u64) {
+        if signal == Signal::KILL {
+            self.parts.limits.end();
+        }
         let tree = tree::descendants(std::process::id());
         tree::signal_all(&tree, signal);
         if signal == Signal::KILL {
@@ -528,6 +538,12 @@ impl Relay {
             Status::Signal { signal, core } => (None, Some(signal), core),
         };
         let (bytes, lost) = (self.parts.output.total(), self.parts.output.lost());
+        let did = self.parts.limits.did();
+        if did != Did::default() {
+            let Did { oom_kills, refused } = did;
+            self.record(RecorderEvent::Limits { missing: Vec::new(), oom_kills, refused });
+        }
+        self.parts.limits.remove();
         let (oom, usage, orphans) = (end.oom, self.usage, self.orphans);
         let (hup, stopped) = (self.hup, self.stopped);
         let event = RecorderEvent::End { code, signal, core, oom, usage, bytes, lost, hup, stopped, orphans };

@@ -2,6 +2,7 @@
 
 use super::clients::Server;
 use super::event_log::EventLog;
+use super::limits::Limits;
 use super::oom::OomCounter;
 use super::output::Output;
 use super::relay::{Parts, Relay};
@@ -144,13 +145,15 @@ fn prepare(
     // Whatever leaves the program's session or outlives its parent comes back to us, to be counted and ended.
     let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
     rustix::process::chdir(&spec.dir).map_err(failed(format!("chdir {}", spec.dir.display())))?;
-    let oom = OomCounter::now();
+    let limits = Limits::make(&spec.caps, &spec.attempt);
+    let oom = limits.kills().map_or_else(OomCounter::now, OomCounter::of);
     outer.make_raw();
-    let pid = sys::spawn(&spec.argv, &environment(&spec), inner.as_fd());
+    let pid = sys::spawn(&spec.argv, &environment(&spec), inner.as_fd(), limits.doors());
     // The folder is the program's, and is not to be held by us.
     let _ = rustix::process::chdir("/");
     let pid = pid.map_err(|e| {
         outer.restore();
+        limits.remove();
         let errno = e.raw_os_error().unwrap_or(libc::EINVAL);
         Failed { what: format!("exec {}", spec.argv.first().map_or("", String::as_str)), errno, exec: true }
     })?;
@@ -160,7 +163,21 @@ fn prepare(
     let keep_on_tmux_loss = spec.keep_on_tmux_loss;
     // The size that readers take from the spec; a differing one becomes the first `resize`.
     let size = spec.size;
-    Ok(Parts { outer, inner, signals, server, output, pid, size, oom, stop_grace, keep_on_tmux_loss, drain, parent })
+    Ok(Parts {
+        outer,
+        inner,
+        signals,
+        server,
+        output,
+        pid,
+        size,
+        oom,
+        limits,
+        stop_grace,
+        keep_on_tmux_loss,
+        drain,
+        parent,
+    })
 }
 
 fn unreadable(error: SpecError) -> Failed {

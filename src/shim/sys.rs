@@ -5,6 +5,7 @@
 use crate::core::exit::ResourceUsage;
 use rustix::process::DumpableBehavior;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
@@ -12,11 +13,17 @@ use std::os::unix::process::CommandExt;
 /// Starts a program on the slave side of a pty, as the leader of its own session with the pty as controlling terminal,
 /// default signal dispositions and exactly the given environment. Gives back its process id.
 ///
-/// The working directory is the caller's. Only the child ever opens the slave: were it open here when the program ends,
+/// The working directory is the caller's. The program enters the control groups of `doors`. Only the child ever opens the slave: were it open here when the program ends,
 /// the pty would not tell the end of the output. Fails with the `errno` of the failed call, for the most part `exec`.
-pub fn spawn(argv: &[String], env: &BTreeMap<String, String>, master: BorrowedFd<'_>) -> io::Result<u32> {
+pub fn spawn(
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+    master: BorrowedFd<'_>,
+    doors: &[File],
+) -> io::Result<u32> {
     let (program, arguments) = argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let master = master.as_raw_fd();
+    let doors: Vec<_> = doors.iter().map(AsRawFd::as_raw_fd).collect();
     #[expect(clippy::disallowed_methods, reason = "the shim is what starts programs")]
     let mut command = std::process::Command::new(program);
     command.args(arguments).env_clear().envs(env);
@@ -30,6 +37,10 @@ pub fn spawn(argv: &[String], env: &BTreeMap<String, String>, master: BorrowedFd
         rustix::stdio::dup2_stdin(&slave)?;
         rustix::stdio::dup2_stdout(&slave)?;
         rustix::stdio::dup2_stderr(&slave)?;
+        for door in &doors {
+            // SAFETY: as above. One that does not open is told by who looks where the program is.
+            let _ = rustix::io::write(unsafe { BorrowedFd::borrow_raw(*door) }, b"0");
+        }
         // What whoever started us left open is not for the program. Where the call is unknown it stays as it is.
         // SAFETY: only marks descriptors; none is closed before `exec`.
         unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_CLOEXEC as i32) };

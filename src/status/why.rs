@@ -204,6 +204,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::Finding { .. }
             | Fact::LastNights { .. }
             | Fact::Trouble { .. }
+            | Fact::Cleaned { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. }
             | Fact::DeadlineSet { .. }

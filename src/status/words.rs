@@ -3,6 +3,7 @@
 use super::text::harmless;
 use crate::core::exit::{Ending, ExitRecord};
 use crate::core::run::{CheckResult, MetricSeen, Outcome, OutputSeen, RunState};
+use std::fmt::Write as _;
 
 /// How bad a state is: sessions are listed by it, lowest first. Failures and what waits for a person come first, then
 /// what is delayed, what runs, what is to come, and what ended as it should.
@@ -43,6 +44,13 @@ pub fn exit(exit: &ExitRecord) -> String {
     };
     if exit.oom {
         words.push_str(", out of memory");
+    }
+    match exit.orphans {
+        0 => {}
+        1 => words.push_str(", 1 process left behind was ended"),
+        n => {
+            let _ = write!(words, ", {n} processes left behind were ended");
+        }
     }
     words
 }

@@ -3,6 +3,8 @@
 use super::error::JournalError;
 use super::model::{NewEvent, NewRow};
 use super::reader::Reader;
+use super::salvage::Beginning;
+use super::trim::Trim;
 use super::writer::{self, Job, QUEUE};
 use std::path::Path;
 use std::sync::Arc;
@@ -35,6 +37,14 @@ impl Journal {
         Ok(Self { jobs, last_seq, commits, reader: Reader::beside_writer(path) })
     }
 
+    /// Makes a journal that begins where another one does, with its name. There must be none at the path.
+    ///
+    /// # Errors
+    /// Those of [`Journal::open`].
+    pub async fn make(path: &Path, beginning: &Beginning) -> Result<(), JournalError> {
+        super::open::make(path, beginning).await
+    }
+
     /// Opens an existing journal for reading only: [`Reader::open`].
     ///
     /// # Errors
@@ -63,6 +73,17 @@ impl Journal {
         let (ack, done) = oneshot::channel();
         // A writer that has ended has closed the file in order.
         self.jobs.send(Job::Look { ack }).await.is_err() || done.await.unwrap_or(true)
+    }
+
+    /// Lets the oldest events go, with rows; all of it or nothing. Gives the number of events that went. The chain of
+    /// hashes of the rest stays checkable. The last event never goes.
+    ///
+    /// # Errors
+    /// Those of [`Journal::append`]; nothing went then.
+    pub async fn trim(&self, trim: Trim) -> Result<u64, JournalError> {
+        let (ack, done) = oneshot::channel();
+        self.jobs.send(Job::Trim { trim, ack }).await.map_err(|_| JournalError::Closed)?;
+        done.await.map_err(|_| JournalError::Closed)?
     }
 
     /// Reads beside the writer.

@@ -9,6 +9,8 @@ mod journal;
 mod model;
 mod open;
 mod reader;
+mod salvage;
+mod trim;
 mod writer;
 
 pub use error::JournalError;
@@ -16,3 +18,5 @@ pub use journal::Journal;
 pub use model::{Broken, Event, Filter, NewEvent, NewRow, NightSpan, PAGE_MAX, Row};
 pub use open::FORMAT;
 pub use reader::Reader;
+pub use salvage::{Beginning, Salvage};
+pub use trim::Trim;

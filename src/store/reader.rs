@@ -146,8 +146,23 @@ impl Reader {
 
     /// Checks the whole chain of hashes; `None` when every event is as it was written and none is missing.
     pub async fn verify(&self) -> Result<Option<Broken>, JournalError> {
+        self.verify_last(i64::MAX).await
+    }
+
+    /// Checks the chain of the last so many events.
+    pub async fn verify_last(&self, count: i64) -> Result<Option<Broken>, JournalError> {
         let mut db = self.pool.acquire().await.map_err(JournalError::of)?;
         let mut head = read_base(&mut db).await?;
+        let from: Option<(i64, Vec<u8>)> = sqlx::query_as(
+            "SELECT seq, hash FROM events WHERE seq <= (SELECT max(seq) FROM events) - $1 ORDER BY seq DESC LIMIT 1",
+        )
+        .bind(count)
+        .fetch_optional(&mut *db)
+        .await
+        .map_err(JournalError::of)?;
+        if let Some((seq, hash)) = from {
+            head = Head { seq, hash: hash_of(seq, &hash)? };
+        }
         drop(db);
         // Read first: events that come while this runs are then not missed.
         let noted = self.noted_head().await?;
@@ -210,9 +225,11 @@ fn has_wal(path: &Path) -> bool {
     std::fs::metadata(wal).is_ok_and(|meta| meta.len() > 0)
 }
 
-type EventRow = (i64, i64, i64, Option<String>, Option<String>, String, String, Vec<u8>);
+pub(super) type EventRow = (i64, i64, i64, Option<String>, Option<String>, String, String, Vec<u8>);
 
-fn event_of((seq, at_wall, at_mono, night, session, kind, body, hash): EventRow) -> Result<Event, JournalError> {
+pub(super) fn event_of(
+    (seq, at_wall, at_mono, night, session, kind, body, hash): EventRow,
+) -> Result<Event, JournalError> {
     let event = NewEvent { at_wall, at_mono, night, session, kind, body };
     Ok(Event { seq, event, hash: hash_of(seq, &hash)? })
 }

@@ -4,6 +4,7 @@ use super::chain::Head;
 use super::error::JournalError;
 use super::model::{NewEvent, NewRow};
 use super::open::{open_writer, reopen_writer};
+use super::trim::Trim;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnection;
 use std::os::unix::fs::MetadataExt;
@@ -32,6 +33,8 @@ pub(super) enum Job {
     Append { events: Vec<NewEvent>, rows: Vec<NewRow>, ack: Answer },
     /// Look whether the file's parts are all still there, and answer.
     Look { ack: oneshot::Sender<bool> },
+    /// Let old events go and answer with how many went.
+    Trim { trim: Trim, ack: oneshot::Sender<Result<u64, JournalError>> },
     /// Finish and close.
     Close { ack: oneshot::Sender<()> },
 }
@@ -98,6 +101,7 @@ impl Writer {
             let (mut batch, mut acks, mut looks) = (Vec::new(), Vec::new(), Vec::new());
             let mut next = Some(first);
             let mut events_waiting = 0;
+            let mut trimming = None;
             while let Some(job) = next {
                 match job {
                     Job::Append { events, rows, ack } => {
@@ -106,6 +110,10 @@ impl Writer {
                         acks.push(ack);
                     }
                     Job::Look { ack } => looks.push(ack),
+                    Job::Trim { trim, ack } => {
+                        trimming = Some((trim, ack));
+                        break;
+                    }
                     Job::Close { ack } => {
                         closing = Some(ack);
                         break;
@@ -120,6 +128,10 @@ impl Writer {
                 for ack in looks {
                     let _ = ack.send(whole);
                 }
+            }
+            if let Some((trim, ack)) = trimming {
+                // A caller that stopped waiting is told nothing.
+                let _ = ack.send(self.trim(&trim).await);
             }
         }
         if let Some(db) = self.db.take() {
@@ -193,6 +205,19 @@ impl Writer {
                 }
             }
         }
+    }
+
+    async fn trim(&mut self, trim: &Trim) -> Result<u64, JournalError> {
+        let mut db = match self.db.take() {
+            Some(db) => db,
+            None => self.reconnect().await?,
+        };
+        let gone = super::trim::trim(&mut db, trim).await;
+        match gone {
+            Ok(_) => self.db = Some(db),
+            Err(_) => drop_connection(db).await,
+        }
+        gone
     }
 
     async fn reconnect(&mut self) -> Result<SqliteConnection, JournalError> {

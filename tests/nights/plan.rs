@@ -5,7 +5,7 @@ use nightkeep::core::calendar::{AtEnd, ClockTime, NightPlan, StartAt, Timing};
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
-    Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop, OnStall,
+    Caps, Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop, OnStall,
     OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, StallPolicy, Success,
 };
 use std::collections::BTreeMap;
@@ -290,6 +290,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         timing: timing(rng),
         stall: stall(rng),
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
+        caps: Caps::default(),
     }
 }
 

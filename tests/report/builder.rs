@@ -6,7 +6,8 @@ use nightkeep::core::exit::{Ending, ExitRecord, FailureClass, Verdict};
 use nightkeep::core::fact::{Actor, Commit, Entry, Fact, FileChange, GitBase, ProjectWork};
 use nightkeep::core::ids::{AttemptId, NightId, RunId, SessionName};
 use nightkeep::core::plan::{
-    Command, Dependency, DependencyOn, MetricPlan, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan, Success,
+    Caps, Command, Dependency, DependencyOn, MetricPlan, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan,
+    Success,
 };
 use nightkeep::core::run::{CheckResult, Due, ErrorSeen, MetricSeen, Outcome, OutputSeen, RunState, Started};
 use nightkeep::core::time::{At, Mono, Wall};
@@ -48,6 +49,7 @@ pub fn session(text: &str) -> SessionPlan {
         timing: nightkeep::core::calendar::Timing::default(),
         stall: Default::default(),
         provider: None,
+        caps: Caps::default(),
     }
 }
 

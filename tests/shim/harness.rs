@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests start programs and wait for conditions with a deadline")]
 
 use nightkeep::core::exit::ExitRecord;
+use nightkeep::core::plan::Caps;
 use nightkeep::recording::attempt::{AttemptFiles, AttemptState};
 use nightkeep::recording::events::{RecorderEvent, read_events};
 use nightkeep::recording::socket::{Answer, News, Reply, Request, decode_reply, encode};
@@ -70,6 +71,7 @@ impl Bed {
             output: dir.path().join("output/test/1.log"),
             socket: dir.path().join("sock"),
             output_cap: None,
+            caps: Caps::default(),
             stop_grace_ms: 15_000,
             keep_on_tmux_loss: false,
             drain_ms: 200,

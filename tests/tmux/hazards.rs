@@ -284,3 +284,26 @@ async fn an_old_or_missing_tmux_is_told_by_name() {
     assert!(Tmux::connect(&none).await.unwrap_err().to_string().starts_with("/nonexistent/tmux: cannot start"));
     assert!(version(&lab.places).await.unwrap().is_usable());
 }
+
+#[tokio::test]
+async fn with_a_service_manager_the_server_gets_a_scope_of_its_own_and_comes_up_without_one_too() {
+    for (works, end) in [(true, "exec \"$@\""), (false, "echo refused >&2; exit 1")] {
+        let mut lab = Lab::new();
+        let asked = lab.path().join("asked");
+        let bin = lab.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        let script = format!(
+            "#!/bin/sh\necho \"$XDG_RUNTIME_DIR $*\" >> {}\nwhile [ \"$1\" != -- ]; do shift; done; shift\n{end}\n",
+            asked.display()
+        );
+        fs::write(bin.join("systemd-run"), script).unwrap();
+        fs::set_permissions(bin.join("systemd-run"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        lab.places.path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()).into();
+        lab.places.systemd_runtime = Some("/run/user/7".into());
+        let connected = lab.connect().await;
+        let asked = fs::read_to_string(&asked).unwrap();
+        assert!(asked.starts_with("/run/user/7 --user --scope "), "{asked}");
+        assert!(asked.contains("--property=Delegate=yes") && asked.contains("env -u XDG_RUNTIME_DIR tmux"), "{asked}");
+        assert!(connected.started && connected.tmux.list().await.is_ok(), "{works}");
+    }
+}

@@ -183,7 +183,15 @@ async fn start(places: &Places) -> Result<(), TmuxError> {
         let scoped = places
             .clean(Program::new("systemd-run"))
             .env("XDG_RUNTIME_DIR", runtime)
-            .args(["--user", "--scope", "--quiet", "--collect", "--description=nightkeep tmux server", "--"])
+            .args([
+                "--user",
+                "--scope",
+                "--quiet",
+                "--collect",
+                "--property=Delegate=yes",
+                "--description=nightkeep tmux server",
+                "--",
+            ])
             .args(["env", "-u", "XDG_RUNTIME_DIR"])
             .args(&server);
         match scoped.output(START_DEADLINE).await {

@@ -15,6 +15,8 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(5);
 /// The oldest tmux whose control mode and exact targets are relied on.
 const TMUX_LEAST: (u32, u32) = (3, 3);
+/// Fewer open files than this are few for a night of many sessions.
+const FILES_LEAST: u64 = 1024;
 /// No machine of today has an earlier clock.
 const CLOCK_LEAST: Wall = Wall(1_767_225_600_000);
 
@@ -23,12 +25,19 @@ pub async fn tmux() -> Check {
     const NAME: &str = "tmux";
     let install = "install tmux 3.3 or later: `apt install tmux`, `brew install tmux`";
     match ask("tmux", &["-V"], DEADLINE).await {
-        Err(why) => Check::broken(NAME, why, install),
+        Err(why) => Check::broken(NAME, why, "every session runs in tmux", install),
         Ok(answer) => match tmux_version(&answer.text) {
-            Some(version) if version < TMUX_LEAST => Check::broken(NAME, answer.text, install),
+            Some(version) if version < TMUX_LEAST => {
+                Check::broken(NAME, answer.text, "older ones lose what nightkeep relies on", install)
+            }
             Some(_) => Check::ok(NAME, answer.text),
             // Built from its repository: `tmux master`.
-            None => Check::warning(NAME, format!("{}: no version known", answer.text), "3.3 or later is needed"),
+            None => Check::warning(
+                NAME,
+                format!("{}: no version known", answer.text),
+                "it may be older than 3.3",
+                "see that it is 3.3 or later",
+            ),
         },
     }
 }
@@ -41,12 +50,17 @@ fn tmux_version(text: &str) -> Option<(u32, u32)> {
     Some((major.parse().ok()?, minor.parse().ok()?))
 }
 
+/// What is lost without git.
+const NO_GIT: &str = "the report knows nothing of commits";
+
 /// git is there; without it the report says nothing of commits.
 pub async fn git() -> Check {
     match ask("git", &["--version"], DEADLINE).await {
         Ok(answer) if answer.ok => Check::ok("git", answer.text),
-        Ok(answer) => Check::warning("git", format!("`git --version` failed: {}", answer.text), "install git anew"),
-        Err(why) => Check::warning("git", why, "install git, else the report knows nothing of commits"),
+        Ok(answer) => {
+            Check::warning("git", format!("`git --version` failed: {}", answer.text), NO_GIT, "install git anew")
+        }
+        Err(why) => Check::warning("git", why, NO_GIT, "`apt install git`, `brew install git`"),
     }
 }
 
@@ -55,7 +69,12 @@ pub fn shell() -> Check {
     if Path::new("/bin/sh").exists() {
         Check::ok("shell", "/bin/sh")
     } else {
-        Check::broken("shell", "there is no /bin/sh", "write commands as arrays, or install a shell")
+        Check::broken(
+            "shell",
+            "there is no /bin/sh",
+            "a command that is a string is run by it",
+            "write commands as arrays, or install a shell",
+        )
     }
 }
 
@@ -70,7 +89,12 @@ pub fn inotify() -> Check {
         .and_then(|mut watcher| watcher.watch(Path::new("/"), notify::RecursiveMode::NonRecursive));
     let raise = "`sysctl fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=65536`, as root";
     match (watched, limit("max_user_instances"), limit("max_user_watches")) {
-        (Err(e), _, _) => Check::broken(NAME, format!("no change notices: {e}"), raise),
+        (Err(e), _, _) => Check::warning(
+            NAME,
+            format!("no change notices: {e}"),
+            "output is looked for each second, and a changed file is not noticed before the next start",
+            raise,
+        ),
         (Ok(()), Some(instances), Some(watches)) => {
             Check::ok(NAME, format!("limits: {instances} instances, {watches} watches"))
         }
@@ -84,9 +108,14 @@ pub fn clock() -> Check {
     let zone = jiff::tz::TimeZone::system();
     let shown = format!("{} {}", when::rfc3339(now), zone.iana_name().unwrap_or("(zone without a name)"));
     if now < CLOCK_LEAST {
-        Check::broken("clock", format!("{shown} is in the past"), "set the clock: `timedatectl set-ntp true`")
+        Check::broken(
+            "clock",
+            format!("{shown} is in the past"),
+            "times of day and of the report would be wrong",
+            "set the clock: `timedatectl set-ntp true`",
+        )
     } else if zone.is_unknown() {
-        Check::warning("clock", shown, "the time zone is unknown, UTC is used: set TZ or /etc/localtime")
+        Check::warning("clock", shown, "the time zone is unknown: UTC is used", "set TZ or /etc/localtime")
     } else {
         Check::ok("clock", shown)
     }
@@ -104,7 +133,8 @@ pub async fn lingering() -> Check {
         Ok(answer) if answer.ok && answer.text == "yes" => Check::ok(NAME, "sessions live on after logout"),
         Ok(_) | Err(_) => Check::warning(
             NAME,
-            "not enabled: logout may end the night, depending on KillUserProcesses",
+            "not enabled for you",
+            "logout may end the night, depending on KillUserProcesses, and a service ends with it",
             "`loginctl enable-linger`",
         ),
     }
@@ -117,6 +147,64 @@ pub fn agents() -> Check {
         .filter_map(|agent| Some(format!("{agent} ({})", in_path(agent)?.to_string_lossy())))
         .collect();
     Check::ok("agents", if found.is_empty() { "none in PATH".to_owned() } else { found.join(", ") })
+}
+
+/// Open files and file sizes that a night may need.
+pub fn limits() -> Check {
+    const NAME: &str = "limits";
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let size = rustix::process::getrlimit(rustix::process::Resource::Fsize).current;
+    match (files, size) {
+        (Some(files), _) if files < FILES_LEAST => Check::warning(
+            NAME,
+            format!("{files} open files are allowed"),
+            "with many sessions the daemon runs out of them",
+            format!("`ulimit -n {FILES_LEAST}`, or LimitNOFILE= of the service"),
+        ),
+        (_, Some(size)) => Check::warning(
+            NAME,
+            format!("a file may have {size} bytes"),
+            "output beyond it is counted and dropped",
+            "`ulimit -f unlimited` before `nightkeep up`",
+        ),
+        (files, None) => {
+            let files = files.map_or_else(|| "any number of".to_owned(), |files| files.to_string());
+            Check::ok(NAME, format!("{files} open files, files of any size"))
+        }
+    }
+}
+
+/// Whether a night can keep the machine from sleeping.
+pub fn awake(wanted: bool) -> Check {
+    const NAME: &str = "keep_awake";
+    let tool = ["systemd-inhibit", "caffeinate"].into_iter().find(|tool| in_path(tool).is_some());
+    match (tool, wanted) {
+        (Some(tool), true) => Check::ok(NAME, format!("`{tool}` keeps the machine awake while a night is open")),
+        (Some(tool), false) => Check::ok(NAME, format!("not asked for; `{tool}` could")),
+        (None, false) => Check::ok(NAME, "not asked for"),
+        (None, true) => Check::warning(
+            NAME,
+            "neither systemd-inhibit nor caffeinate is in PATH",
+            "the machine may fall asleep in the night; a session sleeps with it",
+            "install systemd, or turn sleep off in the system's settings",
+        ),
+    }
+}
+
+/// What stands between the sessions and nightkeep itself.
+pub fn wall() -> Check {
+    if rustix::process::geteuid().is_root() {
+        return Check::warning(
+            "wall",
+            "nightkeep runs as root, and its sessions with it",
+            "whatever an agent runs may change anything on this machine",
+            "run it as a user of its own",
+        );
+    }
+    Check::ok(
+        "wall",
+        "sessions run as you: nightkeep refuses their commands, which is a hurdle and no wall (docs/security.md)",
+    )
 }
 
 #[cfg(test)]

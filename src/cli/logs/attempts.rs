@@ -1,6 +1,6 @@
 //! Which attempts left output, and what their recorder says of them.
 
-use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
+use crate::core::ids::{AttemptId, SessionName};
 use crate::instance::Instance;
 use crate::recording::events::{EVENTS_FILE, LOCK_FILE, Line, RecorderEvent};
 use std::fs::{self, File};
@@ -12,15 +12,14 @@ pub fn in_order(instance: &Instance, session: &SessionName) -> Vec<AttemptId> {
     let mut attempts: Vec<AttemptId> =
         entries.filter_map(|entry| from_file_name(session, entry.file_name().to_str()?)).collect();
     attempts.sort();
+    // A packing that was cut short leaves both forms.
+    attempts.dedup();
     attempts
 }
 
-/// Reads `2026-11-21-1.2.log`.
+/// Reads `2026-11-21-1.2.log`, compressed or not.
 fn from_file_name(session: &SessionName, name: &str) -> Option<AttemptId> {
-    let (run, number) = name.strip_suffix(".log")?.rsplit_once('.')?;
-    let (night, run) = run.rsplit_once('-')?;
-    let run = RunId { night: NightId::new(night).ok()?, session: session.clone(), number: run.parse().ok()? };
-    Some(AttemptId { run, number: number.parse().ok()? })
+    AttemptId::from_file_stem(session, name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".log")?)
 }
 
 /// Whether the attempt will write no more: its end is recorded, or its recorder is gone.
@@ -44,6 +43,7 @@ pub fn lost_bytes(instance: &Instance, attempt: &AttemptId) -> u64 {
         | RecorderEvent::Resize { .. }
         | RecorderEvent::Signal { .. }
         | RecorderEvent::Input { .. }
+        | RecorderEvent::Limits { .. }
         | RecorderEvent::StopAsked { .. } => None,
     };
     events.iter().rev().find_map(lost).unwrap_or(0)
@@ -69,11 +69,19 @@ mod tests {
         let name = SessionName::new("load").unwrap();
         let dir = instance.output_dir(&name);
         fs::create_dir_all(&dir).unwrap();
-        for name in ["2026-11-21-2.1.log", "2026-11-21-10.1.log", "2026-11-21-2.1.idx", "2026-11-20-3.9.log", "x.log"] {
+        for name in [
+            "2026-11-21-2.1.log",
+            "2026-11-21-10.1.log",
+            "2026-11-21-2.1.idx",
+            "2026-11-20-3.9.log",
+            "x.log",
+            "2026-11-19-1.1.log.zst",
+            "2026-11-21-2.1.log.zst",
+        ] {
             fs::write(dir.join(name), "").unwrap();
         }
         let ids: Vec<String> = in_order(&instance, &name).iter().map(AttemptId::to_string).collect();
-        assert_eq!(ids, ["2026-11-20/load/3.9", "2026-11-21/load/2.1", "2026-11-21/load/10.1"]);
+        assert_eq!(ids, ["2026-11-19/load/1.1", "2026-11-20/load/3.9", "2026-11-21/load/2.1", "2026-11-21/load/10.1"]);
     }
 
     #[test]

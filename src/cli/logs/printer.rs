@@ -6,10 +6,11 @@ use crate::cli::parts::CleanLines;
 use crate::cli::when;
 use crate::core::time::Wall;
 use crate::recording::attempt::AttemptFiles;
+use crate::recording::packed::{self, LogReader};
 use crate::terminal;
 use jiff::tz::TimeZone;
 use std::fs::File;
-use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, StdoutLock, Write as _};
+use std::io::{self, BufWriter, Read as _, StdoutLock, Write as _};
 use std::os::unix::fs::FileExt as _;
 
 /// Bytes read at once.
@@ -29,7 +30,7 @@ pub struct Printer<'a> {
 
 /// An open log with its place.
 struct Log {
-    file: File,
+    file: LogReader,
     at: u64,
     index: Option<Index>,
 }
@@ -44,7 +45,7 @@ impl<'a> Printer<'a> {
     pub fn open(&mut self, files: &AttemptFiles, since: Option<Wall>) -> Result<(), Failure> {
         let path = files.log();
         let failed = |e: io::Error| Failure::io(format!("cannot read {}", shown_path(path)), &e);
-        let mut file = File::open(path).map_err(failed)?;
+        let mut file = LogReader::open(path).map_err(failed)?;
         let index = match File::open(path.with_extension("idx")) {
             Ok(file) => Some(Index { file, frame: 0 }),
             // Without an index there are no times; the bytes are the thing.
@@ -55,7 +56,7 @@ impl<'a> Printer<'a> {
             (Some(since), Some(index)) => index.offset_since(since).map_err(failed)?,
             (Some(_), None) | (None, _) => None,
         };
-        let length = file.metadata().map_err(failed)?.len();
+        let length = packed::log_bytes(path).map_err(failed)?;
         let kept = files.kept().map_err(failed)?;
         let at = if since.is_some() { at.unwrap_or(length) } else { 0 }.max(kept.from);
         if kept.from > 0 {
@@ -64,7 +65,7 @@ impl<'a> Printer<'a> {
         for gap in &kept.gaps {
             self.say(&format!("note: {} bytes are missing at byte {}: {}", gap.bytes, gap.at, harmless(&gap.why)));
         }
-        file.seek(SeekFrom::Start(at)).map_err(failed)?;
+        file.skip(at).map_err(failed)?;
         self.log = Some(Log { file, at, index });
         Ok(())
     }

@@ -21,6 +21,7 @@ use super::suggest;
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{OutputRule, Plan, ProjectPlan};
+use crate::core::retention::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -70,6 +71,13 @@ pub struct Settings {
     pub node_name: Option<String>,
     /// The forms the report is written in.
     pub report_formats: Vec<raw::ReportFormat>,
+    /// `[retention]`: how long things are kept.
+    pub retention: Rules,
+    /// Free bytes below which more is cleaned up than the rules say: twice `[limits] min_free_disk`, so before nothing
+    /// starts any more. `None` goes by the size of the disk.
+    pub low_disk: Option<u64>,
+    /// `[night] keep_awake`.
+    pub keep_awake: bool,
     /// Everything as typed, for features that read their own part.
     pub raw: raw::File,
 }
@@ -303,6 +311,12 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         state,
         node_name: raw.node.name.clone(),
         report_formats: formats.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        retention: Rules {
+            output: raw.retention.output.as_ref().map_or(Rules::default().output, |period| Some(period.0)),
+            journal: raw.retention.journal.as_ref().map_or(Rules::default().journal, |period| Some(period.0)),
+        },
+        low_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0.saturating_mul(2)),
+        keep_awake: raw.night.keep_awake.unwrap_or(false),
         raw: raw.clone(),
     }
 }

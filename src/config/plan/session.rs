@@ -7,12 +7,15 @@ use super::super::suggest;
 use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{
-    Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement, SessionPlan,
-    StallPolicy, Success,
+    Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
+    SessionPlan, StallPolicy, Success,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// A limit on memory below this is a slip of the unit.
+const MEMORY_LEAST: u64 = 1 << 20;
 
 /// Without a sign of work for this long a session counts as stalled.
 const STALL_AFTER: Duration = Duration::from_secs(15 * 60);
@@ -90,6 +93,7 @@ pub(crate) fn session_plan(
         timing: timing::of_session(build, layers),
         stall,
         provider: provider(build, layers),
+        caps: caps(build, layers),
     })
 }
 
@@ -117,6 +121,21 @@ fn provider(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<String> {
     let agent = layers.own.agent.as_deref();
     let agent = agent.or_else(|| layers.defaults.agent.as_deref().filter(|_| layers.own.command.is_none()))?;
     agents::provider(build.raw, agent)
+}
+
+/// What it and all it starts may take.
+fn caps(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Caps {
+    let memory = layers.pick("max_memory", |s| s.max_memory.as_ref());
+    if let Some((size, place)) = &memory
+        && size.0 < MEMORY_LEAST
+    {
+        build.problems.error(place, "no program runs in so little memory").help("at least \"1MiB\"");
+    }
+    let processes = layers.pick("max_processes", |s| s.max_processes);
+    if let Some((0, place)) = &processes {
+        build.problems.error(place, "with no process at all nothing runs").help("at least 1");
+    }
+    Caps { memory: memory.map(|(size, _)| size.0), processes: processes.map(|(n, _)| u64::from(n)) }
 }
 
 fn project(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<ProjectName> {

@@ -1,6 +1,6 @@
 //! The keys of a session, which are also those of `[defaults]`.
 
-use super::words::{ClockTime, CrashLoop, Cron, Delay, Pattern, Period, WrittenCondition};
+use super::words::{ByteSize, ClockTime, CrashLoop, Cron, Delay, Pattern, Period, WrittenCondition};
 use crate::core::plan::{DependencyOn, Jitter, OnCrashLoop, OnStall, OnTmuxLoss};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -69,6 +69,11 @@ pub struct Session {
     pub answers: Option<Vec<Answer>>,
     /// Whose usage limits and outages it shares; that of its agent without it.
     pub provider: Option<String>,
+    /// Most memory that it and all it starts may take.
+    pub max_memory: Option<ByteSize>,
+    /// Most processes and threads that it and all it starts may be at once.
+    #[schemars(range(min = 1))]
+    pub max_processes: Option<u32>,
 }
 
 /// A command: one string for the shell, or program and arguments.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
-use crate::core::plan::{Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
+use crate::core::plan::{Caps, Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         timing: crate::core::calendar::Timing::default(),
         stall: crate::core::plan::StallPolicy::default(),
         provider: None,
+        caps: Caps::default(),
     }
 }
 
