@@ -8,6 +8,7 @@
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
 //! taking up the work after a restart · `why`: what holds a run up.
 
+pub mod alert;
 mod attempt;
 pub mod effect;
 mod evening;

@@ -1,0 +1,3 @@
+//! Alerts: what is wrong, who is told of it, when, and how often.
+
+pub mod message;
