@@ -1,5 +1,6 @@
 //! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
 
+use super::alert::{AlertAct, Outcome};
 use super::exit::ExitRecord;
 use super::fact::{Actor, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
@@ -190,6 +191,22 @@ pub enum Event {
         /// What happened.
         what: String,
     },
+    /// Somebody does something about an alert.
+    AlertAct {
+        /// Its id: `a7`.
+        alert: String,
+        /// What.
+        act: AlertAct,
+        /// Who.
+        by: Actor,
+    },
+    /// A try to send a message is through.
+    Sent {
+        /// The message's key.
+        key: String,
+        /// What came of it.
+        outcome: Outcome,
+    },
 }
 
 /// What an operator can do with a session. All are idempotent.
@@ -235,4 +252,6 @@ pub enum Timer {
     StartOverdue(AttemptId),
     /// The rest of a paced batch of starts.
     Pacing,
+    /// An alert changes, or is to be told, by time alone.
+    Alerts,
 }

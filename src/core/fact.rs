@@ -2,6 +2,8 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::alert::message::Message;
+use super::alert::{Alert, Settled};
 use super::exit::{ExitRecord, Verdict};
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
@@ -224,6 +226,27 @@ pub enum Fact {
         /// What happened and what was done about it.
         what: String,
     },
+    /// An alert came up, changed, or is over; the whole of it, not a difference.
+    AlertMoved {
+        /// It.
+        alert: Box<Alert>,
+        /// Why, in words.
+        why: String,
+    },
+    /// A message is about to be sent. Journaled before the effect.
+    MessageQueued {
+        /// It.
+        message: Box<Message>,
+        /// The numbers of the alerts it tells of.
+        alerts: Vec<u64>,
+    },
+    /// What became of a try to send a message.
+    MessageSettled {
+        /// Its key.
+        key: String,
+        /// What.
+        then: Settled,
+    },
 }
 
 impl Fact {
@@ -256,7 +279,10 @@ impl Fact {
             | Self::ProjectSeen { .. }
             | Self::ReportWritten { .. }
             | Self::ClockJumped { .. }
-            | Self::Trouble { .. } => None,
+            | Self::Trouble { .. }
+            | Self::AlertMoved { .. }
+            | Self::MessageQueued { .. }
+            | Self::MessageSettled { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

@@ -6,7 +6,8 @@
 //! Where is what decided? `attempt`: from a start to its end · `failure`: what kind of failure an end is · `retry`:
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
-//! taking up the work after a restart · `why`: what holds a run up.
+//! taking up the work after a restart · `why`: what holds a run up ·
+//! `alert`: what is wrong, and who is told of it.
 
 pub mod alert;
 mod attempt;

@@ -1,5 +1,6 @@
 //! The one way in: an event becomes facts and effects.
 
+use super::alert::Post;
 use super::effect::Effect;
 use super::event::{Event, Timer};
 use super::fact::{Entry, Fact};
@@ -19,6 +20,8 @@ pub struct Night {
     /// Set from the daemon's start until the file was read (or found broken): what stands in the journal may be an old
     /// plan, and nothing is started by an old plan.
     pub(super) awaits_plan: bool,
+    /// Messages under way, and the alerts' timer.
+    pub(super) post: Post,
 }
 
 /// What a step decided. The facts are to be journaled, in order and in one transaction, before any effect is performed.
@@ -47,7 +50,13 @@ impl Step {
 impl Night {
     /// A night from a folded state. `seed` spreads the retry delays; `boot_id` says which boot `At::mono` belongs to.
     pub fn new(state: State, seed: u64, boot_id: &str) -> Self {
-        Self { state, rng: fastrand::Rng::with_seed(seed), boot_id: boot_id.to_owned(), awaits_plan: false }
+        Self {
+            state,
+            rng: fastrand::Rng::with_seed(seed),
+            boot_id: boot_id.to_owned(),
+            awaits_plan: false,
+            post: Post::default(),
+        }
     }
 
     /// Takes one event. The state is that after the facts; a step whose facts could not be journaled must not be acted
@@ -110,6 +119,8 @@ impl Turn<'_> {
                 self.arm_calendar_waits();
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::AlertAct { alert, act, by } => self.alert_act(&alert, act, &by),
+            Event::Sent { key, outcome } => self.sent(key, outcome),
         }
     }
 
@@ -133,6 +144,7 @@ impl Turn<'_> {
             }
             // Starts are not paced yet; every step ends with a look at the queue anyway.
             Timer::Pacing => {}
+            Timer::Alerts => self.alerts_due(),
         }
     }
 }

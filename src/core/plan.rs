@@ -3,6 +3,7 @@
 //! The config layer makes it; the core decides by it; it is journaled whole, so a past night can be understood without
 //! the file.
 
+use super::alert::plan::AlertsPlan;
 use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
 use super::time::millis;
@@ -26,6 +27,9 @@ pub struct Plan {
     pub sessions: BTreeMap<SessionName, SessionPlan>,
     /// Failure classes by output, in the order of the file.
     pub rules: Vec<OutputRule>,
+    /// Who is told of what.
+    #[serde(default)]
+    pub alerts: AlertsPlan,
 }
 
 /// A directory in which sessions work.

@@ -2,9 +2,10 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! and `world` with the keys `plan`, `added`, `daemon`, `tmux` and `last`. Bodies are JSON. Rows of older nights stay;
+//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last` and `alerts`. Bodies are JSON. Rows of older nights stay;
 //! [`State::from_rows`] takes what the fold would still hold.
 
+use super::alert::Alerts;
 use super::fact::{Entry, Fact, ProjectWork};
 use super::ids::{ProjectName, RunId};
 use super::run::Run;
@@ -54,6 +55,7 @@ enum Part {
     Daemon,
     Tmux,
     Last,
+    Alerts,
 }
 
 impl State {
@@ -93,6 +95,7 @@ impl State {
                     state.tmux_pid = tmux.pid;
                     state.tmux_lost = tmux.lost;
                 }),
+                ("world", "alerts") => serde_json::from_str(&body).map(|alerts| state.alerts = alerts),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -134,11 +137,15 @@ impl State {
             Part::Daemon => row("world", "daemon".into(), &self.daemon),
             Part::Tmux => row("world", "tmux".into(), &TmuxRow { pid: self.tmux_pid, lost: self.tmux_lost }),
             Part::Last => row("world", "last".into(), &self.last),
+            Part::Alerts => row("world", "alerts".into(), &self.alerts),
         }
     }
 
     /// Names the parts that [`State::apply`] may have changed for a fact.
     fn parts_of(&self, fact: &Fact, parts: &mut BTreeSet<Part>) {
+        if Alerts::hears(fact) {
+            parts.insert(Part::Alerts);
+        }
         match fact {
             Fact::DaemonStarted { .. } => parts.extend([Part::Daemon, Part::Tmux]),
             Fact::DaemonStopped { .. } => parts.extend([Part::Daemon]),
@@ -172,7 +179,10 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. } => {}
         }
     }
 }

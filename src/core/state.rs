@@ -1,5 +1,6 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
+use super::alert::Alerts;
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
@@ -30,6 +31,9 @@ pub struct State {
     /// When the last fact was journaled.
     #[serde(default)]
     pub last: Option<At>,
+    /// What is wrong, and who was told of it.
+    #[serde(default)]
+    pub alerts: Alerts,
 }
 
 /// One night.
@@ -76,6 +80,8 @@ impl State {
     /// nothing, so that any journal can be folded.
     pub fn apply(&mut self, entry: &Entry) {
         let at = entry.at;
+        let night = self.night.as_ref().map(|night| night.id.as_str());
+        self.alerts.apply(entry, self.daemon.as_ref(), self.last, night);
         self.last = Some(at);
         match &entry.fact {
             Fact::DaemonStarted { pid, version, boot_id, unwatched_ms: _ } => {
@@ -201,7 +207,10 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. } => {}
         }
     }
 

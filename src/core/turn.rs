@@ -179,7 +179,7 @@ impl<'n> Turn<'n> {
 
     /// Draws the consequences: dependencies, the closing of the night, the queue, the report.
     pub(super) fn conclude(&mut self) {
-        if self.facts.is_empty() && !self.plan_known {
+        if self.facts.is_empty() && !self.plan_known && !self.night.post.due {
             // Nothing changed, so nothing follows. Most passes over what lives end here.
             return;
         }
@@ -197,6 +197,7 @@ impl<'n> Turn<'n> {
         if self.runs_changed && !self.state().closing() {
             self.report_if_settled();
         }
+        self.tend_alerts();
     }
     /// Asks for the report of an open night in which nothing more happens by itself.
     pub(super) fn report_if_settled(&mut self) {

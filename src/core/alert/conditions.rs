@@ -1,0 +1,270 @@
+//! What is wrong, as it follows from the state. One cause is one condition; what only follows from it names it and is
+//! kept quiet.
+
+use super::message::Severity;
+use crate::core::exit::FailureClass;
+use crate::core::ids::SessionName;
+use crate::core::queue::satisfies;
+use crate::core::run::{Outcome, Run};
+use crate::core::state::State;
+use crate::core::time::Mono;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Trouble without an end of its own counts as over after this long without more of it.
+pub(super) const TROUBLE_LASTS: Duration = Duration::from_secs(600);
+/// More errors than this in an hour, in at least [`SPIKE_MINUTES`] of its minutes, are a spike ...
+const SPIKE: u64 = 100;
+const SPIKE_MINUTES: usize = 10;
+/// ... and fewer than this end it.
+const SPIKE_OVER: u64 = 50;
+/// Says which masks made a fingerprint, so that other masks do not regroup history.
+const FINGERPRINT_VERSION: &str = "v1";
+
+/// Something that is wrong now.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Condition {
+    pub(super) kind: &'static str,
+    pub(super) severity: Severity,
+    pub(super) session: Option<String>,
+    pub(super) project: Option<String>,
+    pub(super) title: String,
+    pub(super) body: String,
+    pub(super) command: Option<String>,
+    /// The condition that is the cause of this one.
+    pub(super) because_of: Option<String>,
+}
+
+/// All that is wrong, by what makes two the same.
+pub(super) fn conditions(state: &State, now: Mono) -> BTreeMap<String, Condition> {
+    let mut found = BTreeMap::new();
+    of_runs(state, &mut found);
+    of_errors(state, now, &mut found);
+    if let Some((_, problem)) = &state.alerts.broken_file {
+        let condition = Condition {
+            severity: Severity::High,
+            title: "the changed sessions.toml was not taken".to_owned(),
+            body: format!("{}\nThe old one stays in force.", clean(problem)),
+            command: Some("nightkeep check".to_owned()),
+            ..plain("config")
+        };
+        found.insert(same("config", None, None, "", ""), condition);
+    }
+    for (what, trouble) in &state.alerts.troubles {
+        if now.since(trouble.last) < TROUBLE_LASTS {
+            let condition = Condition {
+                severity: trouble.severity,
+                title: format!("trouble with {}", clean(&trouble.part)),
+                body: clean(&trouble.what),
+                command: Some("nightkeep doctor".to_owned()),
+                ..plain("trouble")
+            };
+            found.insert(same("trouble", None, None, "", what), condition);
+        }
+    }
+    for (name, log) in &state.alerts.channels {
+        let declared = state.plan.alerts.channels.contains_key(name);
+        if let Some(why) = log.broken.as_ref().filter(|_| declared) {
+            let condition = Condition {
+                severity: Severity::High,
+                title: format!("the channel {name} does not work"),
+                body: format!("A message was given up: {}", clean(why)),
+                command: Some(format!("nightkeep alerts test {name}")),
+                ..plain("channel")
+            };
+            found.insert(same("channel", None, None, name, ""), condition);
+        }
+    }
+    found
+}
+
+fn plain(kind: &'static str) -> Condition {
+    Condition {
+        kind,
+        severity: Severity::Medium,
+        session: None,
+        project: None,
+        title: String::new(),
+        body: String::new(),
+        command: None,
+        because_of: None,
+    }
+}
+
+/// What makes two alerts the same.
+fn same(kind: &str, project: Option<&str>, session: Option<&str>, class: &str, fingerprint: &str) -> String {
+    let (project, session) = (project.unwrap_or_default(), session.unwrap_or_default());
+    format!("{kind}|{project}|{session}|{class}|{FINGERPRINT_VERSION} {fingerprint}")
+}
+
+fn of_runs(state: &State, found: &mut BTreeMap<String, Condition>) {
+    let mut newest: BTreeMap<&SessionName, &Run> = BTreeMap::new();
+    for run in state.night_runs() {
+        newest.insert(&run.id.session, run);
+    }
+    for (name, run) in &newest {
+        let Some(outcome) = run.state.outcome() else { continue };
+        if let Some((same, condition)) = of_end(state, name, run, outcome, &newest) {
+            found.insert(same, condition);
+        }
+    }
+}
+
+fn of_end(
+    state: &State,
+    name: &SessionName,
+    run: &Run,
+    outcome: Outcome,
+    newest: &BTreeMap<&SessionName, &Run>,
+) -> Option<(String, Condition)> {
+    let project = project_of(state, name);
+    let base = |kind| Condition { session: Some(name.to_string()), project: project.clone(), ..plain(kind) };
+    let condition = match outcome {
+        Outcome::Failed => {
+            let class = class(run);
+            let word = class.map_or("failed", FailureClass::as_str).replace('_', " ");
+            Condition {
+                severity: match class {
+                    Some(FailureClass::CrashLoop) => Severity::Critical,
+                    Some(_) | None => Severity::High,
+                },
+                title: format!("{name} failed for good ({word})"),
+                body: clean(&run.reason),
+                command: Some(format!("nightkeep why {name}")),
+                ..base("failed")
+            }
+        }
+        Outcome::Partial => Condition {
+            severity: Severity::Medium,
+            title: format!("{name} ended without an error but is not complete"),
+            body: clean(&run.reason),
+            command: Some(format!("nightkeep why {name}")),
+            ..base("partial")
+        },
+        Outcome::Skipped if run.is_blocked() => Condition {
+            severity: Severity::Low,
+            title: format!("{name} did not run"),
+            body: clean(&run.reason),
+            command: Some(format!("nightkeep why {name}")),
+            because_of: cause(state, name, newest),
+            ..base("blocked")
+        },
+        Outcome::Succeeded | Outcome::Stopped | Outcome::Skipped | Outcome::Unfinished => return None,
+    };
+    Some((same_of_run(state, name, run, outcome), condition))
+}
+
+/// The condition that keeps a session from running: the end of the one it comes after.
+fn cause(state: &State, name: &SessionName, newest: &BTreeMap<&SessionName, &Run>) -> Option<String> {
+    let after = &state.session(name)?.after;
+    after.iter().find_map(|dependency| {
+        let run = newest.get(&dependency.session)?;
+        let outcome = run.state.outcome().filter(|outcome| !satisfies(dependency, *outcome))?;
+        Some(same_of_run(state, &dependency.session, run, outcome))
+    })
+}
+
+fn same_of_run(state: &State, name: &SessionName, run: &Run, outcome: Outcome) -> String {
+    let kind = match outcome {
+        Outcome::Skipped => "blocked",
+        Outcome::Failed | Outcome::Succeeded | Outcome::Partial | Outcome::Stopped | Outcome::Unfinished => {
+            outcome.as_str()
+        }
+    };
+    let verdict = run.last_attempt().and_then(|attempt| attempt.verdict.as_ref());
+    let class = verdict.map_or("", |verdict| verdict.class.as_str());
+    // The rule that judged the end is a better name for it than any text.
+    let rule = verdict.map_or("", |verdict| verdict.rule.as_str());
+    same(kind, project_of(state, name).as_deref(), Some(name.as_str()), class, rule)
+}
+
+fn class(run: &Run) -> Option<FailureClass> {
+    run.last_attempt().and_then(|attempt| attempt.verdict.as_ref()).map(|verdict| verdict.class)
+}
+
+fn project_of(state: &State, name: &SessionName) -> Option<String> {
+    state.session(name).and_then(|session| session.project.as_ref()).map(ToString::to_string)
+}
+
+/// Error spikes: of a session, else of a project whose sessions together have one.
+fn of_errors(state: &State, now: Mono, found: &mut BTreeMap<String, Condition>) {
+    let mut projects: BTreeMap<String, (u64, usize, bool)> = BTreeMap::new();
+    for (session, errors) in &state.alerts.errors {
+        let (sum, minutes) = errors.of_the_hour(now);
+        let project = SessionName::new(session).ok().and_then(|name| project_of(state, &name));
+        let same = same("errors", project.as_deref(), Some(session), "", "");
+        let spikes = spikes(state, &same, sum, minutes);
+        if let Some(project) = &project {
+            let all = projects.entry(project.clone()).or_default();
+            *all = (all.0 + sum, all.1.max(minutes), all.2 || spikes);
+        }
+        if spikes {
+            let condition = Condition {
+                severity: Severity::High,
+                session: Some(session.clone()),
+                project,
+                title: format!("{session}: more than {SPIKE} errors in an hour"),
+                body: format!("{sum} error lines in its output within the last hour"),
+                command: Some(format!("nightkeep logs {session}")),
+                ..plain("errors")
+            };
+            found.insert(same, condition);
+        }
+    }
+    for (project, (sum, minutes, one_does)) in projects {
+        let same = same("errors", Some(&project), None, "", "");
+        if !one_does && spikes(state, &same, sum, minutes) {
+            let condition = Condition {
+                severity: Severity::High,
+                title: format!("{project}: more than {SPIKE} errors in an hour"),
+                body: format!("{sum} error lines in the output of its sessions within the last hour"),
+                command: Some("nightkeep status".to_owned()),
+                project: Some(project),
+                ..plain("errors")
+            };
+            found.insert(same, condition);
+        }
+    }
+}
+
+/// Once there is a spike, it takes fewer errors to keep it than to begin it.
+fn spikes(state: &State, same: &str, sum: u64, minutes: usize) -> bool {
+    let goes_on = state.alerts.known.values().any(|alert| alert.same == same && alert.holds);
+    if goes_on { sum >= SPIKE_OVER } else { sum > SPIKE && minutes >= SPIKE_MINUTES }
+}
+
+/// Text that comes from outside, on lines of its own but without control characters, at most 400 characters.
+fn clean(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\n').take(400).collect()
+}
+
+/// The text with numbers, quoted parts and paths replaced by what they are.
+pub(super) fn masked(text: &str) -> String {
+    let mut words = Vec::new();
+    for word in text.split_whitespace().take(60) {
+        let bare = word.trim_matches(|c: char| !c.is_alphanumeric() && c != '/');
+        let mask = if bare.contains('/') {
+            "<path>".to_owned()
+        } else if word.starts_with(['"', '\'', '`']) {
+            "<text>".to_owned()
+        } else if bare.chars().any(|c| c.is_ascii_digit()) {
+            "<n>".to_owned()
+        } else {
+            word.to_owned()
+        };
+        words.push(mask);
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_varies_does_not_make_another_alert() {
+        assert_eq!(masked("pid 41: cannot open /tmp/a7 (errno 5)"), masked("pid 7: cannot open /var/x (errno 28)"));
+        assert_ne!(masked("cannot open /tmp/a"), masked("cannot read /tmp/a"));
+        assert_eq!(masked("no `x` in \"y\""), "no <text> in <text>");
+    }
+}

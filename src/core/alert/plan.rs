@@ -1,0 +1,131 @@
+//! Who is told of what, as the file says it: `[alerts]` without its secrets, for the plan is journaled.
+
+use super::message::Severity;
+use crate::core::time::millis;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// `[alerts]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AlertsPlan {
+    /// Nothing below this is sent.
+    pub min_severity: Severity,
+    /// The part of the day, in minutes since midnight, in which only critical alerts are sent.
+    pub quiet: Option<(u16, u16)>,
+    /// After this long an open alert is told again; `None` is the default of its severity.
+    #[serde(with = "millis::option")]
+    pub repeat: Option<Duration>,
+    /// Who else is told when nobody reacts, by time.
+    pub escalate: Vec<EscalationStep>,
+    /// Ways to reach somebody, by name.
+    pub channels: BTreeMap<String, ChannelPlan>,
+}
+
+impl Default for AlertsPlan {
+    fn default() -> Self {
+        Self {
+            min_severity: Severity::Medium,
+            quiet: Some(QUIET),
+            repeat: None,
+            escalate: Vec::new(),
+            channels: BTreeMap::new(),
+        }
+    }
+}
+
+/// Quiet hours of a file that names none: 22:00 to 07:00.
+pub const QUIET: (u16, u16) = (22 * 60, 7 * 60);
+/// An alert of this severity is told again after ...
+const REPEAT_HIGH: Duration = Duration::from_secs(4 * 3600);
+/// ... and one that must wake somebody after this.
+const REPEAT_CRITICAL: Duration = Duration::from_secs(3600);
+
+/// One step of an escalation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalationStep {
+    /// How long after the alert opened.
+    #[serde(with = "millis")]
+    pub after: Duration,
+    /// The channels told then.
+    pub to: Vec<String>,
+}
+
+/// A way to reach somebody, without what opens it: addresses and secrets stay in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelPlan {
+    /// Its name.
+    pub name: String,
+    /// What kind it is, by the word of the file: `ntfy`, `slack`, `email`, ...
+    pub kind: String,
+    /// Nothing below this is sent here; `None` is what holds for all.
+    pub min_severity: Option<Severity>,
+}
+
+impl AlertsPlan {
+    /// Whether something this bad is sent on a channel at all.
+    pub fn admits(&self, channel: &ChannelPlan, severity: Severity) -> bool {
+        severity >= channel.min_severity.unwrap_or(self.min_severity)
+    }
+    /// The channels told first: all that no later step of the escalation names, else those of its first step.
+    pub fn first(&self) -> BTreeSet<&str> {
+        let later: BTreeSet<&str> = self
+            .escalate
+            .iter()
+            .filter(|step| !step.after.is_zero())
+            .flat_map(|step| &step.to)
+            .map(String::as_str)
+            .collect();
+        let first: BTreeSet<&str> =
+            self.channels.keys().map(String::as_str).filter(|name| !later.contains(name)).collect();
+        if !first.is_empty() {
+            return first;
+        }
+        self.escalate
+            .iter()
+            .min_by_key(|step| step.after)
+            .into_iter()
+            .flat_map(|step| &step.to)
+            .map(String::as_str)
+            .collect()
+    }
+    /// After how long an alert that still holds is told again; `None` is never.
+    pub fn repeat_of(&self, severity: Severity) -> Option<Duration> {
+        match severity {
+            Severity::Low | Severity::Medium => None,
+            Severity::High => Some(self.repeat.unwrap_or(REPEAT_HIGH)),
+            Severity::Critical => Some(self.repeat.unwrap_or(REPEAT_CRITICAL).min(REPEAT_CRITICAL)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(channels: &[&str], escalate: &[(u64, &str)]) -> AlertsPlan {
+        let channel = |name: &&str| {
+            ((*name).to_owned(), ChannelPlan { name: (*name).to_owned(), kind: "ntfy".into(), min_severity: None })
+        };
+        let step = |(after, to): &(u64, &str)| EscalationStep {
+            after: Duration::from_secs(*after),
+            to: vec![(*to).to_owned()],
+        };
+        AlertsPlan {
+            channels: channels.iter().map(channel).collect(),
+            escalate: escalate.iter().map(step).collect(),
+            ..AlertsPlan::default()
+        }
+    }
+
+    #[test]
+    fn somebody_is_always_told_first() {
+        let first = |plan: &AlertsPlan| plan.first().into_iter().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(first(&with(&["mail", "phone"], &[])), ["mail", "phone"]);
+        assert_eq!(first(&with(&["mail", "phone"], &[(600, "phone")])), ["mail"]);
+        assert_eq!(first(&with(&["mail", "phone"], &[(600, "phone"), (1500, "mail")])), ["phone"]);
+        assert_eq!(first(&with(&["phone"], &[(0, "phone")])), ["phone"]);
+        assert!(first(&with(&[], &[])).is_empty());
+    }
+}

@@ -1,0 +1,344 @@
+//! What is to be told where: one message at a time, within quiet hours, groups and caps. What may not be told now is not
+//! queued; it is wanted still at the next look, and told together with the rest then.
+
+use super::lifecycle::Scene;
+use super::message::{Message, MessageKind, Severity};
+use super::plan::{AlertsPlan, ChannelPlan};
+use super::{Alert, Alerts, ChannelLog, Stage, Told};
+use crate::core::time::Mono;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Most messages to a channel in an hour, critical ones not counted; one more says that others wait.
+pub const CAP_HOUR: usize = 6;
+/// The same for critical ones.
+pub const CAP_CRITICAL: usize = 10;
+/// Most messages to a channel in a night, critical ones not counted.
+pub const CAP_NIGHT: u32 = 40;
+/// The hour of the caps.
+pub(super) const HOUR: Duration = Duration::from_secs(3600);
+/// A new member of a group that was told this lately waits.
+pub(super) const GROUP_INTERVAL: Duration = Duration::from_secs(300);
+/// More groups than this at once are told in one message.
+const GROUPS_AT_ONCE: usize = 3;
+/// How often the escalation goes through its steps.
+const LOOPS: u32 = 5;
+/// Most alerts listed in one message.
+const LISTED: usize = 20;
+
+/// A message, the alerts it tells of, and what they are once it is queued.
+pub(super) struct Letter {
+    pub(super) message: Message,
+    pub(super) moved: Vec<Alert>,
+}
+
+/// One thing to tell on a channel.
+struct Want<'a> {
+    alert: &'a Alert,
+    kind: MessageKind,
+}
+
+/// The next message to queue, if there is one.
+pub(super) fn next_letter(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>, quiet: bool) -> Option<Letter> {
+    plan.channels.values().find_map(|channel| on_channel(alerts, plan, channel, scene, quiet))
+}
+
+fn on_channel(
+    alerts: &Alerts,
+    plan: &AlertsPlan,
+    channel: &ChannelPlan,
+    scene: Scene<'_>,
+    quiet: bool,
+) -> Option<Letter> {
+    let none = ChannelLog::default();
+    let log = alerts.channels.get(&channel.name).unwrap_or(&none);
+    let (critical, rest): (Vec<Want<'_>>, Vec<Want<'_>>) = (alerts.known.values())
+        .filter_map(|alert| want(alerts, plan, channel, alert, scene))
+        .partition(|want| want.alert.severity == Severity::Critical);
+    if !critical.is_empty() && sent(log, scene.now, true) < CAP_CRITICAL {
+        return Some(letter(channel, first_group(critical), scene));
+    }
+    if rest.is_empty() || quiet || fails(alerts, &channel.name) {
+        return None;
+    }
+    let left = CAP_HOUR.saturating_sub(sent(log, scene.now, false));
+    if left == 0 || log.tonight >= CAP_NIGHT {
+        let said = log.more.is_some_and(|at| scene.now.since(at) < HOUR);
+        return (!said && log.tonight < CAP_NIGHT).then(|| more(channel, rest.len(), scene));
+    }
+    let groups: std::collections::BTreeSet<_> = rest.iter().map(|want| (want.kind, want.alert.group())).collect();
+    // What could not be told in its time is told together.
+    let late = rest.len() > 1 && rest.iter().any(|want| scene.now.since(want.alert.opened) > HOUR);
+    if groups.len() > left.min(GROUPS_AT_ONCE) || (late && groups.len() > 1) {
+        return Some(letter(channel, rest, scene));
+    }
+    Some(letter(channel, first_group(rest), scene))
+}
+
+/// Whether a message that is not critical waits for another try: then the channel gets no more of them.
+fn fails(alerts: &Alerts, channel: &str) -> bool {
+    alerts.outbox.values().any(|outgoing| {
+        outgoing.message.channel == channel && outgoing.tries > 0 && outgoing.message.severity < Severity::Critical
+    })
+}
+
+fn sent(log: &ChannelLog, now: Mono, critical: bool) -> usize {
+    log.lately.iter().filter(|(at, was)| *was == critical && now.since(*at) < HOUR).count()
+}
+
+/// What a channel is to be told of an alert now.
+fn want<'a>(
+    alerts: &Alerts,
+    plan: &AlertsPlan,
+    channel: &ChannelPlan,
+    alert: &'a Alert,
+    scene: Scene<'_>,
+) -> Option<Want<'a>> {
+    let want = |kind| Some(Want { alert, kind });
+    let told = alert.told.get(&channel.name);
+    if alert.stage == Stage::Resolved {
+        let owed = told.is_some_and(|told| told.delivered && !told.resolved);
+        let under_way = (alerts.outbox.values())
+            .any(|outgoing| outgoing.message.channel == channel.name && outgoing.alerts.contains(&alert.number));
+        return if owed && !under_way { want(MessageKind::Resolved) } else { None };
+    }
+    let silent = alert.stage != Stage::Open || !alert.holds || alert.acked.is_some() || alert.snoozed.is_some();
+    if silent || !plan.admits(channel, alert.severity) {
+        return None;
+    }
+    let steps = steps_due(plan, alert, scene.now);
+    let mine = (told.map_or(0, |told| told.steps)..steps).any(|step| step_to(plan, step, &channel.name));
+    if mine {
+        return want(MessageKind::Escalated);
+    }
+    match told {
+        None if plan.first().contains(channel.name.as_str()) => {
+            let group_waits = alerts.known.values().any(|other| {
+                other.number != alert.number
+                    && other.group() == alert.group()
+                    && other.told.get(&channel.name).is_some_and(|told| scene.now.since(told.last) < GROUP_INTERVAL)
+            });
+            if group_waits { None } else { want(MessageKind::Fired) }
+        }
+        None => None,
+        Some(told) => {
+            let due = plan.repeat_of(alert.severity).is_some_and(|repeat| scene.now.since(told.last) >= repeat);
+            if due && !alert.flapping { want(MessageKind::Repeated) } else { None }
+        }
+    }
+}
+
+/// The steps of the escalation after the first telling, by time.
+fn steps(plan: &AlertsPlan) -> Vec<(Duration, &[String])> {
+    let later = plan.escalate.iter().filter(|step| !step.after.is_zero());
+    let mut steps: Vec<(Duration, &[String])> = later.map(|step| (step.after, step.to.as_slice())).collect();
+    steps.sort_by_key(|(after, _)| *after);
+    steps
+}
+
+/// When a step of the escalation is due, after the alert opened. The steps come again and again, five times.
+fn step_after(steps: &[(Duration, &[String])], step: u32) -> Option<Duration> {
+    let (_, count) = (steps.last()?, u32::try_from(steps.len()).ok()?);
+    let round = steps.last()?.0.checked_mul(step / count)?;
+    let (after, _) = steps.get(usize::try_from(step % count).ok()?)?;
+    (step / count < LOOPS).then(|| round + *after)
+}
+
+/// How many steps of the escalation are due: by time for critical alerts, else those that somebody asked for.
+pub(super) fn steps_due(plan: &AlertsPlan, alert: &Alert, now: Mono) -> u32 {
+    if alert.severity < Severity::Critical {
+        return alert.escalated;
+    }
+    let (steps, open) = (steps(plan), now.since(alert.opened));
+    let mut due = 0;
+    while step_after(&steps, due).is_some_and(|after| after <= open) {
+        due += 1;
+    }
+    due.max(alert.escalated)
+}
+
+/// Whether a step goes to a channel. Without steps in the file one that somebody asks for goes to all.
+fn step_to(plan: &AlertsPlan, step: u32, channel: &str) -> bool {
+    let steps = steps(plan);
+    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
+    if count == 0 {
+        return true;
+    }
+    usize::try_from(step % count)
+        .ok()
+        .and_then(|step| steps.get(step))
+        .is_some_and(|(_, to)| to.iter().any(|to| to == channel))
+}
+
+/// Those that belong to the first one's group, and tell the same kind of thing.
+fn first_group(wants: Vec<Want<'_>>) -> Vec<Want<'_>> {
+    let Some(first) = wants.first().map(|want| (want.kind, want.alert)) else { return wants };
+    wants.into_iter().filter(|want| want.kind == first.0 && want.alert.group() == first.1.group()).collect()
+}
+
+/// The message that tells all of these.
+fn letter(channel: &ChannelPlan, wants: Vec<Want<'_>>, scene: Scene<'_>) -> Letter {
+    let one_kind = wants.iter().all(|want| want.kind == wants[0].kind);
+    let one_group = wants.iter().all(|want| want.alert.group() == wants[0].alert.group());
+    let kind = if one_kind && one_group { wants[0].kind } else { MessageKind::Summary };
+    let first = wants[0].alert;
+    let severity = wants.iter().map(|want| want.alert.severity).max().unwrap_or(Severity::Low);
+    let single = wants.len() == 1;
+    let count = u64::try_from(wants.len()).unwrap_or(u64::MAX);
+    let title = if single {
+        format!("{}{}", prefix(kind, first), first.title)
+    } else if kind == MessageKind::Summary {
+        format!("{count} alerts")
+    } else {
+        let project = first.project.as_ref().map_or_else(String::new, |project| format!("{project}: "));
+        format!("{}{project}{count} × {}", prefix(kind, first), first.kind)
+    };
+    let body = if single { first.body.clone() } else { list(&wants) };
+    let message = Message {
+        key: format!("{}-a{}.{}-{}", scene.night.unwrap_or("none"), first.number, first.messages + 1, channel.name),
+        channel: channel.name.clone(),
+        kind,
+        severity,
+        title,
+        body,
+        session: first.session.clone().filter(|_| single),
+        project: first.project.clone().filter(|_| one_group),
+        since: wants.iter().map(|want| want.alert.since).min().unwrap_or(scene.wall),
+        at: scene.wall,
+        command: if single { first.command.clone() } else { Some("nightkeep alerts".to_owned()) },
+        count: if single { first.count } else { count },
+    };
+    Letter { message, moved: wants.iter().map(|want| told(channel, want, scene)).collect() }
+}
+
+fn prefix(kind: MessageKind, alert: &Alert) -> &'static str {
+    match kind {
+        MessageKind::Fired if alert.flapping => "comes and goes: ",
+        MessageKind::Fired | MessageKind::Summary | MessageKind::Test => "",
+        MessageKind::Repeated => "still: ",
+        MessageKind::Escalated => "nobody reacted: ",
+        MessageKind::Resolved => "over: ",
+    }
+}
+
+fn list(wants: &[Want<'_>]) -> String {
+    let line = |want: &Want<'_>| format!("{} {}{}", want.alert.id(), prefix(want.kind, want.alert), want.alert.title);
+    let mut lines: Vec<String> = wants.iter().take(LISTED).map(line).collect();
+    if wants.len() > LISTED {
+        lines.push(format!("and {} more", wants.len() - LISTED));
+    }
+    lines.join("\n")
+}
+
+/// The alert once this is queued.
+fn told(channel: &ChannelPlan, want: &Want<'_>, scene: Scene<'_>) -> Alert {
+    let mut next = want.alert.clone();
+    next.messages += 1;
+    let new = Told { last: scene.now, steps: 0, delivered: false, resolved: false };
+    let told = next.told.entry(channel.name.clone()).or_insert(new);
+    told.last = scene.now;
+    match want.kind {
+        MessageKind::Resolved => told.resolved = true,
+        // All steps up to now are told by this one.
+        MessageKind::Escalated => told.steps = u32::MAX,
+        MessageKind::Fired | MessageKind::Repeated | MessageKind::Summary | MessageKind::Test => {}
+    }
+    next
+}
+
+/// Notes which steps an escalated message stands for.
+pub(super) fn note_steps(plan: &AlertsPlan, alert: &mut Alert, now: Mono) {
+    let due = steps_due(plan, alert, now);
+    for told in alert.told.values_mut().filter(|told| told.steps == u32::MAX) {
+        told.steps = due;
+    }
+}
+
+/// Says that more is wanted than may be sent.
+fn more(channel: &ChannelPlan, waiting: usize, scene: Scene<'_>) -> Letter {
+    let count = u64::try_from(waiting).unwrap_or(u64::MAX).max(1);
+    let title = if count == 1 { "1 more alert waits".to_owned() } else { format!("{count} more alerts wait") };
+    let body = format!("No more than {CAP_HOUR} messages are sent in an hour.");
+    Letter { message: summary(channel, "more", title, body, count, Severity::Medium, scene), moved: Vec::new() }
+}
+
+/// The word at the night's end: what needs somebody, or that nothing does.
+pub(super) fn of_the_night(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>) -> Vec<Message> {
+    let needs: Vec<&Alert> =
+        alerts.standing().into_iter().filter(|alert| alert.needs_somebody() && alert.holds).collect();
+    let title = match needs.len() {
+        0 => "Nothing needs you.".to_owned(),
+        1 => "1 thing needs you.".to_owned(),
+        n => format!("{n} things need you."),
+    };
+    let lines = needs.iter().take(LISTED).map(|alert| format!("{} {}", alert.id(), alert.title));
+    let body = lines.collect::<Vec<_>>().join("\n");
+    let severity = if needs.is_empty() { Severity::Low } else { Severity::Medium };
+    let first = plan.channels.values().filter(|channel| plan.first().contains(channel.name.as_str()));
+    first.map(|channel| summary(channel, "end", title.clone(), body.clone(), 0, severity, scene)).collect()
+}
+
+fn summary(
+    channel: &ChannelPlan,
+    what: &str,
+    title: String,
+    body: String,
+    count: u64,
+    severity: Severity,
+    scene: Scene<'_>,
+) -> Message {
+    Message {
+        key: format!("{}-{what}.{}-{}", scene.night.unwrap_or("none"), scene.now.0, channel.name),
+        channel: channel.name.clone(),
+        kind: MessageKind::Summary,
+        severity,
+        title,
+        body,
+        session: None,
+        project: None,
+        since: scene.wall,
+        at: scene.wall,
+        command: Some(if what == "end" { "nightkeep report" } else { "nightkeep alerts" }.to_owned()),
+        count,
+    }
+}
+
+/// When something is to be told at the latest, as far as time alone decides.
+pub(super) fn next_telling(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>) -> Option<Mono> {
+    let steps = steps(plan);
+    let mut times: BTreeMap<Mono, ()> = BTreeMap::new();
+    let quietened =
+        |alert: &&Alert| alert.stage == Stage::Open && alert.holds && alert.acked.is_none() && alert.snoozed.is_none();
+    for alert in alerts.known.values().filter(quietened) {
+        let due = steps_due(plan, alert, scene.now);
+        if alert.severity == Severity::Critical
+            && let Some(after) = step_after(&steps, due)
+        {
+            times.insert(alert.opened.plus(after), ());
+        }
+        if let Some(repeat) = plan.repeat_of(alert.severity) {
+            times.extend(alert.told.values().map(|told| (told.last.plus(repeat), ())));
+        }
+    }
+    times.into_keys().find(|at| *at > scene.now)
+}
+
+/// Whether something is wanted that may not be told yet: groups, caps, quiet hours and channels that fail are looked at
+/// again and again.
+pub(super) fn something_waits(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>) -> bool {
+    let untold = |alert: &&Alert| match alert.stage {
+        Stage::Open => alert.holds && alert.acked.is_none() && alert.snoozed.is_none(),
+        Stage::Resolved => alert.told.values().any(|told| told.delivered && !told.resolved),
+        Stage::Pending | Stage::Inhibited | Stage::Expired => false,
+    };
+    let candidates: Vec<&Alert> = alerts.known.values().filter(untold).collect();
+    plan.channels.values().any(|channel| {
+        candidates.iter().any(|alert| {
+            let first = !alert.told.contains_key(&channel.name)
+                && alert.stage == Stage::Open
+                && plan.admits(channel, alert.severity)
+                && plan.first().contains(channel.name.as_str());
+            first || want(alerts, plan, channel, alert, scene).is_some()
+        })
+    })
+}

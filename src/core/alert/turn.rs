@@ -1,0 +1,219 @@
+//! Alerts within a step: what changed is journaled, what is to be told goes to the outbox in the same transaction, and
+//! only then is it handed out.
+
+use super::conditions::{TROUBLE_LASTS, conditions};
+use super::lifecycle::{self, Scene, advance, next_change};
+use super::message::{MessageKind, Severity};
+use super::quiet;
+use super::telling;
+use super::{Alert, AlertAct, Outcome, Outgoing, Settled};
+use crate::core::effect::Effect;
+use crate::core::event::Timer;
+use crate::core::fact::{Actor, Fact};
+use crate::core::time::Mono;
+use crate::core::turn::Turn;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// First and longest wait before a message is tried again.
+const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15 * 60));
+/// A service may ask for a wait up to this.
+const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(3600);
+/// A message that could not be delivered for this long is given up.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(6 * 3600);
+/// How often what waits for something else is looked at.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Most messages queued in one step.
+const AT_ONCE: usize = 64;
+
+/// What a daemon knows of alerts besides the state; a new one begins with nothing, and hands out again what may have
+/// been under way.
+#[derive(Debug, Clone, Default)]
+pub(in crate::core) struct Post {
+    /// Keys of messages that are being sent.
+    under_way: BTreeSet<String>,
+    /// For when the timer is armed.
+    armed: Option<Mono>,
+    /// The timer ran out.
+    pub(in crate::core) due: bool,
+}
+
+impl Turn<'_> {
+    /// The timer of the alerts ran out.
+    pub(in crate::core) fn alerts_due(&mut self) {
+        self.night.post.armed = None;
+        self.night.post.due = true;
+    }
+
+    /// Holds the alerts against what is wrong now, and tells what is to be told.
+    pub(in crate::core) fn tend_alerts(&mut self) {
+        self.night.post.due = false;
+        let (now, wall) = (self.state().alerts.now(self.at), self.at.wall);
+        let night = self.state().night.as_ref().map(|night| night.id.to_string());
+        let scene = Scene { now, wall, night: night.as_deref() };
+        // A second round follows up on what the first one changed.
+        for _ in 0..2 {
+            let found = conditions(self.state(), now);
+            for (alert, why) in advance(&self.state().alerts, &found, scene) {
+                self.alert_moved(alert, why);
+            }
+        }
+        if self.night.awaits_plan {
+            // Who is to be told stands in the file.
+            return;
+        }
+        let zone = quiet::zone(self.state().plan.timezone.as_deref());
+        let is_quiet = quiet::is_quiet(self.state().plan.alerts.quiet, wall, &zone);
+        self.drop_what_is_over();
+        self.sum_up(scene);
+        for _ in 0..AT_ONCE {
+            let state = self.state();
+            let Some(letter) = telling::next_letter(&state.alerts, &state.plan.alerts, scene, is_quiet) else { break };
+            let alerts = letter.moved.iter().map(|alert| alert.number).collect();
+            for mut alert in letter.moved {
+                telling::note_steps(&self.state().plan.alerts, &mut alert, now);
+                self.alert_moved(alert, "told");
+            }
+            self.fact(Fact::MessageQueued { message: Box::new(letter.message), alerts });
+        }
+        self.hand_out(now, is_quiet);
+        self.arm_alerts(scene, is_quiet);
+    }
+
+    fn alert_moved(&mut self, alert: Alert, why: &str) {
+        self.fact(Fact::AlertMoved { alert: Box::new(alert), why: why.to_owned() });
+    }
+
+    /// Takes back what nobody needs to hear any more.
+    fn drop_what_is_over(&mut self) {
+        let alerts = &self.state().alerts;
+        let over = |outgoing: &Outgoing| {
+            let known = |number: &u64| alerts.known.get(number).is_none_or(Alert::is_over);
+            match outgoing.message.kind {
+                MessageKind::Fired | MessageKind::Repeated | MessageKind::Escalated => {
+                    outgoing.alerts.iter().all(known)
+                }
+                // The word at a night's end is nothing once another has begun.
+                MessageKind::Summary => outgoing.alerts.is_empty() && outgoing.message.count == 0 && !alerts.summed_up,
+                MessageKind::Resolved | MessageKind::Test => false,
+            }
+        };
+        let of_no_use =
+            alerts.outbox.iter().filter(|(key, outgoing)| !self.night.post.under_way.contains(*key) && over(outgoing));
+        for key in of_no_use.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
+            let then = Settled::Dropped { why: "it is over".to_owned() };
+            self.fact(Fact::MessageSettled { key, then });
+        }
+    }
+
+    /// At the night's end says what needs somebody, or that nothing does.
+    fn sum_up(&mut self, scene: Scene<'_>) {
+        let state = self.state();
+        let closed = state.night.as_ref().is_some_and(|night| night.closed.is_some());
+        if !closed || state.alerts.summed_up || state.night_runs().next().is_none() {
+            return;
+        }
+        for message in telling::of_the_night(&state.alerts, &state.plan.alerts, scene) {
+            self.fact(Fact::MessageQueued { message: Box::new(message), alerts: Vec::new() });
+        }
+    }
+
+    /// Hands out what is due, unless it is under way.
+    fn hand_out(&mut self, now: Mono, is_quiet: bool) {
+        let outbox = &self.state().alerts.outbox;
+        let due = outbox.iter().filter(|(key, outgoing)| {
+            outgoing.due <= now && may_go(outgoing, is_quiet) && !self.night.post.under_way.contains(*key)
+        });
+        for (key, outgoing) in due.map(|(key, outgoing)| (key.clone(), outgoing.clone())).collect::<Vec<_>>() {
+            if self.state().plan.alerts.channels.contains_key(&outgoing.message.channel) {
+                self.night.post.under_way.insert(key);
+                self.effect(Effect::Send { message: Box::new(outgoing.message) });
+            } else {
+                let why = format!("the channel {} is no longer in the file", outgoing.message.channel);
+                self.fact(Fact::MessageSettled { key, then: Settled::Dropped { why } });
+            }
+        }
+    }
+
+    /// What came of a try to deliver a message.
+    pub(in crate::core) fn sent(&mut self, key: String, outcome: Outcome) {
+        self.night.post.under_way.remove(&key);
+        let alerts = &self.state().alerts;
+        let now = alerts.now(self.at);
+        let Some(outgoing) = alerts.outbox.get(&key) else { return };
+        let then = match outcome {
+            Outcome::Delivered => Settled::Delivered,
+            Outcome::Failed { why, permanent: true, .. } => Settled::GivenUp { why },
+            Outcome::Failed { why, .. } if now.since(outgoing.queued) >= GIVEN_UP_AFTER => {
+                Settled::GivenUp { why: format!("not delivered for {} h: {why}", GIVEN_UP_AFTER.as_secs() / 3600) }
+            }
+            Outcome::Failed { why, retry_after, permanent: false } => {
+                let doubled = RETRY.0.saturating_mul(1 << outgoing.tries.min(12)).min(RETRY.1);
+                let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_AT_MOST);
+                Settled::Again { due: now.plus(doubled.max(asked)), why }
+            }
+        };
+        self.fact(Fact::MessageSettled { key, then });
+    }
+
+    /// Somebody does something about an alert.
+    pub(in crate::core) fn alert_act(&mut self, id: &str, act: AlertAct, by: &Actor) {
+        let alerts = &self.state().alerts;
+        let now = alerts.now(self.at);
+        let result = match alerts.by_id(id) {
+            None => Err("no such alert".to_owned()),
+            Some(alert) => {
+                let steps = telling::steps_due(&self.state().plan.alerts, alert, now);
+                lifecycle::act(alert, act, &by.who, now, steps)
+            }
+        };
+        let result = match result {
+            Err(why) => why,
+            Ok((moved, words)) => {
+                if let Some(alert) = moved {
+                    self.alert_moved(alert, act.as_str());
+                }
+                words
+            }
+        };
+        self.acted(act.as_str(), id, by, result);
+    }
+
+    /// Arms the one timer for whatever time alone brings next.
+    fn arm_alerts(&mut self, scene: Scene<'_>, is_quiet: bool) {
+        let state = self.state();
+        let (alerts, plan, now) = (&state.alerts, &state.plan.alerts, scene.now);
+        let mut next: Option<Mono> = None;
+        let mut sooner = |at: Mono| next = Some(next.map_or(at, |known: Mono| known.min(at)));
+        alerts.known.values().filter_map(next_change).for_each(&mut sooner);
+        telling::next_telling(alerts, plan, scene).into_iter().for_each(&mut sooner);
+        let troubles = alerts.troubles.values().map(|trouble| trouble.last.plus(TROUBLE_LASTS));
+        troubles.filter(|over| *over > now).for_each(&mut sooner);
+        if alerts.known.values().any(|alert| alert.kind == "errors" && alert.holds && !alert.is_over()) {
+            sooner(now.plus(LOOK_AGAIN));
+        }
+        let mut waits = telling::something_waits(alerts, plan, scene);
+        for (key, outgoing) in alerts.outbox.iter().filter(|(key, _)| !self.night.post.under_way.contains(*key)) {
+            let _ = key;
+            if may_go(outgoing, is_quiet) { sooner(outgoing.due) } else { waits = true }
+        }
+        if waits {
+            let zone = quiet::zone(state.plan.timezone.as_deref());
+            let quiet_end = plan.quiet.filter(|_| is_quiet).map(|range| quiet::look_again(range, scene.wall, &zone));
+            sooner(now.plus(quiet_end.unwrap_or(LOOK_AGAIN)));
+        }
+        let Some(next) = next else { return };
+        // Never at once: what is due now was done in this step.
+        let next = next.max(now.plus(Duration::from_secs(1)));
+        if self.night.post.armed.is_none_or(|armed| next < armed || armed <= now) {
+            self.night.post.armed = Some(next);
+            self.effect(Effect::Arm { timer: Timer::Alerts, epoch: 0, after: next.since(now) });
+        }
+    }
+}
+
+/// Whether a message may be sent at this time of day.
+fn may_go(outgoing: &Outgoing, is_quiet: bool) -> bool {
+    let always = outgoing.message.severity == Severity::Critical || outgoing.message.kind == MessageKind::Test;
+    always || !is_quiet
+}
