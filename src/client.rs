@@ -80,7 +80,11 @@ pub struct Client {
 impl Client {
     /// A client of the daemon behind `socket`. Connects with the first call.
     pub fn new(socket: &Path) -> Result<Self, ClientError> {
+        // The TLS library wants a provider and certificates even where no TLS is spoken; a machine without certificates
+        // must still be able to ask its own daemon. An earlier installation is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
+            .tls_certs_only([])
             .unix_socket(socket)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())

@@ -1,3 +1,5 @@
 //! Alerts: what is wrong, who is told of it, when, and how often.
 
+pub mod document;
 pub mod message;
+pub mod template;
