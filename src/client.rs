@@ -3,8 +3,8 @@
 pub mod sse;
 
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest,
-    Why,
+    AddRequest, AlertRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, StreamedFact, UpRequest,
+    VerbRequest, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -80,7 +80,11 @@ pub struct Client {
 impl Client {
     /// A client of the daemon behind `socket`. Connects with the first call.
     pub fn new(socket: &Path) -> Result<Self, ClientError> {
+        // The TLS library wants a provider and certificates even where no TLS is spoken; a machine without certificates
+        // must still be able to ask its own daemon. An earlier installation is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
+            .tls_certs_only([])
             .unix_socket(socket)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -143,6 +147,10 @@ impl Client {
     /// Gives dead letters a second chance.
     pub async fn retry(&self, request: &RetryRequest) -> Result<Done, ClientError> {
         self.post("/v1/dead/retry", request).await
+    }
+    /// Does something about an alert, or about all of a session. The id must be a checked one.
+    pub async fn alert(&self, id: &str, request: &AlertRequest) -> Result<Done, ClientError> {
+        self.post(&format!("/v1/alerts/{id}"), request).await
     }
     /// The journal's facts after `seq`, then each new one as it comes.
     pub async fn events(&self, after: i64) -> Result<EventStream, ClientError> {

@@ -3,6 +3,7 @@
 //! Field names and words are the contract of `docs/cli.md`; fields are only ever added. Times are RFC 3339 in UTC,
 //! spans are seconds as numbers, sizes are bytes.
 
+use crate::core::alert::AlertAct;
 use crate::core::event::Verb;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -197,7 +198,7 @@ pub struct AlertStatus {
     pub id: String,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: String,
-    /// `open`, `acked`, `snoozed`, `resolved`.
+    /// `pending`, `open`, `acked`, `snoozed` or `inhibited`.
     pub state: String,
     /// The session it is about.
     pub session: Option<String>,
@@ -205,6 +206,34 @@ pub struct AlertStatus {
     pub title: String,
     /// Since when.
     pub since: String,
+    /// The project it is about.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// `failed`, `partial`, `errors`, `channel`, ...
+    #[serde(default)]
+    pub kind: String,
+    /// The details.
+    #[serde(default)]
+    pub body: String,
+    /// One command that helps.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// How often it came up.
+    #[serde(default)]
+    pub count: u64,
+    /// The channels that were told.
+    #[serde(default)]
+    pub told: Vec<String>,
+}
+
+/// `POST /v1/alerts/{id}`: something is done about an alert, or about all alerts of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertRequest {
+    /// What.
+    pub act: AlertAct,
+    /// Why, for the journal.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// `POST /v1/up`.

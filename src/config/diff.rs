@@ -23,6 +23,15 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
+    let channels: BTreeSet<_> = old.channels.keys().chain(new.channels.keys()).collect();
+    for name in channels {
+        match (old.channels.get(name), new.channels.get(name)) {
+            (None, Some(_)) => lines.push(format!("channel {name}: added")),
+            (Some(_), None) => lines.push(format!("channel {name}: removed")),
+            (Some(a), Some(b)) if a != b => lines.push(format!("channel {name}: changed")),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
     let sessions: BTreeSet<_> = old.sessions.keys().chain(new.sessions.keys()).collect();
     for name in sessions {
         match (old.sessions.get(name), new.sessions.get(name)) {

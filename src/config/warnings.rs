@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 24] = [
+const NOT_YET: [(&str, &str); 23] = [
     ("night.start", "a night begins with `nightkeep up`"),
     ("night.end", "a night ends with `nightkeep down`"),
     ("night.days", "a night begins with `nightkeep up`"),
@@ -29,7 +29,6 @@ const NOT_YET: [(&str, &str); 24] = [
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("agents.*.provider", "providers are not told apart"),
-    ("alerts", "no alerts are sent"),
     ("report.deliver", "the report is written to the state folder only"),
     ("report.summarizer", "the summary is nightkeep's own"),
     ("retention", "nothing is deleted"),

@@ -1,6 +1,7 @@
 //! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
 
-use super::alert::{AlertAct, Outcome};
+use super::alert::AlertAct;
+use super::alert::message::Outcome;
 use super::exit::ExitRecord;
 use super::fact::{Actor, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};

@@ -31,6 +31,7 @@ pub mod run;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
+pub mod secret;
 pub mod state;
 pub mod success;
 #[cfg(test)]

@@ -6,14 +6,15 @@ use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
 use super::perform::Rim;
 use super::send;
+use crate::core::alert::Alert;
 use crate::core::event::{Event, Verb};
 use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{RunId, SessionName};
 use crate::core::run::Outcome;
 use crate::core::state::State as Night;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status, StreamedFact, UpRequest,
-    VerbRequest, Why,
+    AddRequest, AlertRequest, AlertStatus, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status,
+    StreamedFact, UpRequest, VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Query, Request, State};
@@ -132,6 +133,8 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/verb", post(verb))
         .route("/v1/sessions/{name}/send", post(send_input))
         .route("/v1/dead/retry", post(retry))
+        .route("/v1/alerts", get(alerts))
+        .route("/v1/alerts/{id}", post(alert_act))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -385,6 +388,41 @@ async fn retry(
     let mut did = Vec::new();
     for run in dead {
         did.extend(done(&api.inbox.ask(Event::Redrive { run, by: actor(peer, None) }).await?)?.0.did);
+    }
+    Ok(Json(Done { schema: SCHEMA, did }))
+}
+
+async fn alerts(State(api): State<Api>) -> Answer<Vec<AlertStatus>> {
+    let rim = Arc::clone(&api.rim);
+    Ok(Json(api.inbox.look(move |state, seq| rim.status(state, seq)).await?.alerts))
+}
+
+/// Something is done about an alert, or about all alerts of a session that are not over.
+async fn alert_act(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    Body(request): Body<AlertRequest>,
+) -> Answer<Done> {
+    let wanted = id.clone();
+    let meant: Vec<String> = api
+        .inbox
+        .look(move |state, _| {
+            let one = state.alerts.by_id(&wanted).map(Alert::id);
+            let of_session = |alert: &&Alert| alert.session.as_deref() == Some(wanted.as_str());
+            let all = || state.alerts.standing().into_iter().filter(of_session).map(Alert::id).collect();
+            one.map_or_else(all, |one| vec![one])
+        })
+        .await?;
+    if meant.is_empty() {
+        let shown: String = id.chars().take(64).flat_map(char::escape_default).collect();
+        let error = format!("there is no alert {shown:?}, and no session of that name has one");
+        return Err(Refused::new(StatusCode::NOT_FOUND, 4, error, &["`nightkeep alerts` lists them"]));
+    }
+    let mut did = Vec::new();
+    for alert in meant {
+        let by = actor(peer, request.reason.clone());
+        did.extend(done(&api.inbox.ask(Event::AlertAct { alert, act: request.act, by }).await?)?.0.did);
     }
     Ok(Json(Done { schema: SCHEMA, did }))
 }

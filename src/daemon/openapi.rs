@@ -2,7 +2,8 @@
 
 use super::api::Health;
 use crate::protocol::{
-    AddRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
+    AddRequest, AlertRequest, AlertStatus, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest,
+    VerbRequest, Why,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -97,6 +98,14 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "/v1/dead/retry",
             "Gives dead letters a second chance.",
             Some(schema::<RetryRequest>(schemas)),
+            done.clone(),
+        ),
+        route("get", "/v1/alerts", "Alerts that are not over.", None, schema::<Vec<AlertStatus>>(schemas)),
+        route(
+            "post",
+            "/v1/alerts/{id}",
+            "Acknowledges, snoozes, resolves or escalates an alert, or all alerts of a session.",
+            Some(schema::<AlertRequest>(schemas)),
             done,
         ),
     ]

@@ -6,10 +6,12 @@ use super::inbox::Inbox;
 use super::reconcile;
 use super::reports;
 use super::watch::Watchers;
+use crate::adapters::channels::Channels;
 use crate::adapters::git;
 use crate::adapters::shim_client;
 use crate::adapters::tmux::{Connected, Events, Pane, Places, SessionStart, Tmux, TmuxEvent};
 use crate::config::{self, raw::ReportFormat};
+use crate::core::alert::message::{Message, Outcome};
 use crate::core::effect::Effect;
 use crate::core::event::Event;
 use crate::core::fact::Entry;
@@ -52,6 +54,7 @@ pub struct Rim {
     started: String,
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
+    messages_under_way: AtomicU64,
     end: watch::Sender<Option<String>>,
 }
 
@@ -90,6 +93,7 @@ impl Rim {
             started: status::zone::rfc3339(clock::wall()),
             reconcile_ms: AtomicI64::new(-1),
             reports_under_way: AtomicU64::new(0),
+            messages_under_way: AtomicU64::new(0),
             end,
         };
         (Arc::new(rim), ending)
@@ -157,9 +161,9 @@ impl Rim {
     pub fn end_soon(&self, reason: &str) {
         self.end.send_replace(Some(reason.to_owned()));
     }
-    /// Whether a report is being written.
+    /// Whether a report is being written or a message is being sent.
     pub fn is_busy(&self) -> bool {
-        self.reports_under_way.load(Ordering::Acquire) > 0
+        self.reports_under_way.load(Ordering::Acquire) + self.messages_under_way.load(Ordering::Acquire) > 0
     }
     /// Today's night: the local date in the plan's zone.
     pub fn tonight(&self, zone: Option<&str>) -> NightId {
@@ -199,9 +203,33 @@ impl Rim {
                 });
             }
             Effect::NightOver { night } => self.end_soon(&format!("night {night} is over")),
+            Effect::Send { message } => {
+                self.messages_under_way.fetch_add(1, Ordering::AcqRel);
+                tokio::spawn(async move {
+                    rim.send(*message).await;
+                    rim.messages_under_way.fetch_sub(1, Ordering::AcqRel);
+                    rim.end.send_modify(|_| {});
+                });
+            }
             // The loop keeps the waits; it never hands one on.
             Effect::Arm { .. } => {}
         }
+    }
+
+    /// Makes one try to deliver a message, and tells what came of it. What could not be sent before the daemon ends is in
+    /// the journal, and the next one sends it.
+    async fn send(self: &Arc<Self>, message: Message) {
+        let channel = message.channel.clone();
+        let plan = self.inbox.look(move |state, _| state.plan.channels.get(&channel).cloned()).await.ok().flatten();
+        let clear = self.config.read().unwrap_or_else(PoisonError::into_inner).clear_secrets.clone();
+        let outcome = match plan {
+            Some(plan) => Channels::new(clear).send(&plan, &message).await,
+            None => Outcome::Failed { why: "no such channel".to_owned(), retry_after: None, permanent: true },
+        };
+        if let Outcome::Failed { why, .. } = &outcome {
+            tracing::warn!(channel = message.channel, key = message.key, "a message was not delivered: {why}");
+        }
+        let _ = self.inbox.ask(Event::Sent { key: message.key, outcome }).await;
     }
 
     async fn start(self: Arc<Self>, attempt: AttemptId, session: SessionPlan) {

@@ -11,7 +11,7 @@ use super::{logging, reconcile, reload};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::Event;
-use crate::core::fact::{Actor, Entry};
+use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::SessionName;
 use crate::core::night::Night;
 use crate::core::time::At;
@@ -388,8 +388,16 @@ fn new_event(entry: &Entry, night: Option<&str>) -> NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
         night: entry.fact.night().map(ToString::to_string).or_else(|| night.map(str::to_owned)),
-        session: entry.fact.run().map(|run| run.session.to_string()),
+        session: session_of(&entry.fact),
         kind,
         body: body.to_string(),
     }
+}
+
+/// The session a fact is about, so that `why` finds it.
+fn session_of(fact: &Fact) -> Option<String> {
+    if let Fact::AlertMoved { alert, .. } = fact {
+        return alert.session.clone();
+    }
+    fact.run().map(|run| run.session.to_string())
 }

@@ -1,7 +1,10 @@
 //! The fold from the journal's facts to those of one night.
 
-use super::facts::{Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact};
+use super::facts::{
+    Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact,
+};
 use super::passage::{Elapsed, Gap, Passage, Segments, millis};
+use crate::core::alert::{Alert, Stage};
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
@@ -64,6 +67,8 @@ impl Folder {
             troubles: Vec::new(),
             moments: Vec::new(),
             moments_left_out: 0,
+            alerts: BTreeMap::new(),
+            messages: Messages::default(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -156,6 +161,9 @@ impl Folder {
                 self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
             }
             Fact::Trouble { part, what } if tonight => self.trouble(at, part, what),
+            Fact::AlertMoved { alert, why } if tonight => self.alert(at, alert, why),
+            Fact::MessageQueued { message, .. } if tonight => self.facts.messages.queued(message),
+            Fact::MessageSettled { key, then } if tonight => self.facts.messages.settled(at, key, then),
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -178,6 +186,9 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. }
             | Fact::ReportWritten { .. } => return false,
         }
         true
@@ -246,6 +257,17 @@ impl Folder {
                 let trouble = TroubleFact { at, part: part.to_owned(), what: what.to_owned(), times: 1 };
                 self.facts.troubles.push(trouble);
             }
+        }
+    }
+
+    fn alert(&mut self, at: Wall, alert: &Alert, why: &str) {
+        let before = self.facts.alerts.insert(alert.number, alert.clone());
+        // One line when it opened and one when it was over; the rest is in the alert itself.
+        let stage = before.map(|before| before.stage);
+        if stage != Some(alert.stage) && matches!(alert.stage, Stage::Open | Stage::Resolved) {
+            let session = alert.session.as_deref().and_then(|name| SessionName::new(name).ok());
+            let weight = if alert.stage == Stage::Open { 2 } else { 0 };
+            self.moment(at, session.as_ref(), format!("alert {} {why}: {}", alert.id(), alert.title), weight);
         }
     }
 
@@ -341,7 +363,10 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -449,7 +474,10 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ProjectSeen { .. }
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
-        | Fact::Trouble { .. } => None,
+        | Fact::Trouble { .. }
+        | Fact::AlertMoved { .. }
+        | Fact::MessageQueued { .. }
+        | Fact::MessageSettled { .. } => None,
     }
 }
 

@@ -135,6 +135,10 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 }
                 steps.push(step(at, format!("operator: {}: {}", harmless(verb), harmless(result)), Some(who)));
             }
+            Fact::AlertMoved { alert, why } if alert.session.as_deref() == Some(run.id.session.as_str()) => {
+                let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
+                steps.push(step(at, what, Some(harmless(&alert.title))));
+            }
             Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
@@ -161,7 +165,10 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. } => {}
         }
     }
 }

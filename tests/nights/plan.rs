@@ -289,6 +289,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
                 sessions: Vec::new(),
             })
             .collect(),
+        channels: BTreeMap::new(),
     }
 }
 

@@ -3,6 +3,8 @@
 //! Pure but for [`Surroundings`], through which the loader answers the few questions that need a look at the machine.
 
 mod agents;
+mod alerts;
+mod channels;
 mod graph;
 mod later;
 pub(crate) mod requirement;
@@ -19,7 +21,7 @@ use super::raw;
 use super::suggest;
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
-use crate::core::plan::{OutputRule, Plan, ProjectPlan};
+use crate::core::plan::{ClearSecrets, OutputRule, Plan, ProjectPlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -69,6 +71,8 @@ pub struct Settings {
     pub node_name: Option<String>,
     /// The forms the report is written in.
     pub report_formats: Vec<raw::ReportFormat>,
+    /// The secrets and addresses of channels that stand in the file itself.
+    pub clear_secrets: ClearSecrets,
     /// Everything as typed, for features that read their own part.
     pub raw: raw::File,
 }
@@ -152,6 +156,8 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         projects: BTreeMap::new(),
         sessions: BTreeMap::new(),
         rules: Vec::new(),
+        channels: BTreeMap::new(),
+        alerts: alerts::alerts(&raw.alerts),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {
@@ -174,6 +180,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.rules = rules(build);
     agents::check_profiles(build);
     later::check(build);
+    plan.channels = channels::channels(build);
     let settings = settings(build, &plan);
     (plan, settings)
 }
@@ -300,6 +307,7 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         state,
         node_name: raw.node.name.clone(),
         report_formats: formats.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        clear_secrets: channels::clear_secrets(raw),
         raw: raw.clone(),
     }
 }

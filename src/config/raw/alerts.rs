@@ -71,6 +71,12 @@ pub struct Channel {
     /// Program and arguments; it gets the alert as JSON.
     #[serde(default)]
     pub command: Option<Vec<String>>,
+    /// The text of a message, or the whole body of a webhook, as a template.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// The media type of what a webhook's template makes.
+    #[serde(default)]
+    pub content_type: Option<String>,
     /// Nothing below this is sent here.
     #[serde(default)]
     pub min_severity: Option<Severity>,

@@ -63,7 +63,7 @@ pub(super) fn conditions(state: &State, now: Mono) -> BTreeMap<String, Condition
         }
     }
     for (name, log) in &state.alerts.channels {
-        let declared = state.plan.alerts.channels.contains_key(name);
+        let declared = state.plan.channels.contains_key(name);
         if let Some(why) = log.broken.as_ref().filter(|_| declared) {
             let condition = Condition {
                 severity: Severity::High,

@@ -2,6 +2,7 @@
 
 use crate::core::time::Wall;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// One message for one channel. It is journaled before it is sent, so it may be sent twice, always with the same key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,12 @@ pub struct Message {
     pub command: Option<String>,
     /// How many occurrences it stands for.
     pub count: u64,
+    /// The night it belongs to, if there is one.
+    #[serde(default)]
+    pub night: Option<String>,
+    /// What the alert is told apart by from other alerts.
+    #[serde(default)]
+    pub dedupe_key: Option<String>,
 }
 
 /// What a message tells.
@@ -91,4 +98,20 @@ impl Severity {
             Self::Critical => "critical",
         }
     }
+}
+
+/// What came of one try to deliver a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The other side has taken it.
+    Delivered,
+    /// It has not, or nobody knows.
+    Failed {
+        /// Why, in one line without secrets and control characters.
+        why: String,
+        /// Not before this long, when the other side said so; at most an hour.
+        retry_after: Option<Duration>,
+        /// Whether trying again cannot help.
+        permanent: bool,
+    },
 }

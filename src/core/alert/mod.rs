@@ -7,11 +7,13 @@
 //! All times here are [`Mono`] on a clock of their own, which goes on over reboots: see [`Alerts::now`].
 
 mod conditions;
+pub mod document;
 mod lifecycle;
 pub mod message;
 pub mod plan;
 pub mod quiet;
 mod telling;
+pub mod template;
 mod turn;
 
 pub(super) use turn::Post;
@@ -213,24 +215,6 @@ pub struct GivenUp {
     pub title: String,
     /// Why.
     pub why: String,
-}
-
-/// What a try to deliver a message came to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
-    /// Somebody has it now.
-    Delivered,
-    /// It was not taken, or nobody knows.
-    Failed {
-        /// Why.
-        why: String,
-        /// The service asked to wait this long.
-        #[serde(with = "super::time::millis::option")]
-        retry_after: Option<Duration>,
-        /// Another try would fail as well.
-        permanent: bool,
-    },
 }
 
 /// What becomes of a message after a try.

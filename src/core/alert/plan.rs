@@ -1,6 +1,7 @@
 //! Who is told of what, as the file says it: `[alerts]` without its secrets, for the plan is journaled.
 
 use super::message::Severity;
+use crate::core::plan::ChannelPlan;
 use crate::core::time::millis;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,19 +20,11 @@ pub struct AlertsPlan {
     pub repeat: Option<Duration>,
     /// Who else is told when nobody reacts, by time.
     pub escalate: Vec<EscalationStep>,
-    /// Ways to reach somebody, by name.
-    pub channels: BTreeMap<String, ChannelPlan>,
 }
 
 impl Default for AlertsPlan {
     fn default() -> Self {
-        Self {
-            min_severity: Severity::Medium,
-            quiet: Some(QUIET),
-            repeat: None,
-            escalate: Vec::new(),
-            channels: BTreeMap::new(),
-        }
+        Self { min_severity: Severity::Medium, quiet: Some(QUIET), repeat: None, escalate: Vec::new() }
     }
 }
 
@@ -52,43 +45,23 @@ pub struct EscalationStep {
     pub to: Vec<String>,
 }
 
-/// A way to reach somebody, without what opens it: addresses and secrets stay in the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChannelPlan {
-    /// Its name.
-    pub name: String,
-    /// What kind it is, by the word of the file: `ntfy`, `slack`, `email`, ...
-    pub kind: String,
-    /// Nothing below this is sent here; `None` is what holds for all.
-    pub min_severity: Option<Severity>,
-}
-
 impl AlertsPlan {
     /// Whether something this bad is sent on a channel at all.
     pub fn admits(&self, channel: &ChannelPlan, severity: Severity) -> bool {
         severity >= channel.min_severity.unwrap_or(self.min_severity)
     }
     /// The channels told first: all that no later step of the escalation names, else those of its first step.
-    pub fn first(&self) -> BTreeSet<&str> {
-        let later: BTreeSet<&str> = self
-            .escalate
-            .iter()
-            .filter(|step| !step.after.is_zero())
+    pub fn first<'p>(&'p self, channels: &'p BTreeMap<String, ChannelPlan>) -> BTreeSet<&'p str> {
+        let later: BTreeSet<&str> = (self.escalate.iter().filter(|step| !step.after.is_zero()))
             .flat_map(|step| &step.to)
             .map(String::as_str)
             .collect();
-        let first: BTreeSet<&str> =
-            self.channels.keys().map(String::as_str).filter(|name| !later.contains(name)).collect();
+        let first: BTreeSet<&str> = channels.keys().map(String::as_str).filter(|name| !later.contains(name)).collect();
         if !first.is_empty() {
             return first;
         }
-        self.escalate
-            .iter()
-            .min_by_key(|step| step.after)
-            .into_iter()
-            .flat_map(|step| &step.to)
-            .map(String::as_str)
-            .collect()
+        let step = self.escalate.iter().min_by_key(|step| step.after);
+        step.into_iter().flat_map(|step| &step.to).map(String::as_str).collect()
     }
     /// After how long an alert that still holds is told again; `None` is never.
     pub fn repeat_of(&self, severity: Severity) -> Option<Duration> {
@@ -103,29 +76,27 @@ impl AlertsPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::plan::Way;
 
-    fn with(channels: &[&str], escalate: &[(u64, &str)]) -> AlertsPlan {
+    fn first(channels: &[&str], escalate: &[(u64, &str)]) -> Vec<String> {
         let channel = |name: &&str| {
-            ((*name).to_owned(), ChannelPlan { name: (*name).to_owned(), kind: "ntfy".into(), min_severity: None })
+            let plan = ChannelPlan { name: (*name).to_owned(), min_severity: None, template: None, way: Way::Desktop };
+            ((*name).to_owned(), plan)
         };
         let step = |(after, to): &(u64, &str)| EscalationStep {
             after: Duration::from_secs(*after),
             to: vec![(*to).to_owned()],
         };
-        AlertsPlan {
-            channels: channels.iter().map(channel).collect(),
-            escalate: escalate.iter().map(step).collect(),
-            ..AlertsPlan::default()
-        }
+        let plan = AlertsPlan { escalate: escalate.iter().map(step).collect(), ..AlertsPlan::default() };
+        plan.first(&channels.iter().map(channel).collect()).into_iter().map(str::to_owned).collect()
     }
 
     #[test]
     fn somebody_is_always_told_first() {
-        let first = |plan: &AlertsPlan| plan.first().into_iter().map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(first(&with(&["mail", "phone"], &[])), ["mail", "phone"]);
-        assert_eq!(first(&with(&["mail", "phone"], &[(600, "phone")])), ["mail"]);
-        assert_eq!(first(&with(&["mail", "phone"], &[(600, "phone"), (1500, "mail")])), ["phone"]);
-        assert_eq!(first(&with(&["phone"], &[(0, "phone")])), ["phone"]);
-        assert!(first(&with(&[], &[])).is_empty());
+        assert_eq!(first(&["mail", "phone"], &[]), ["mail", "phone"]);
+        assert_eq!(first(&["mail", "phone"], &[(600, "phone")]), ["mail"]);
+        assert_eq!(first(&["mail", "phone"], &[(600, "phone"), (1500, "mail")]), ["phone"]);
+        assert_eq!(first(&["phone"], &[(0, "phone")]), ["phone"]);
+        assert!(first(&[], &[]).is_empty());
     }
 }

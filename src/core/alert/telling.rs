@@ -3,8 +3,8 @@
 
 use super::lifecycle::Scene;
 use super::message::{Message, MessageKind, Severity};
-use super::plan::{AlertsPlan, ChannelPlan};
 use super::{Alert, Alerts, ChannelLog, Stage, Told};
+use crate::core::plan::{ChannelPlan, Plan};
 use crate::core::time::Mono;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,17 +39,11 @@ struct Want<'a> {
 }
 
 /// The next message to queue, if there is one.
-pub(super) fn next_letter(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>, quiet: bool) -> Option<Letter> {
+pub(super) fn next_letter(alerts: &Alerts, plan: &Plan, scene: Scene<'_>, quiet: bool) -> Option<Letter> {
     plan.channels.values().find_map(|channel| on_channel(alerts, plan, channel, scene, quiet))
 }
 
-fn on_channel(
-    alerts: &Alerts,
-    plan: &AlertsPlan,
-    channel: &ChannelPlan,
-    scene: Scene<'_>,
-    quiet: bool,
-) -> Option<Letter> {
+fn on_channel(alerts: &Alerts, plan: &Plan, channel: &ChannelPlan, scene: Scene<'_>, quiet: bool) -> Option<Letter> {
     let none = ChannelLog::default();
     let log = alerts.channels.get(&channel.name).unwrap_or(&none);
     let (critical, rest): (Vec<Want<'_>>, Vec<Want<'_>>) = (alerts.known.values())
@@ -89,7 +83,7 @@ fn sent(log: &ChannelLog, now: Mono, critical: bool) -> usize {
 /// What a channel is to be told of an alert now.
 fn want<'a>(
     alerts: &Alerts,
-    plan: &AlertsPlan,
+    plan: &Plan,
     channel: &ChannelPlan,
     alert: &'a Alert,
     scene: Scene<'_>,
@@ -103,7 +97,7 @@ fn want<'a>(
         return if owed && !under_way { want(MessageKind::Resolved) } else { None };
     }
     let silent = alert.stage != Stage::Open || !alert.holds || alert.acked.is_some() || alert.snoozed.is_some();
-    if silent || !plan.admits(channel, alert.severity) {
+    if silent || !plan.alerts.admits(channel, alert.severity) {
         return None;
     }
     let steps = steps_due(plan, alert, scene.now);
@@ -112,7 +106,7 @@ fn want<'a>(
         return want(MessageKind::Escalated);
     }
     match told {
-        None if plan.first().contains(channel.name.as_str()) => {
+        None if plan.alerts.first(&plan.channels).contains(channel.name.as_str()) => {
             let group_waits = alerts.known.values().any(|other| {
                 other.number != alert.number
                     && other.group() == alert.group()
@@ -122,15 +116,15 @@ fn want<'a>(
         }
         None => None,
         Some(told) => {
-            let due = plan.repeat_of(alert.severity).is_some_and(|repeat| scene.now.since(told.last) >= repeat);
+            let due = plan.alerts.repeat_of(alert.severity).is_some_and(|repeat| scene.now.since(told.last) >= repeat);
             if due && !alert.flapping { want(MessageKind::Repeated) } else { None }
         }
     }
 }
 
 /// The steps of the escalation after the first telling, by time.
-fn steps(plan: &AlertsPlan) -> Vec<(Duration, &[String])> {
-    let later = plan.escalate.iter().filter(|step| !step.after.is_zero());
+fn steps(plan: &Plan) -> Vec<(Duration, &[String])> {
+    let later = plan.alerts.escalate.iter().filter(|step| !step.after.is_zero());
     let mut steps: Vec<(Duration, &[String])> = later.map(|step| (step.after, step.to.as_slice())).collect();
     steps.sort_by_key(|(after, _)| *after);
     steps
@@ -145,7 +139,7 @@ fn step_after(steps: &[(Duration, &[String])], step: u32) -> Option<Duration> {
 }
 
 /// How many steps of the escalation are due: by time for critical alerts, else those that somebody asked for.
-pub(super) fn steps_due(plan: &AlertsPlan, alert: &Alert, now: Mono) -> u32 {
+pub(super) fn steps_due(plan: &Plan, alert: &Alert, now: Mono) -> u32 {
     if alert.severity < Severity::Critical {
         return alert.escalated;
     }
@@ -158,7 +152,7 @@ pub(super) fn steps_due(plan: &AlertsPlan, alert: &Alert, now: Mono) -> u32 {
 }
 
 /// Whether a step goes to a channel. Without steps in the file one that somebody asks for goes to all.
-fn step_to(plan: &AlertsPlan, step: u32, channel: &str) -> bool {
+fn step_to(plan: &Plan, step: u32, channel: &str) -> bool {
     let steps = steps(plan);
     let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
     if count == 0 {
@@ -195,7 +189,7 @@ fn letter(channel: &ChannelPlan, wants: Vec<Want<'_>>, scene: Scene<'_>) -> Lett
     };
     let body = if single { first.body.clone() } else { list(&wants) };
     let message = Message {
-        key: format!("{}-a{}.{}-{}", scene.night.unwrap_or("none"), first.number, first.messages + 1, channel.name),
+        key: format!("{}-{}", first.id(), first.messages + 1),
         channel: channel.name.clone(),
         kind,
         severity,
@@ -207,6 +201,8 @@ fn letter(channel: &ChannelPlan, wants: Vec<Want<'_>>, scene: Scene<'_>) -> Lett
         at: scene.wall,
         command: if single { first.command.clone() } else { Some("nightkeep alerts".to_owned()) },
         count: if single { first.count } else { count },
+        night: scene.night.map(str::to_owned),
+        dedupe_key: single.then(|| first.key.clone()),
     };
     Letter { message, moved: wants.iter().map(|want| told(channel, want, scene)).collect() }
 }
@@ -247,7 +243,7 @@ fn told(channel: &ChannelPlan, want: &Want<'_>, scene: Scene<'_>) -> Alert {
 }
 
 /// Notes which steps an escalated message stands for.
-pub(super) fn note_steps(plan: &AlertsPlan, alert: &mut Alert, now: Mono) {
+pub(super) fn note_steps(plan: &Plan, alert: &mut Alert, now: Mono) {
     let due = steps_due(plan, alert, now);
     for told in alert.told.values_mut().filter(|told| told.steps == u32::MAX) {
         told.steps = due;
@@ -263,7 +259,7 @@ fn more(channel: &ChannelPlan, waiting: usize, scene: Scene<'_>) -> Letter {
 }
 
 /// The word at the night's end: what needs somebody, or that nothing does.
-pub(super) fn of_the_night(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>) -> Vec<Message> {
+pub(super) fn of_the_night(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Vec<Message> {
     let needs: Vec<&Alert> =
         alerts.standing().into_iter().filter(|alert| alert.needs_somebody() && alert.holds).collect();
     let title = match needs.len() {
@@ -274,7 +270,8 @@ pub(super) fn of_the_night(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>)
     let lines = needs.iter().take(LISTED).map(|alert| format!("{} {}", alert.id(), alert.title));
     let body = lines.collect::<Vec<_>>().join("\n");
     let severity = if needs.is_empty() { Severity::Low } else { Severity::Medium };
-    let first = plan.channels.values().filter(|channel| plan.first().contains(channel.name.as_str()));
+    let first =
+        plan.channels.values().filter(|channel| plan.alerts.first(&plan.channels).contains(channel.name.as_str()));
     first.map(|channel| summary(channel, "end", title.clone(), body.clone(), 0, severity, scene)).collect()
 }
 
@@ -288,7 +285,7 @@ fn summary(
     scene: Scene<'_>,
 ) -> Message {
     Message {
-        key: format!("{}-{what}.{}-{}", scene.night.unwrap_or("none"), scene.now.0, channel.name),
+        key: format!("{}_{what}_{}-{}", scene.night.unwrap_or("none"), channel.name, scene.now.0),
         channel: channel.name.clone(),
         kind: MessageKind::Summary,
         severity,
@@ -300,11 +297,13 @@ fn summary(
         at: scene.wall,
         command: Some(if what == "end" { "nightkeep report" } else { "nightkeep alerts" }.to_owned()),
         count,
+        night: scene.night.map(str::to_owned),
+        dedupe_key: None,
     }
 }
 
 /// When something is to be told at the latest, as far as time alone decides.
-pub(super) fn next_telling(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>) -> Option<Mono> {
+pub(super) fn next_telling(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Option<Mono> {
     let steps = steps(plan);
     let mut times: BTreeMap<Mono, ()> = BTreeMap::new();
     let quietened =
@@ -316,7 +315,7 @@ pub(super) fn next_telling(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>)
         {
             times.insert(alert.opened.plus(after), ());
         }
-        if let Some(repeat) = plan.repeat_of(alert.severity) {
+        if let Some(repeat) = plan.alerts.repeat_of(alert.severity) {
             times.extend(alert.told.values().map(|told| (told.last.plus(repeat), ())));
         }
     }
@@ -325,7 +324,7 @@ pub(super) fn next_telling(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>)
 
 /// Whether something is wanted that may not be told yet: groups, caps, quiet hours and channels that fail are looked at
 /// again and again.
-pub(super) fn something_waits(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'_>) -> bool {
+pub(super) fn something_waits(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> bool {
     let untold = |alert: &&Alert| match alert.stage {
         Stage::Open => alert.holds && alert.acked.is_none() && alert.snoozed.is_none(),
         Stage::Resolved => alert.told.values().any(|told| told.delivered && !told.resolved),
@@ -336,8 +335,8 @@ pub(super) fn something_waits(alerts: &Alerts, plan: &AlertsPlan, scene: Scene<'
         candidates.iter().any(|alert| {
             let first = !alert.told.contains_key(&channel.name)
                 && alert.stage == Stage::Open
-                && plan.admits(channel, alert.severity)
-                && plan.first().contains(channel.name.as_str());
+                && plan.alerts.admits(channel, alert.severity)
+                && plan.alerts.first(&plan.channels).contains(channel.name.as_str());
             first || want(alerts, plan, channel, alert, scene).is_some()
         })
     })

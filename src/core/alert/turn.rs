@@ -3,10 +3,10 @@
 
 use super::conditions::{TROUBLE_LASTS, conditions};
 use super::lifecycle::{self, Scene, advance, next_change};
-use super::message::{MessageKind, Severity};
+use super::message::{MessageKind, Outcome, Severity};
 use super::quiet;
 use super::telling;
-use super::{Alert, AlertAct, Outcome, Outgoing, Settled};
+use super::{Alert, AlertAct, Outgoing, Settled};
 use crate::core::effect::Effect;
 use crate::core::event::Timer;
 use crate::core::fact::{Actor, Fact};
@@ -68,10 +68,10 @@ impl Turn<'_> {
         self.sum_up(scene);
         for _ in 0..AT_ONCE {
             let state = self.state();
-            let Some(letter) = telling::next_letter(&state.alerts, &state.plan.alerts, scene, is_quiet) else { break };
+            let Some(letter) = telling::next_letter(&state.alerts, &state.plan, scene, is_quiet) else { break };
             let alerts = letter.moved.iter().map(|alert| alert.number).collect();
             for mut alert in letter.moved {
-                telling::note_steps(&self.state().plan.alerts, &mut alert, now);
+                telling::note_steps(&self.state().plan, &mut alert, now);
                 self.alert_moved(alert, "told");
             }
             self.fact(Fact::MessageQueued { message: Box::new(letter.message), alerts });
@@ -113,7 +113,7 @@ impl Turn<'_> {
         if !closed || state.alerts.summed_up || state.night_runs().next().is_none() {
             return;
         }
-        for message in telling::of_the_night(&state.alerts, &state.plan.alerts, scene) {
+        for message in telling::of_the_night(&state.alerts, &state.plan, scene) {
             self.fact(Fact::MessageQueued { message: Box::new(message), alerts: Vec::new() });
         }
     }
@@ -125,7 +125,7 @@ impl Turn<'_> {
             outgoing.due <= now && may_go(outgoing, is_quiet) && !self.night.post.under_way.contains(*key)
         });
         for (key, outgoing) in due.map(|(key, outgoing)| (key.clone(), outgoing.clone())).collect::<Vec<_>>() {
-            if self.state().plan.alerts.channels.contains_key(&outgoing.message.channel) {
+            if self.state().plan.channels.contains_key(&outgoing.message.channel) {
                 self.night.post.under_way.insert(key);
                 self.effect(Effect::Send { message: Box::new(outgoing.message) });
             } else {
@@ -163,7 +163,7 @@ impl Turn<'_> {
         let result = match alerts.by_id(id) {
             None => Err("no such alert".to_owned()),
             Some(alert) => {
-                let steps = telling::steps_due(&self.state().plan.alerts, alert, now);
+                let steps = telling::steps_due(&self.state().plan, alert, now);
                 lifecycle::act(alert, act, &by.who, now, steps)
             }
         };
@@ -182,7 +182,7 @@ impl Turn<'_> {
     /// Arms the one timer for whatever time alone brings next.
     fn arm_alerts(&mut self, scene: Scene<'_>, is_quiet: bool) {
         let state = self.state();
-        let (alerts, plan, now) = (&state.alerts, &state.plan.alerts, scene.now);
+        let (alerts, plan, now) = (&state.alerts, &state.plan, scene.now);
         let mut next: Option<Mono> = None;
         let mut sooner = |at: Mono| next = Some(next.map_or(at, |known: Mono| known.min(at)));
         alerts.known.values().filter_map(next_change).for_each(&mut sooner);
@@ -199,7 +199,8 @@ impl Turn<'_> {
         }
         if waits {
             let zone = quiet::zone(state.plan.timezone.as_deref());
-            let quiet_end = plan.quiet.filter(|_| is_quiet).map(|range| quiet::look_again(range, scene.wall, &zone));
+            let quiet_end =
+                plan.alerts.quiet.filter(|_| is_quiet).map(|range| quiet::look_again(range, scene.wall, &zone));
             sooner(now.plus(quiet_end.unwrap_or(LOOK_AGAIN)));
         }
         let Some(next) = next else { return };
