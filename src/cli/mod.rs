@@ -3,7 +3,9 @@
 //! Data goes to stdout, talk to stderr, an exit code says how it went. The contract is `docs/cli.md`.
 
 mod add;
+mod alerts;
 mod attach;
+mod channel_test;
 mod check;
 mod completions;
 mod context;
@@ -112,6 +114,7 @@ enum Command {
     Skip(verbs::SkipArgs),
     Add(add::Args),
     Dead(dead::Args),
+    Alerts(alerts::Args),
     Report(report::Args),
     Nights(nights::Args),
     Doctor(doctor::Args),
@@ -187,6 +190,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Skip(args) => verbs::skip(args, context),
         Command::Add(args) => add::run(args, context),
         Command::Dead(args) => dead::run(args, context),
+        Command::Alerts(args) => alerts::run(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 /// Commands that are promised and not here yet.
 const LATER: &[&str] = &[
-    "answer", "snooze", "escalate", "schedule", "alerts", "note", "tell", "replay", "usage", "clean", "service",
-    "harvest", "rules",
+    "answer", "snooze", "escalate", "schedule", "note", "tell", "replay", "usage", "clean", "service", "harvest",
+    "rules",
 ];
 
 /// Prints help or version, or says what is wrong; gives the exit code.

@@ -5,6 +5,7 @@
 //! recorders' files, so it may be killed at any moment.
 
 mod api;
+mod channels;
 mod checks;
 mod environment;
 pub mod history;
@@ -22,6 +23,7 @@ mod send;
 mod timers;
 mod watch;
 
+pub use channels::try_channel;
 pub use environment::inherited;
 pub use lock::{LockError, running_pid};
 pub use openapi::openapi_json;

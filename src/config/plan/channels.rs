@@ -161,7 +161,7 @@ fn check_receivers(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) 
             for (i, chat) in to.iter().enumerate() {
                 let digits = chat.strip_prefix('-').unwrap_or(chat);
                 let number = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-                if !number && !(chat.len() > 1 && chat.starts_with('@')) {
+                if !(number || chat.len() > 1 && chat.starts_with('@')) {
                     let message = format!("{} is no chat", quoted(chat));
                     let found = build.problems.error(&place.key("to").item(i), message);
                     found.help("it is the chat's number as text, or @NAME of a channel");
