@@ -14,8 +14,12 @@ mod daemon;
 mod judge;
 #[path = "nights/mutants.rs"]
 mod mutants;
+#[path = "nights/outages.rs"]
+mod outages;
 #[path = "nights/plan.rs"]
 mod plan;
+#[path = "nights/post.rs"]
+mod post;
 #[path = "nights/rim.rs"]
 mod rim;
 #[path = "nights/sim.rs"]
@@ -136,9 +140,44 @@ fn enough(coverage: &Coverage) {
         ("start overdue", "starting"),
         ("start overdue", "running"),
         ("redrive", "failed"),
+        ("breaker due", "limited"),
+        ("breaker due", "running"),
+        ("sensed", "limited"),
+        ("sensed", "queued"),
+        ("daemon crashed", "running"),
+        ("pacing", "queued"),
     ] {
-        if coverage.met(event, state) < 20 {
+        if coverage.met(event, state) < 10 {
             seldom.push((event, state, coverage.met(event, state)));
+        }
+    }
+    for (why, word) in [
+        ("new", "pending"),
+        ("new", "inhibited"),
+        ("opened", "open"),
+        ("told", "open"),
+        ("told", "resolved"),
+        ("over", "resolved"),
+        ("over before it was told", "resolved"),
+        ("ceased", "open"),
+        ("came back", "pending"),
+        ("ack", "acked"),
+        ("snooze", "snoozed"),
+        ("resolve", "resolved"),
+        ("escalate", "open"),
+        ("its night is over", "expired"),
+        ("message", "fired"),
+        ("message", "repeated"),
+        ("message", "escalated"),
+        ("message", "resolved"),
+        ("message", "summary"),
+        ("message", "delivered"),
+        ("message", "again"),
+        ("message", "given up"),
+        ("message", "dropped"),
+    ] {
+        if coverage.of_alerts(why, word) < 20 {
+            seldom.push((why, word, coverage.of_alerts(why, word)));
         }
     }
     assert!(seldom.is_empty(), "hardly ever met: {seldom:?}");

@@ -208,6 +208,37 @@ pub enum Event {
         /// What came of it.
         outcome: Outcome,
     },
+    /// Something guarded was looked at, or used: `disk`, `memory`, `journal`, `git:PROJECT`, `notifier:CHANNEL`.
+    Sensed {
+        /// Which, as `guard.rs` names it.
+        key: String,
+        /// What was seen.
+        seen: Seen,
+    },
+    /// The daemon before this one crashed by itself.
+    DaemonCrashed {
+        /// What is known of it.
+        what: String,
+    },
+}
+
+/// What was seen of a guarded thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// How much of it is left, in bytes.
+    Level {
+        /// Free bytes.
+        free: u64,
+        /// All bytes.
+        total: u64,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// It did what it should.
+    Worked,
 }
 
 /// What an operator can do with a session. All are idempotent.
@@ -255,4 +286,6 @@ pub enum Timer {
     Pacing,
     /// An alert changes, or is to be told, by time alone.
     Alerts,
+    /// The wait of a breaker is over.
+    Breaker(String),
 }

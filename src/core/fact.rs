@@ -4,6 +4,7 @@
 
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
+use super::breaker::Breaker;
 use super::exit::{ExitRecord, Verdict};
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
@@ -247,6 +248,34 @@ pub enum Fact {
         /// What.
         then: Settled,
     },
+    /// A breaker changed; the whole of it, not a difference.
+    BreakerMoved {
+        /// What it guards: `provider:anthropic`, `disk`, ...
+        key: String,
+        /// How it stands now.
+        to: Box<Breaker>,
+    },
+    /// A project was parked, or is so no longer.
+    ProjectParked {
+        /// Which.
+        project: ProjectName,
+        /// Parked or not.
+        parked: bool,
+        /// Why, in words.
+        why: String,
+    },
+    /// A daemon crashed by itself.
+    DaemonCrashed {
+        /// What is known of it.
+        what: String,
+    },
+    /// The daemon starts nothing any more, or does so again.
+    SafeMode {
+        /// Whether it is in safe mode.
+        on: bool,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 impl Fact {
@@ -282,7 +311,11 @@ impl Fact {
             | Self::Trouble { .. }
             | Self::AlertMoved { .. }
             | Self::MessageQueued { .. }
-            | Self::MessageSettled { .. } => None,
+            | Self::MessageSettled { .. }
+            | Self::BreakerMoved { .. }
+            | Self::ProjectParked { .. }
+            | Self::DaemonCrashed { .. }
+            | Self::SafeMode { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

@@ -5,7 +5,7 @@ use super::effect::Effect;
 use super::event::{Event, Timer};
 use super::fact::{Entry, Fact};
 use super::state::State;
-use super::time::At;
+use super::time::{At, Mono};
 use super::turn::Turn;
 
 /// All that decides: the state, and what decisions need beside it.
@@ -22,6 +22,8 @@ pub struct Night {
     pub(super) awaits_plan: bool,
     /// Messages under way, and the alerts' timer.
     pub(super) post: Post,
+    /// When the queue is looked at again because of the pace of starts, while that is armed.
+    pub(super) paced: Option<Mono>,
 }
 
 /// What a step decided. The facts are to be journaled, in order and in one transaction, before any effect is performed.
@@ -56,6 +58,7 @@ impl Night {
             boot_id: boot_id.to_owned(),
             awaits_plan: false,
             post: Post::default(),
+            paced: None,
         }
     }
 
@@ -89,7 +92,7 @@ impl Turn<'_> {
             Event::Add { session, by } => self.add(session, &by),
             Event::Redrive { run, by } => self.redrive(&run, &by),
             Event::Started { attempt, started } => self.started(&attempt, started),
-            Event::Output { attempt, output } => self.output(&attempt, *output),
+            Event::Output { attempt, output } => self.output_seen(&attempt, *output),
             Event::Ended { attempt, exit, output } => self.ended(&attempt, exit, *output),
             Event::StartFailed { attempt, why } => self.start_failed(&attempt, why),
             Event::Checked { attempt, results } => self.checked(&attempt, results),
@@ -121,6 +124,8 @@ impl Turn<'_> {
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
             Event::AlertAct { alert, act, by } => self.alert_act(&alert, act, &by),
             Event::Sent { key, outcome } => self.sent(key, outcome),
+            Event::Sensed { key, seen } => self.sensed(&key, &seen),
+            Event::DaemonCrashed { what } => self.daemon_crashed(what),
         }
     }
 
@@ -142,8 +147,12 @@ impl Turn<'_> {
                     self.start_overdue(&attempt);
                 }
             }
-            // Starts are not paced yet; every step ends with a look at the queue anyway.
-            Timer::Pacing => {}
+            // The step ends with a look at the queue.
+            Timer::Pacing => {
+                self.night.paced = None;
+                self.plan_known = true;
+            }
+            Timer::Breaker(key) => self.breaker_due(&key, epoch),
             Timer::Alerts => self.alerts_due(),
         }
     }

@@ -3,6 +3,7 @@
 use super::alert::Alerts;
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
+use super::guard::Breakers;
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
 use super::run::{Attempt, Outcome, Run, RunState};
@@ -34,6 +35,9 @@ pub struct State {
     /// What is wrong, and who was told of it.
     #[serde(default)]
     pub alerts: Alerts,
+    /// What holds starts back.
+    #[serde(default)]
+    pub breakers: Breakers,
 }
 
 /// One night.
@@ -89,6 +93,7 @@ impl State {
                     // No tmux server outlives its boot, and the monotonic clock began again.
                     self.tmux_pid = None;
                     self.tmux_lost = None;
+                    self.breakers.new_boot();
                 }
                 self.daemon = Some(DaemonSeen {
                     pid: *pid,
@@ -203,6 +208,18 @@ impl State {
                     open.reported = true;
                 }
             }
+            Fact::BreakerMoved { key, to } => self.breakers.moved(key, to),
+            Fact::ProjectParked { project, parked: true, why } => {
+                self.breakers.parked.insert(project.clone(), why.clone());
+            }
+            Fact::ProjectParked { project, parked: false, why: _ } => {
+                self.breakers.parked.remove(project);
+            }
+            Fact::DaemonCrashed { what: _ } => self.breakers.crashed(at.wall),
+            Fact::SafeMode { on, why } => {
+                self.breakers.safe_mode = on.then(|| why.clone());
+                self.breakers.crashes.clear();
+            }
             Fact::PlanRejected { .. }
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
@@ -304,12 +321,17 @@ impl State {
             work: BTreeMap::new(),
             reported: false,
         });
+        self.breakers.parked.clear();
         self.added.clear();
         self.runs.retain(|_, run| kept(run, Some(id)));
     }
 
     fn intend(&mut self, id: &AttemptId, at: At) {
         let session = self.session(&id.run.session).cloned().map(Box::new);
+        if let Some(run) = self.runs.get(&id.run) {
+            let (key, retry) = (self.key_of(run), Self::is_retry(run));
+            self.breakers.note_start(key, retry, at);
+        }
         let Some(run) = self.runs.get_mut(&id.run) else { return };
         for older in &mut run.attempts {
             older.output.shrink();

@@ -1,12 +1,15 @@
 //! The fold from the journal's facts to those of one night.
 
 use super::facts::{
-    Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact,
+    Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX,
+    TroubleFact,
 };
 use super::passage::{Elapsed, Gap, Passage, Segments, millis};
 use crate::core::alert::{Alert, Stage};
+use crate::core::breaker::Breaker;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
+use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::run::{OutputSeen, RunState};
@@ -69,6 +72,7 @@ impl Folder {
             moments_left_out: 0,
             alerts: BTreeMap::new(),
             messages: Messages::default(),
+            outages: Vec::new(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -164,6 +168,16 @@ impl Folder {
             Fact::AlertMoved { alert, why } if tonight => self.alert(at, alert, why),
             Fact::MessageQueued { message, .. } if tonight => self.facts.messages.queued(message),
             Fact::MessageSettled { key, then } if tonight => self.facts.messages.settled(at, key, then),
+            Fact::BreakerMoved { key, to } if tonight => self.breaker(at, key, to),
+            Fact::ProjectParked { project, parked, why } if tonight => {
+                let word = if *parked { "parked" } else { "no longer parked" };
+                self.moment(at, None, format!("project {project} {word}: {why}"), 3);
+            }
+            Fact::DaemonCrashed { what } if tonight => self.trouble(at, "daemon", &format!("it crashed: {what}")),
+            Fact::SafeMode { on, why } if tonight => {
+                let word = if *on { "safe mode: nothing is started" } else { "safe mode is over" };
+                self.moment(at, None, format!("{word}: {why}"), 3);
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -189,6 +203,10 @@ impl Folder {
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. }
+            | Fact::BreakerMoved { .. }
+            | Fact::ProjectParked { .. }
+            | Fact::DaemonCrashed { .. }
+            | Fact::SafeMode { .. }
             | Fact::ReportWritten { .. } => return false,
         }
         true
@@ -241,6 +259,36 @@ impl Folder {
         let from = Wall(at.0.saturating_sub(i64::try_from(now - since).unwrap_or(i64::MAX)));
         self.facts.gaps.push(Gap { from, to: at, since, until: now, why, at_most });
         true
+    }
+
+    /// A breaker that is not closed is an outage, from its first failure to its last probe.
+    fn breaker(&mut self, at: Wall, key: &str, to: &Breaker) {
+        let open = self.facts.outages.iter().position(|outage| outage.key == key && outage.to.is_none());
+        match (to.since, open) {
+            (Some(since), None) => {
+                self.moment(at, None, format!("{} is down: {}", thing(key), to.cause), 3);
+                self.facts.outages.push(OutageFact {
+                    key: key.to_owned(),
+                    from: since.wall,
+                    to: None,
+                    cause: to.cause.clone(),
+                    probes: to.probes,
+                    held: to.held.iter().cloned().collect(),
+                });
+            }
+            (Some(_), Some(known)) => {
+                let outage = &mut self.facts.outages[known];
+                outage.probes = to.probes;
+                outage.held = to.held.iter().cloned().collect();
+            }
+            (None, Some(known)) => {
+                let outage = &mut self.facts.outages[known];
+                outage.to = Some(at);
+                let span = text::span(at.since(outage.from));
+                self.moment(at, None, format!("{} is back after {span}", thing(key)), 2);
+            }
+            (None, None) => {}
+        }
     }
 
     fn trouble(&mut self, at: Wall, part: &str, what: &str) {
@@ -366,7 +414,11 @@ impl Folder {
             | Fact::Trouble { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
-            | Fact::MessageSettled { .. } => {}
+            | Fact::MessageSettled { .. }
+            | Fact::BreakerMoved { .. }
+            | Fact::ProjectParked { .. }
+            | Fact::DaemonCrashed { .. }
+            | Fact::SafeMode { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -477,7 +529,11 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::Trouble { .. }
         | Fact::AlertMoved { .. }
         | Fact::MessageQueued { .. }
-        | Fact::MessageSettled { .. } => None,
+        | Fact::MessageSettled { .. }
+        | Fact::BreakerMoved { .. }
+        | Fact::ProjectParked { .. }
+        | Fact::DaemonCrashed { .. }
+        | Fact::SafeMode { .. } => None,
     }
 }
 

@@ -2,16 +2,17 @@
 
 use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
-use super::model::{ProjectReport, SessionReport, TimelineRow};
+use super::model::{AlertReport, ProjectReport, SessionReport, TimelineRow};
 use super::text::metric;
 use crate::status::text::{count, cut_at_word, span_of_seconds};
 
 impl Page<'_> {
     /// All sections in the order of reading; those without rows are not shown.
     pub(super) fn sections(&self) -> Vec<Section> {
-        let mut out = vec![self.needs(), self.sessions(), self.last_words(), self.unreadable(), self.projects()];
+        let mut out =
+            vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
-        out.extend([self.not_run(), self.timeline()]);
+        out.extend([self.alerts(), self.not_run(), self.timeline()]);
         if self.full {
             out.insert(3, self.details());
         }
@@ -149,6 +150,31 @@ impl Page<'_> {
             above: Vec::new(),
             rows: self.report.sessions.iter().map(row).collect(),
             most: usize::MAX,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn outages(&self) -> Section {
+        let row = |o: &super::model::Outage| {
+            let span = span_of_seconds(o.lasted);
+            let time = match &o.to {
+                Some(to) => format!("{} to {} ({span})", self.at(&o.from), self.at(to)),
+                None => format!("since {} ({span}), still", self.at(&o.from)),
+            };
+            let held = match o.held.len() {
+                0 => "held nothing".to_owned(),
+                n if n <= 5 => format!("held {}", o.held.join(", ")),
+                n => format!("held {} and {} more", o.held[..5].join(", "), n - 5),
+            };
+            let probes = count(u64::from(o.probes), "probe", "probes");
+            let cause = prose(&cut_at_word(&o.cause, 120));
+            vec![format!("- {time}: {}; {held}; {probes}. Seen: {cause}", prose(&o.what))]
+        };
+        Section {
+            name: "Outages",
+            above: Vec::new(),
+            rows: self.report.outages.iter().map(row).collect(),
+            most: 6,
             more: "in the JSON.".to_owned(),
         }
     }
@@ -301,6 +327,22 @@ impl Page<'_> {
             above: Vec::new(),
             rows: self.report.operator.iter().map(row).collect(),
             most: 6,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn alerts(&self) -> Section {
+        let row = |alert: &AlertReport| {
+            let told = if alert.told.is_empty() { "nobody was told".to_owned() } else { alert.told.join(", ") };
+            let times = if alert.count > 1 { format!(", {} times", alert.count) } else { String::new() };
+            let (at, title) = (self.at(&alert.since), prose(&cut_at_word(&alert.title, 120)));
+            vec![format!("- {at} {} ({}, {}{times}): {title}; {}", alert.id, alert.severity, alert.state, prose(&told))]
+        };
+        Section {
+            name: "Alerts",
+            above: Vec::new(),
+            rows: self.report.alerts.iter().map(row).collect(),
+            most: 8,
             more: "in the JSON.".to_owned(),
         }
     }

@@ -3,8 +3,9 @@
 use super::text::{KEEP, cut, harmless, number, pad, short_span, width, wrap};
 use super::words;
 use super::zone::{hh_mm, hh_mm_near, parse};
+use crate::core::guard::thing;
 use crate::core::time::Wall;
-use crate::protocol::{ExitStatus, MetricStatus, SessionStatus, Status};
+use crate::protocol::{ExitStatus, MetricStatus, OutageStatus, SessionStatus, Status};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -159,9 +160,16 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         n => format!("{n} sessions"),
     };
     lines.push((Tone::Strong, format!("{night}. {}: {}", all.replace(' ', &KEEP.to_string()), counts.join(", "))));
-    let open = status.alerts.iter().filter(|a| a.state == "open").count();
-    if open > 0 {
-        lines.push((Tone::Bad, format!("{open} open alerts: nightkeep alerts")));
+    if let Some(why) = &status.safe_mode {
+        lines.push((Tone::Bad, format!("Safe mode, nothing is started: {}. `nightkeep up` ends it.", harmless(why))));
+    }
+    for outage in &status.outages {
+        lines.push((Tone::Warn, outage_line(outage, &time)));
+    }
+    let open: Vec<_> = status.alerts.iter().filter(|a| a.state == "open").collect();
+    if let Some(first) = open.first() {
+        let all = if open.len() == 1 { "1 open alert".to_owned() } else { format!("{} open alerts", open.len()) };
+        lines.push((Tone::Bad, format!("{all}: {} ({}). `nightkeep alerts` lists all.", first.title, first.id)));
     }
     let mut needing: Vec<&str> = status.sessions.iter().filter(|s| needs_person(s)).map(|s| s.name.as_str()).collect();
     let more = needing.len().saturating_sub(5);
@@ -180,6 +188,24 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         lines.push((Tone::Warn, "No daemon runs; this is what the journal knows. `nightkeep up` goes on.".into()));
     }
     lines
+}
+
+fn outage_line(outage: &OutageStatus, time: &impl Fn(&str) -> String) -> String {
+    let what = thing(&harmless(&outage.key));
+    let held = match outage.held.len() {
+        0 => String::new(),
+        1 => "; holds 1 session".to_owned(),
+        n => format!("; holds {n} sessions"),
+    };
+    let since = outage.since.as_deref().map_or_else(String::new, |since| format!(" since {}", time(since)));
+    let next = outage.next_at.as_deref().map_or_else(|| "soon".to_owned(), time);
+    let cause = harmless(&outage.cause);
+    match outage.state.as_str() {
+        "parked" => format!("{what} is parked: {cause}."),
+        "slow_start" => format!("{what} is back; sessions start one after the other{held}."),
+        "half_open" => format!("{what} is down{since} and is being tried{held}: {cause}."),
+        _ => format!("{what} is down{since}, tried again at {next}{held}: {cause}."),
+    }
 }
 
 /// One column; when the terminal is narrow, those with a lower `rank` get room first, and those of rank 0 always.

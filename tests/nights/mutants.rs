@@ -1,9 +1,12 @@
 //! Faults planted between the core and its surroundings, each of which some invariant must find.
 
 use fastrand::Rng;
+use nightkeep::core::alert::Stage;
+use nightkeep::core::alert::message::MessageKind;
+use nightkeep::core::breaker::Phase;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
-use nightkeep::core::exit::Ending;
+use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Actor, Entry, Fact};
 use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
@@ -30,10 +33,25 @@ pub enum Mutant {
     WritesNoReport,
     LostRow,
     ForgetsARun,
+    SendsInQuietHours,
+    ForgetsTheOutbox,
+    TellsTwice,
+    ForgetsTheEnd,
+    IgnoresTheCap,
+    SendsTheUnjournaled,
+    NeverResends,
+    TellsWhatSomebodyKnows,
+    TellsWhatFollows,
+    OutageBurnsAttempts,
+    TwoProbes,
+    StartsBehindBreakers,
+    NeverTriesAgain,
+    TriesTooSoon,
+    ForgetsThePace,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 33] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -52,6 +70,21 @@ impl Mutant {
         Self::WritesNoReport,
         Self::LostRow,
         Self::ForgetsARun,
+        Self::SendsInQuietHours,
+        Self::ForgetsTheOutbox,
+        Self::TellsTwice,
+        Self::ForgetsTheEnd,
+        Self::IgnoresTheCap,
+        Self::SendsTheUnjournaled,
+        Self::NeverResends,
+        Self::TellsWhatSomebodyKnows,
+        Self::TellsWhatFollows,
+        Self::OutageBurnsAttempts,
+        Self::TwoProbes,
+        Self::StartsBehindBreakers,
+        Self::NeverTriesAgain,
+        Self::TriesTooSoon,
+        Self::ForgetsThePace,
     ];
 
     /// The invariants of which one must find it.
@@ -62,7 +95,7 @@ impl Mutant {
             Self::LosesAnEnd => &["S3", "S5", "state", "S1"],
             Self::EndsTwice | Self::ChangesAnExit => &["S3"],
             Self::NeverStops => &["S17", "L1"],
-            Self::NeverArms => &["L1"],
+            Self::NeverArms => &["L1", "L7", "L8"],
             Self::CountsOutages => &["S8"],
             Self::WaitsTooLong => &["S9"],
             Self::StartsEarly => &["S7"],
@@ -74,6 +107,19 @@ impl Mutant {
             Self::WritesNoReport => &["L4"],
             Self::LostRow => &["S5"],
             Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
+            Self::SendsInQuietHours => &["S25"],
+            Self::ForgetsTheOutbox | Self::NeverResends => &["L7", "L8"],
+            Self::TellsTwice => &["S26"],
+            Self::ForgetsTheEnd => &["L8"],
+            Self::IgnoresTheCap => &["S28"],
+            Self::SendsTheUnjournaled => &["S29"],
+            Self::TellsWhatSomebodyKnows => &["S32"],
+            Self::TellsWhatFollows => &["S31"],
+            Self::OutageBurnsAttempts => &["S8"],
+            Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
+            Self::NeverTriesAgain => &["L1", "L2"],
+            Self::TriesTooSoon => &["S7", "S9"],
+            Self::ForgetsThePace => &["S6", "S9"],
         }
     }
 
@@ -167,6 +213,99 @@ impl Mutant {
                     night.state.runs.remove(&id);
                 }
             }
+            Self::OutageBurnsAttempts => {
+                for entry in &mut step.facts {
+                    if let Fact::AttemptEnded { verdict: Some(verdict), counted, .. } = &mut entry.fact
+                        && verdict.class == FailureClass::ProviderDown
+                    {
+                        (verdict.counted, *counted) = (true, true);
+                    }
+                }
+            }
+            Self::TwoProbes => {
+                for breaker in night.state.breakers.by_key.values_mut() {
+                    if let Phase::HalfOpen { probe, .. } = &mut breaker.phase {
+                        *probe = None;
+                    }
+                }
+            }
+            Self::StartsBehindBreakers => night.state.breakers.by_key.clear(),
+            Self::NeverTriesAgain => {
+                let of_breaker = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Breaker(_), .. });
+                step.effects.retain(|effect| !of_breaker(effect));
+            }
+            Self::TriesTooSoon => {
+                for effect in &mut step.effects {
+                    if let Effect::Arm { timer: Timer::Breaker(key), after, .. } = effect {
+                        *after = std::time::Duration::ZERO;
+                        let due = night.state.breakers.by_key.get_mut(key).map(|breaker| &mut breaker.phase);
+                        if let (Some(Phase::Open { until }), Some(at)) = (due, at) {
+                            (until.mono, until.wall) = (at.mono, at.wall);
+                        }
+                    }
+                }
+            }
+            Self::ForgetsThePace => {
+                night.state.breakers.pace.clear();
+                night.state.breakers.minutes.clear();
+            }
+            // These change what the core believes and not the journal; the journal is what a new daemon goes by.
+            Self::SendsInQuietHours if night.state.open_night().is_some() => night.state.plan.alerts.quiet = None,
+            Self::ForgetsTheOutbox => {
+                if matches!(event, Event::DaemonStarted { .. } | Event::PlanLoaded { .. } | Event::PlanBroken { .. }) {
+                    step.effects.retain(|effect| !matches!(effect, Effect::Send { .. }));
+                }
+            }
+            Self::TellsTwice => {
+                let new = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::AlertMoved { alert, why } if why == "new" => Some((entry.at, alert.clone())),
+                    _ => None,
+                });
+                if let Some((at, mut alert)) = new {
+                    alert.number += 1_000;
+                    let entry = Entry { at, fact: Fact::AlertMoved { alert, why: "new".to_owned() } };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
+            Self::ForgetsTheEnd => {
+                let ends: Vec<String> = (step.facts.iter())
+                    .filter_map(|entry| match &entry.fact {
+                        Fact::MessageQueued { message, .. } if message.kind == MessageKind::Resolved => {
+                            Some(message.key.clone())
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                step.facts.retain(
+                    |entry| !matches!(&entry.fact, Fact::MessageQueued { message, .. } if ends.contains(&message.key)),
+                );
+                step.effects
+                    .retain(|effect| !matches!(effect, Effect::Send { message } if ends.contains(&message.key)));
+                night.state.alerts.outbox.retain(|key, _| !ends.contains(key));
+            }
+            Self::IgnoresTheCap => night.state.alerts.channels.values_mut().for_each(|log| log.lately.clear()),
+            Self::SendsTheUnjournaled if now_and_then => {
+                step.facts.retain(|entry| !matches!(entry.fact, Fact::MessageQueued { .. }));
+            }
+            Self::NeverResends => {
+                step.effects.retain(|effect| !matches!(effect, Effect::Arm { timer: Timer::Alerts, .. }));
+            }
+            Self::TellsWhatSomebodyKnows => {
+                night.state.alerts.known.values_mut().for_each(|alert| alert.acked = None);
+            }
+            Self::TellsWhatFollows => {
+                for entry in &mut step.facts {
+                    if let Fact::AlertMoved { alert, why } = &mut entry.fact
+                        && why == "told"
+                        && !alert.is_over()
+                        && now_and_then
+                    {
+                        alert.stage = Stage::Inhibited;
+                    }
+                }
+            }
+            Self::SendsInQuietHours | Self::SendsTheUnjournaled => {}
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
         }
     }

@@ -1,11 +1,13 @@
 //! Random plans, and scripts for the programs they start.
 
 use fastrand::Rng;
+use nightkeep::core::alert::message::Severity;
+use nightkeep::core::alert::plan::{AlertsPlan, EscalationStep};
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
-    Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop, OnTmuxLoss,
-    OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, Success,
+    ChannelPlan, Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop,
+    OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, Success, Way,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,6 +29,8 @@ pub struct Behaviour {
     pub prints: bool,
     /// The output rule that its last lines match.
     pub rule: Option<&'static str>,
+    /// Whether its provider's outage ends it.
+    pub outage: bool,
 }
 
 /// How a program ends by itself.
@@ -55,6 +59,9 @@ pub enum Kind {
     Shot,
     Wild,
 }
+
+/// Providers that sessions share.
+pub const PROVIDERS: [&str; 2] = ["acme", "zen"];
 
 pub const RULES: [(&str, FailureClass); 4] = [
     ("rules[0] locked", FailureClass::Transient),
@@ -91,6 +98,7 @@ pub fn behaviour(kind: Kind, n: u32, rng: &mut Rng) -> Behaviour {
         reaches: 100,
         prints: rng.u8(0..10) < 9,
         rule: None,
+        outage: false,
     };
     match kind {
         Kind::Good => {}
@@ -243,6 +251,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         metrics,
         verify: (rng.u8(0..5) == 0).then(|| Command::Shell("verify".to_owned())),
         verify_timeout: Duration::from_secs(60),
+        provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
     }
 }
 
@@ -274,9 +283,11 @@ pub fn plan(rng: &mut Rng) -> Plan {
         sessions.insert(new.name.clone(), new);
     }
     let project = ProjectName::new("home").unwrap();
+    let concurrent = rng.u32(1..9);
+    let (alerts, channels) = alerts(rng);
     Plan {
-        timezone: None,
-        concurrent: rng.u32(1..9),
+        timezone: Some(["UTC", "Europe/Berlin"][rng.usize(0..2)].to_owned()),
+        concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into() })]),
         sessions,
@@ -289,8 +300,46 @@ pub fn plan(rng: &mut Rng) -> Plan {
                 sessions: Vec::new(),
             })
             .collect(),
-        channels: BTreeMap::new(),
+        channels,
+        alerts,
+        min_free_disk: rng.bool().then_some(1 << 30),
     }
+}
+
+/// Who is told of what: quiet hours around the night, before it and in it, short repeats, escalations.
+fn alerts(rng: &mut Rng) -> (AlertsPlan, BTreeMap<String, ChannelPlan>) {
+    let severity =
+        |rng: &mut Rng| [Severity::Low, Severity::Medium, Severity::High, Severity::Critical][rng.usize(0..4)];
+    let names = ["chat", "mail", "phone"];
+    let channels: BTreeMap<String, ChannelPlan> = (names.iter().take(rng.usize(0..4)))
+        .map(|name| {
+            let min_severity = (rng.u8(0..3) == 0).then(|| severity(rng));
+            let plan = ChannelPlan { name: (*name).to_owned(), min_severity, template: None, way: Way::Desktop };
+            ((*name).to_owned(), plan)
+        })
+        .collect();
+    let known: Vec<String> = channels.keys().cloned().collect();
+    let steps = if known.is_empty() { 0 } else { rng.usize(0..3) };
+    let escalate = (0..steps)
+        .map(|_| EscalationStep {
+            after: Duration::from_secs(60 * rng.u64(0..40)),
+            to: vec![known[rng.usize(0..known.len())].clone()],
+        })
+        .collect();
+    let from = rng.u16(0..1440);
+    let quiet = match rng.u8(0..6) {
+        0 | 1 => None,
+        2 => Some((22 * 60, 7 * 60)),
+        3 => Some((0, 6 * 60)),
+        _ => Some((from, (from + rng.u16(1..300)) % 1440)),
+    };
+    let plan = AlertsPlan {
+        min_severity: if rng.bool() { Severity::Low } else { Severity::Medium },
+        quiet,
+        repeat: rng.bool().then(|| Duration::from_secs(60 * rng.u64(5..120))),
+        escalate,
+    };
+    (plan, channels)
 }
 
 /// The file after somebody edited it.
@@ -299,8 +348,9 @@ pub fn edited(plan: &Plan, rng: &mut Rng) -> Plan {
     for _ in 0..rng.usize(1..4) {
         let names: Vec<SessionName> = plan.sessions.keys().cloned().collect();
         let some = names.get(rng.usize(0..names.len().max(1))).cloned();
-        match (rng.u8(0..7), some) {
+        match (rng.u8(0..8), some) {
             (0, _) => plan.concurrent = rng.u32(1..9),
+            (7, _) => (plan.alerts, plan.channels) = alerts(rng),
             (1, _) => {
                 let i = rng.usize(0..41);
                 let mut new = session(i, rng);

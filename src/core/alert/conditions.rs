@@ -3,6 +3,7 @@
 
 use super::message::Severity;
 use crate::core::exit::FailureClass;
+use crate::core::guard::FOR_ALL;
 use crate::core::ids::SessionName;
 use crate::core::queue::satisfies;
 use crate::core::run::{Outcome, Run};
@@ -40,6 +41,7 @@ pub(super) fn conditions(state: &State, now: Mono) -> BTreeMap<String, Condition
     let mut found = BTreeMap::new();
     of_runs(state, &mut found);
     of_errors(state, now, &mut found);
+    of_outages(state, &mut found);
     if let Some((_, problem)) = &state.alerts.broken_file {
         let condition = Condition {
             severity: Severity::High,
@@ -131,6 +133,7 @@ fn of_end(
                 title: format!("{name} failed for good ({word})"),
                 body: clean(&run.reason),
                 command: Some(format!("nightkeep why {name}")),
+                because_of: explained(state, name, run),
                 ..base("failed")
             }
         }
@@ -184,6 +187,72 @@ fn class(run: &Run) -> Option<FailureClass> {
 
 fn project_of(state: &State, name: &SessionName) -> Option<String> {
     state.session(name).and_then(|session| session.project.as_ref()).map(ToString::to_string)
+}
+
+/// What is down, and what was parked because of it: one alert each, whatever number of sessions it holds up.
+fn of_outages(state: &State, found: &mut BTreeMap<String, Condition>) {
+    for (key, breaker) in state.breakers.open() {
+        let condition = Condition {
+            severity: if breaker.overdue { Severity::Critical } else { Severity::High },
+            title: format!("{key} is down"),
+            body: clean(&breaker.cause),
+            command: Some("nightkeep status".to_owned()),
+            ..plain("outage")
+        };
+        found.insert(same("outage", None, None, key, ""), condition);
+    }
+    for (project, why) in &state.breakers.parked {
+        let project = project.to_string();
+        let condition = Condition {
+            severity: Severity::Critical,
+            title: format!("the project {project} is parked"),
+            body: clean(why),
+            command: Some("nightkeep status".to_owned()),
+            project: Some(project.clone()),
+            ..plain("parked")
+        };
+        found.insert(same("parked", Some(&project), None, "", ""), condition);
+    }
+    if let Some(why) = &state.breakers.safe_mode {
+        let condition = Condition {
+            severity: Severity::Critical,
+            title: "safe mode: nothing is started".to_owned(),
+            body: clean(why),
+            command: Some("nightkeep doctor".to_owned()),
+            ..plain("safe_mode")
+        };
+        found.insert(same("safe_mode", None, None, "", ""), condition);
+    }
+}
+
+/// The outage or parked project that explains a failure.
+fn explained(state: &State, name: &SessionName, run: &Run) -> Option<String> {
+    if let Some(project) = state.session(name).and_then(|session| session.project.as_ref())
+        && state.breakers.parked.contains_key(project)
+    {
+        return Some(same("parked", Some(project.as_str()), None, "", ""));
+    }
+    let outage = |key: &str| same("outage", None, None, key, "");
+    match class(run)? {
+        FailureClass::ProviderDown | FailureClass::UsageLimit => state.key_of(run).map(|key| outage(&key)),
+        FailureClass::Infra => {
+            let down = FOR_ALL.iter().find(|key| state.breakers.open().any(|(open, _)| open == *key));
+            down.map(|key| outage(key))
+        }
+        FailureClass::Transient
+        | FailureClass::Auth
+        | FailureClass::Billing
+        | FailureClass::ContextFull
+        | FailureClass::Permanent
+        | FailureClass::Stalled
+        | FailureClass::Timeout
+        | FailureClass::Operator
+        | FailureClass::OomKilled
+        | FailureClass::KilledOther
+        | FailureClass::Lost
+        | FailureClass::CrashLoop
+        | FailureClass::BudgetExceeded => None,
+    }
 }
 
 /// Error spikes: of a session, else of a project whose sessions together have one.

@@ -10,8 +10,13 @@ mod conditions;
 pub mod document;
 mod lifecycle;
 pub mod message;
+#[cfg(test)]
+mod model;
 pub mod plan;
 pub mod quiet;
+#[cfg(test)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
+mod stories;
 mod telling;
 pub mod template;
 mod turn;
