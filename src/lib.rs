@@ -1,9 +1,13 @@
 //! nightkeep keeps long-running terminal sessions going overnight and reports in the morning what really happened.
 //!
-//! The map: [`core`] decides and does nothing else; [`config`] reads `sessions.toml` into its plan; [`recording`] is the
-//! recorder's files, [`shim`] the recorder; [`adapters`] turn the world into events; [`store`] is the journal;
-//! [`daemon`] runs the loop between them; [`protocol`] and [`client`] are its API; [`report`] tells the morning;
-//! [`cli`] is what a person types. `tests/architecture.rs` checks who may use whom.
+//! The map. Without clock, file or process: [`core`] decides; [`terminal`] makes lines of a terminal's bytes,
+//! [`observe`] finds metrics and errors in them; [`config`] makes the plan of `sessions.toml`; [`protocol`] is the API as
+//! types; [`status`] tells how things stand, [`report`] what happened.
+//!
+//! At the rim: [`shim`] is the recorder, [`recording`] its files; [`adapters`] turn the world into events; [`store`] is
+//! the journal; [`daemon`] runs the loop between them, [`client`] asks it; [`cli`] is what a person types. [`instance`]
+//! says which file lies where, [`os`] has clocks, processes and commands. `tests/architecture.rs` checks who may use
+//! whom.
 
 pub mod adapters;
 pub mod cli;

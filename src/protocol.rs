@@ -27,6 +27,33 @@ pub struct Status {
     pub alerts: Vec<AlertStatus>,
     /// The journal sequence this document reflects; `GET /v1/events?after=` goes on from here.
     pub seq: i64,
+    /// What is down, and what it holds.
+    #[serde(default)]
+    pub outages: Vec<OutageStatus>,
+    /// Why nothing is started at all, when that is so.
+    #[serde(default)]
+    pub safe_mode: Option<String>,
+}
+
+/// Something that is down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct OutageStatus {
+    /// What: `provider:anthropic`, `disk`, `memory`, `journal`, `machine`, `project:NAME` (parked), ...
+    pub key: String,
+    /// `open`, `half_open`, `slow_start` or `parked`.
+    pub state: String,
+    /// Since when.
+    pub since: Option<String>,
+    /// When it is tried next.
+    pub next_at: Option<String>,
+    /// What was seen.
+    pub cause: String,
+    /// Starts made to try it.
+    pub probes: u32,
+    /// The sessions it held so far.
+    pub held: Vec<String>,
+    /// Whether it lasts so long that a person should look.
+    pub overdue: bool,
 }
 
 /// The running daemon.

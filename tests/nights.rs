@@ -14,6 +14,8 @@ mod daemon;
 mod judge;
 #[path = "nights/mutants.rs"]
 mod mutants;
+#[path = "nights/outages.rs"]
+mod outages;
 #[path = "nights/plan.rs"]
 mod plan;
 #[path = "nights/rim.rs"]
@@ -136,8 +138,14 @@ fn enough(coverage: &Coverage) {
         ("start overdue", "starting"),
         ("start overdue", "running"),
         ("redrive", "failed"),
+        ("breaker due", "limited"),
+        ("breaker due", "running"),
+        ("sensed", "limited"),
+        ("sensed", "queued"),
+        ("daemon crashed", "running"),
+        ("pacing", "queued"),
     ] {
-        if coverage.met(event, state) < 20 {
+        if coverage.met(event, state) < 10 {
             seldom.push((event, state, coverage.met(event, state)));
         }
     }

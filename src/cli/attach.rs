@@ -78,6 +78,10 @@ async fn not_running(context: &Context, instance: &Instance, name: &str) -> Fail
         return Failure::new(Exit::NotFound, format!("no session {name} runs"));
     };
     match now::find(&status, name) {
+        Ok(session) if session.pid.is_some() => {
+            Failure::new(Exit::Failed, format!("{name} runs, but without a tmux session to attach to"))
+                .hint(format!("`nightkeep logs -f {name}` shows its output"))
+        }
         Ok(session) => Failure::new(Exit::Failed, format!("{name} does not run, it is {}", session.state))
             .hint(format!("`nightkeep logs {name}` shows its last output, `nightkeep why {name}` why")),
         Err(failure) => failure,

@@ -5,6 +5,7 @@ use super::failure::{Exit, Failure, shown_path};
 use super::parts::{self, Checked, Problem};
 use crate::core::plan::{ClearSecrets, Plan};
 use crate::protocol::SCHEMA;
+use crate::status::text::count;
 use serde::Serialize;
 use std::path::Path;
 
@@ -41,10 +42,14 @@ pub fn run(_args: &Args, context: &Context) -> Result<(), Failure> {
     say(context, &checked.warnings);
     match checked.plan {
         Some(plan) if valid => context.out.line(&format!(
-            "{}: {} sessions, {} projects, no problem",
+            "{}: {}, {}, {}",
             shown_path(&file),
-            plan.sessions.len(),
-            plan.projects.len()
+            count(plan.sessions.len() as u64, "session", "sessions"),
+            count(plan.projects.len() as u64, "project", "projects"),
+            match checked.warnings.len() as u64 {
+                0 => "no problem".to_owned(),
+                n => format!("no error, {}", count(n, "warning", "warnings")),
+            }
         )),
         Some(_) | None => Err(invalid(context, &file, &checked.problems)),
     }

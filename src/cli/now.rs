@@ -45,6 +45,8 @@ pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
         sessions: Vec::new(),
         alerts: Vec::new(),
         seq: 0,
+        outages: Vec::new(),
+        safe_mode: None,
     }))
 }
 

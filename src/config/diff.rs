@@ -77,6 +77,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("timezone", plan.timezone.as_deref().map_or("the system's".to_owned(), quoted)),
         shown("concurrent", plan.concurrent),
         shown("log_per_session", plan.log_per_session.map_or("no cap".to_owned(), show_size)),
+        shown("min_free_disk", plan.min_free_disk.map_or("1GiB".to_owned(), show_size)),
         hidden("rules", &plan.rules),
     ]
 }
@@ -102,6 +103,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         metrics,
         verify,
         verify_timeout,
+        provider,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -124,5 +126,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
             exact: format!("{verify:?}"),
         },
         shown("verify_timeout", show_duration(*verify_timeout)),
+        shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
     ]
 }

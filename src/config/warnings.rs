@@ -9,13 +9,12 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 24] = [
+const NOT_YET: [(&str, &str); 22] = [
     ("night.start", "a night begins with `nightkeep up`"),
     ("night.end", "a night ends with `nightkeep down`"),
     ("night.days", "a night begins with `nightkeep up`"),
     ("night.at_end", "what still runs when the night ends is stopped"),
     ("night.keep_awake", "nothing keeps the machine from sleeping"),
-    ("limits.min_free_disk", "the free disk is not looked at before a start"),
     ("@.start", "it starts as soon as it may"),
     ("@.cron", "it starts as soon as it may"),
     ("@.deadline", "nothing watches the time of day"),
@@ -28,7 +27,6 @@ const NOT_YET: [(&str, &str); 24] = [
     ("@.metrics.[].deadline", "nothing watches the time of day"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
-    ("agents.*.provider", "providers are not told apart"),
     ("alerts", "no alerts are sent"),
     ("report.deliver", "the report is written to the state folder only"),
     ("report.summarizer", "the summary is nightkeep's own"),

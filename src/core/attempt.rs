@@ -27,6 +27,7 @@ impl Turn<'_> {
         }
         let state = run.state.clone();
         self.fact(Fact::AttemptStarted { attempt: id.clone(), started });
+        self.probe_started(id);
         match state {
             RunState::Starting { attempt } if attempt == *id => {
                 self.go(&id.run, RunState::Running { attempt }, format!("attempt {} runs", id.number));
@@ -169,7 +170,11 @@ impl Turn<'_> {
             | RunState::Ended { .. } => return,
         };
         if left.is_zero() {
-            self.make_ready(id, "the wait is over");
+            // Behind a breaker it waits for that, not for the clock.
+            let limited = matches!(run.state, RunState::Limited { .. });
+            if !limited || self.state().held_by(run).is_none() {
+                self.make_ready(id, "the wait is over");
+            }
         } else {
             self.arm(id);
         }
@@ -304,7 +309,7 @@ impl Turn<'_> {
                 self.again(id, RunState::BackingOff { until }, what, &why);
             }
             Decision::Limit { delay, why } => {
-                let until = self.due(delay);
+                let until = self.breaker_wait(id).unwrap_or_else(|| self.due(delay));
                 self.again(id, RunState::Limited { until }, what, &why);
             }
         }
@@ -347,7 +352,8 @@ impl Turn<'_> {
     /// Journals the end of an attempt.
     fn attempt_ended(&mut self, id: &AttemptId, exit: ExitRecord, verdict: Option<Verdict>) {
         let counted = verdict.as_ref().is_some_and(|verdict| verdict.counted);
-        self.fact(Fact::AttemptEnded { attempt: id.clone(), exit, verdict, counted });
+        self.fact(Fact::AttemptEnded { attempt: id.clone(), exit: exit.clone(), verdict: verdict.clone(), counted });
+        self.attempt_told(id, &exit, verdict.as_ref());
     }
 
     fn known(&self, id: &AttemptId) -> Option<(&Run, &Attempt)> {

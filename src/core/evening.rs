@@ -24,6 +24,7 @@ impl Turn<'_> {
         if !unknown.is_empty() {
             return self.acted("up", &target, by, format!("no such session: {}", names(&unknown)));
         }
+        self.leave_safe_mode();
         let reopened = self.open_night(night, by);
         let declared = self.state().plan.sessions.values().chain(self.state().added.values());
         let named = |session: &&SessionPlan| if all { !session.disabled } else { sessions.contains(&session.name) };

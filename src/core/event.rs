@@ -190,6 +190,37 @@ pub enum Event {
         /// What happened.
         what: String,
     },
+    /// Something guarded was looked at, or used: `disk`, `memory`, `journal`, `git:PROJECT`, `notifier:CHANNEL`.
+    Sensed {
+        /// Which, as `guard.rs` names it.
+        key: String,
+        /// What was seen.
+        seen: Seen,
+    },
+    /// The daemon before this one crashed by itself.
+    DaemonCrashed {
+        /// What is known of it.
+        what: String,
+    },
+}
+
+/// What was seen of a guarded thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Seen {
+    /// How much of it is left, in bytes.
+    Level {
+        /// Free bytes.
+        free: u64,
+        /// All bytes.
+        total: u64,
+    },
+    /// It failed.
+    Failed {
+        /// Why.
+        why: String,
+    },
+    /// It did what it should.
+    Worked,
 }
 
 /// What an operator can do with a session. All are idempotent.
@@ -235,4 +266,6 @@ pub enum Timer {
     StartOverdue(AttemptId),
     /// The rest of a paced batch of starts.
     Pacing,
+    /// The wait of a breaker is over.
+    Breaker(String),
 }

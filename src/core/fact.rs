@@ -2,6 +2,7 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::breaker::Breaker;
 use super::exit::{ExitRecord, Verdict};
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
@@ -224,6 +225,34 @@ pub enum Fact {
         /// What happened and what was done about it.
         what: String,
     },
+    /// A breaker changed; the whole of it, not a difference.
+    BreakerMoved {
+        /// What it guards: `provider:anthropic`, `disk`, ...
+        key: String,
+        /// How it stands now.
+        to: Box<Breaker>,
+    },
+    /// A project was parked, or is so no longer.
+    ProjectParked {
+        /// Which.
+        project: ProjectName,
+        /// Parked or not.
+        parked: bool,
+        /// Why, in words.
+        why: String,
+    },
+    /// A daemon crashed by itself.
+    DaemonCrashed {
+        /// What is known of it.
+        what: String,
+    },
+    /// The daemon starts nothing any more, or does so again.
+    SafeMode {
+        /// Whether it is in safe mode.
+        on: bool,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 impl Fact {
@@ -256,7 +285,11 @@ impl Fact {
             | Self::ProjectSeen { .. }
             | Self::ReportWritten { .. }
             | Self::ClockJumped { .. }
-            | Self::Trouble { .. } => None,
+            | Self::Trouble { .. }
+            | Self::BreakerMoved { .. }
+            | Self::ProjectParked { .. }
+            | Self::DaemonCrashed { .. }
+            | Self::SafeMode { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

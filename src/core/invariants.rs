@@ -64,7 +64,8 @@ fn check_run(run: &Run) -> Result<(), &'static str> {
         RunState::Checking { attempt } => last.is_some_and(|last| {
             last.id == *attempt && last.exit.is_some() && last.verdict.is_none() && last.checks.is_empty()
         }),
-        RunState::BackingOff { .. } | RunState::Limited { .. } => last.is_some_and(|last| last.verdict.is_some()),
+        RunState::BackingOff { .. } => last.is_some_and(|last| last.verdict.is_some()),
+        RunState::Limited { .. } => last.is_none_or(|last| last.exit.is_some()),
         RunState::Waiting { on } => !on.is_empty() && last.is_none(),
         RunState::Held => run.held,
         RunState::Scheduled { .. } | RunState::Queued | RunState::Ended { .. } => true,

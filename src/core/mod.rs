@@ -6,16 +6,19 @@
 //! Where is what decided? `attempt`: from a start to its end · `failure`: what kind of failure an end is · `retry`:
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
-//! taking up the work after a restart · `why`: what holds a run up.
+//! taking up the work after a restart · `why`: what holds a run up · `breaker` and `guard`: what holds starts back while
+//! something outside is down.
 
 pub mod alert;
 mod attempt;
+pub mod breaker;
 pub mod effect;
 mod evening;
 pub mod event;
 pub mod exit;
 pub mod fact;
 pub mod failure;
+pub mod guard;
 pub mod ids;
 mod invariants;
 pub mod night;

@@ -4,7 +4,7 @@ use super::effect::Effect;
 use super::event::{Event, Timer};
 use super::fact::{Entry, Fact};
 use super::state::State;
-use super::time::At;
+use super::time::{At, Mono};
 use super::turn::Turn;
 
 /// All that decides: the state, and what decisions need beside it.
@@ -19,6 +19,8 @@ pub struct Night {
     /// Set from the daemon's start until the file was read (or found broken): what stands in the journal may be an old
     /// plan, and nothing is started by an old plan.
     pub(super) awaits_plan: bool,
+    /// When the queue is looked at again because of the pace of starts, while that is armed.
+    pub(super) paced: Option<Mono>,
 }
 
 /// What a step decided. The facts are to be journaled, in order and in one transaction, before any effect is performed.
@@ -47,7 +49,13 @@ impl Step {
 impl Night {
     /// A night from a folded state. `seed` spreads the retry delays; `boot_id` says which boot `At::mono` belongs to.
     pub fn new(state: State, seed: u64, boot_id: &str) -> Self {
-        Self { state, rng: fastrand::Rng::with_seed(seed), boot_id: boot_id.to_owned(), awaits_plan: false }
+        Self {
+            state,
+            rng: fastrand::Rng::with_seed(seed),
+            boot_id: boot_id.to_owned(),
+            awaits_plan: false,
+            paced: None,
+        }
     }
 
     /// Takes one event. The state is that after the facts; a step whose facts could not be journaled must not be acted
@@ -80,7 +88,7 @@ impl Turn<'_> {
             Event::Add { session, by } => self.add(session, &by),
             Event::Redrive { run, by } => self.redrive(&run, &by),
             Event::Started { attempt, started } => self.started(&attempt, started),
-            Event::Output { attempt, output } => self.output(&attempt, *output),
+            Event::Output { attempt, output } => self.output_seen(&attempt, *output),
             Event::Ended { attempt, exit, output } => self.ended(&attempt, exit, *output),
             Event::StartFailed { attempt, why } => self.start_failed(&attempt, why),
             Event::Checked { attempt, results } => self.checked(&attempt, results),
@@ -110,6 +118,8 @@ impl Turn<'_> {
                 self.arm_calendar_waits();
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::Sensed { key, seen } => self.sensed(&key, &seen),
+            Event::DaemonCrashed { what } => self.daemon_crashed(what),
         }
     }
 
@@ -131,8 +141,12 @@ impl Turn<'_> {
                     self.start_overdue(&attempt);
                 }
             }
-            // Starts are not paced yet; every step ends with a look at the queue anyway.
-            Timer::Pacing => {}
+            // The step ends with a look at the queue.
+            Timer::Pacing => {
+                self.night.paced = None;
+                self.plan_known = true;
+            }
+            Timer::Breaker(key) => self.breaker_due(&key, epoch),
         }
     }
 }

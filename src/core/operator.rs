@@ -34,6 +34,10 @@ impl Turn<'_> {
             Some((run, state)) if !state.is_ended() => self.on_open_run(verb, &run, state),
             Some(_) | None => self.without_open_run(verb, session),
         };
+        match (verb, &answer) {
+            (Verb::Start | Verb::Restart | Verb::Release, Ok(_)) => self.unpark(session),
+            (Verb::Start | Verb::Restart | Verb::Release | Verb::Stop | Verb::Hold | Verb::Skip, _) => {}
+        }
         self.answer(verb.as_str(), session.as_str(), by, answer);
     }
 
@@ -80,6 +84,7 @@ impl Turn<'_> {
         if let Some(open) = self.state().open_run(&name) {
             return Err(format!("{} is {} already", open.id, open.state.word()));
         }
+        self.unpark(&name);
         let run = self.create_second_chance(&name, id, "second chance of a dead letter");
         self.note_bases();
         done(run.map_or_else(String::new, |run| format!("queued as {run}")))

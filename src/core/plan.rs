@@ -35,6 +35,9 @@ pub struct Plan {
     /// Ways to reach somebody, by name.
     #[serde(default)]
     pub channels: BTreeMap<String, ChannelPlan>,
+    /// With fewer free bytes where the state is kept nothing new starts; `None` is 1 GiB, on a small disk a twentieth of it.
+    #[serde(default)]
+    pub min_free_disk: Option<u64>,
 }
 
 /// A directory in which sessions work.
@@ -109,6 +112,9 @@ pub struct SessionPlan {
     /// Longest time of `verify` and of each `command:` requirement.
     #[serde(with = "millis")]
     pub verify_timeout: Duration,
+    /// Whose outages and usage limits it shares with other sessions.
+    #[serde(default)]
+    pub provider: Option<String>,
 }
 
 /// Another session that must have ended first.

@@ -1,18 +1,20 @@
 //! Who starts next, and who waits for whom.
 //!
-//! Ready runs start by priority, then by name, as long as slots are free; there is no pacing. A run whose dependency
+//! Ready runs start by priority, then by name, as long as slots are free and nothing of `guard.rs` holds them back. A run whose dependency
 //! ended otherwise than asked is skipped at once, so that a night always settles; a second chance of the dependency
 //! brings it back as a new run (`docs/decisions/0008-dependencies-and-second-chances.md`).
 
 use super::exit::FailureClass;
 use super::fact::Fact;
+use super::guard::Gate;
 use super::ids::{AttemptId, NightId, RunId, SessionName};
 use super::plan::{Dependency, DependencyOn, SessionPlan};
 use super::run::{Outcome, Run, RunState};
 use super::state::State;
 use super::turn::Turn;
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How a session stands to those it comes after.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,26 +172,79 @@ impl Turn<'_> {
     /// Starts ready runs while slots are free.
     pub(super) fn start_ready(&mut self) {
         let open = self.state().open_night().is_some_and(|night| !night.closing);
-        if !open || self.night.awaits_plan {
+        if !open || self.night.awaits_plan || self.state().breakers.safe_mode.is_some() {
             return;
         }
-        let mut ready: Vec<(Reverse<i32>, RunId)> = self
+        let through = self.let_through();
+        let mut ready: Vec<(Reverse<i32>, u32, RunId)> = self
             .ids(|run| run.state == RunState::Queued)
             .into_iter()
-            .map(|id| (Reverse(self.state().session(&id.session).map_or(0, |s| s.priority)), id))
+            .chain(through)
+            .map(|id| {
+                let state = self.state();
+                let probe = state.runs.get(&id).is_some_and(|run| state.gate(run) == Gate::Admits { probe: true });
+                // Probes are taken in turn, so that an outage does not use up the starts of one session.
+                let turn = if probe { state.starts(&id.session) } else { 0 };
+                (Reverse(state.session(&id.session).map_or(0, |s| s.priority)), turn, id)
+            })
             .collect();
         ready.sort();
-        for (_, id) in ready {
+        let mut held: BTreeMap<String, BTreeSet<SessionName>> = BTreeMap::new();
+        let mut pause: Option<Duration> = None;
+        for (_, _, id) in ready {
             let state = self.state();
             let taken = state.slots_taken();
             if taken >= state.slots() || state.runs.values().any(|run| run.state.holds_slot() && wants_alone(run)) {
-                return;
+                break;
             }
             if taken > 0 && state.runs.get(&id).is_some_and(wants_alone) {
                 continue;
             }
+            if let Some(key) = state.runs.get(&id).and_then(|run| state.held_by(run)) {
+                if state.runs.get(&id).is_some_and(|run| run.state == RunState::Queued) {
+                    self.set_aside(&id, &key);
+                    held.entry(key).or_default().insert(id.session.clone());
+                }
+                continue;
+            }
+            if let Some((left, _)) = state.runs.get(&id).and_then(|run| state.paced(run, self.at.mono)) {
+                pause = Some(pause.map_or(left, |known| known.min(left)));
+                continue;
+            }
             self.start_attempt(&id);
         }
+        self.note_held(held);
+        if let Some(pause) = pause {
+            self.pace(pause);
+        }
+    }
+
+    /// Runs that waited behind a breaker: those that it may let through now, as single starts. What nothing holds any more
+    /// goes to the queue.
+    fn let_through(&mut self) -> Vec<RunId> {
+        let (now, boot) = (self.at, self.night.boot_id.clone());
+        let over = self.ids(|run| match &run.state {
+            RunState::Limited { until } => until.left(now, &boot).is_zero(),
+            RunState::Scheduled { .. }
+            | RunState::Waiting { .. }
+            | RunState::Queued
+            | RunState::Starting { .. }
+            | RunState::Running { .. }
+            | RunState::Checking { .. }
+            | RunState::BackingOff { .. }
+            | RunState::Held
+            | RunState::Stopping { .. }
+            | RunState::Ended { .. } => false,
+        });
+        let mut through = Vec::new();
+        for id in over {
+            match self.run(&id).map(|run| self.state().gate(run)) {
+                Some(Gate::Free) => self.make_ready(&id, "the wait is over"),
+                Some(Gate::Admits { .. }) => through.push(id),
+                Some(Gate::Held(_)) | None => {}
+            }
+        }
+        through
     }
 
     /// Journals the intent and asks for the start.
@@ -209,6 +264,7 @@ impl Turn<'_> {
         }
         let number = run.last_attempt().map_or(0, |attempt| attempt.id.number).saturating_add(1);
         let attempt = AttemptId { run: id.clone(), number };
+        self.note_passage(&attempt);
         self.fact(Fact::AttemptIntended { attempt: attempt.clone() });
         self.go(id, RunState::Starting { attempt: attempt.clone() }, format!("attempt {number} is being started"));
         self.ask_start(&attempt);

@@ -43,6 +43,7 @@ impl Turn<'_> {
                 | RunState::Ended { .. } => {}
             }
         }
+        self.take_up_breakers();
         self.note_bases();
         let Some(night) = &self.state().night else { return };
         let (id, closed, reported) = (night.id.clone(), night.closed.is_some(), night.reported);

@@ -57,7 +57,8 @@ impl Turn<'_> {
 
     /// Queued runs that never started and now come after something else wait for it.
     fn wait_again(&mut self, reordered: &[SessionName]) {
-        let ready = |run: &&Run| run.state == RunState::Queued && run.attempts.is_empty();
+        let waits = |run: &&Run| matches!(run.state, RunState::Queued | RunState::Limited { .. });
+        let ready = |run: &&Run| waits(run) && run.attempts.is_empty();
         for id in self.ids(|run| ready(run) && reordered.contains(&run.id.session)) {
             let Some(session) = self.state().session(&id.session) else { continue };
             // Only what is still to come: what ended before the change does not block what was ready already.
@@ -98,6 +99,8 @@ fn changes(old: &Plan, new: &Plan) -> Vec<String> {
     changed("concurrent", old.concurrent.to_string(), new.concurrent.to_string());
     let log = |plan: &Plan| or_none(plan.log_per_session.map(|bytes| format!("{bytes} bytes")));
     changed("log_per_session", log(old), log(new));
+    let disk = |plan: &Plan| or_none(plan.min_free_disk.map(|bytes| format!("{bytes} bytes")));
+    changed("min_free_disk", disk(old), disk(new));
     if old.rules != new.rules {
         lines.push("rules changed".to_owned());
     }
@@ -142,6 +145,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         metrics,
         verify,
         verify_timeout,
+        provider,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -159,6 +163,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("metrics", *metrics != old.metrics),
         ("verify", *verify != old.verify),
         ("verify_timeout", *verify_timeout != old.verify_timeout),
+        ("provider", *provider != old.provider),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

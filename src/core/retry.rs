@@ -12,7 +12,7 @@ pub const MAX_LOST: usize = 3;
 /// Most waits of one run for a usage limit.
 pub const MAX_LIMIT_WAITS: usize = 20;
 /// Waits for a usage limit without a known reset; the last one repeats.
-const LIMIT_PROBES: [Duration; 3] =
+pub(super) const LIMIT_PROBES: [Duration; 3] =
     [Duration::from_secs(15 * 60), Duration::from_secs(30 * 60), Duration::from_secs(60 * 60)];
 /// First and longest wait for a provider that is down.
 const PROVIDER_WAIT: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
@@ -53,7 +53,7 @@ pub fn delay(policy: &RetryPolicy, n: u32, rng: &mut fastrand::Rng) -> Duration 
     spread(base_delay(policy, n), policy.jitter, rng)
 }
 
-fn grow(initial: Duration, multiplier: f64, max: Duration, n: u32) -> Duration {
+pub(super) fn grow(initial: Duration, multiplier: f64, max: Duration, n: u32) -> Duration {
     let exponent = i32::try_from(n.saturating_sub(1)).unwrap_or(i32::MAX);
     let seconds = initial.as_secs_f64() * multiplier.powi(exponent);
     // Not a number (0 times infinity) and infinity both mean "longer than any maximum".

@@ -2,7 +2,7 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! and `world` with the keys `plan`, `added`, `daemon`, `tmux` and `last`. Bodies are JSON. Rows of older nights stay;
+//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last` and `breakers`. Bodies are JSON. Rows of older nights stay;
 //! [`State::from_rows`] takes what the fold would still hold.
 
 use super::fact::{Entry, Fact, ProjectWork};
@@ -54,6 +54,7 @@ enum Part {
     Daemon,
     Tmux,
     Last,
+    Breakers,
 }
 
 impl State {
@@ -93,6 +94,7 @@ impl State {
                     state.tmux_pid = tmux.pid;
                     state.tmux_lost = tmux.lost;
                 }),
+                ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -134,13 +136,14 @@ impl State {
             Part::Daemon => row("world", "daemon".into(), &self.daemon),
             Part::Tmux => row("world", "tmux".into(), &TmuxRow { pid: self.tmux_pid, lost: self.tmux_lost }),
             Part::Last => row("world", "last".into(), &self.last),
+            Part::Breakers => row("world", "breakers".into(), &self.breakers),
         }
     }
 
     /// Names the parts that [`State::apply`] may have changed for a fact.
     fn parts_of(&self, fact: &Fact, parts: &mut BTreeSet<Part>) {
         match fact {
-            Fact::DaemonStarted { .. } => parts.extend([Part::Daemon, Part::Tmux]),
+            Fact::DaemonStarted { .. } => parts.extend([Part::Daemon, Part::Tmux, Part::Breakers]),
             Fact::DaemonStopped { .. } => parts.extend([Part::Daemon]),
             Fact::PlanAdopted { .. } => {
                 parts.insert(Part::Plan);
@@ -148,7 +151,7 @@ impl State {
                 parts.extend(open.map(|run| Part::Run(run.id.clone())));
             }
             Fact::SessionAdded { .. } => parts.extend([Part::Added]),
-            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added]),
+            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::Breakers]),
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::ProjectBase { .. }
@@ -162,12 +165,18 @@ impl State {
             Fact::CounterReset { run, .. } | Fact::HoldSet { run, .. } | Fact::RunOrphaned { run } => {
                 parts.extend([Part::Run(run.clone())]);
             }
-            Fact::AttemptIntended { attempt } => parts.extend([Part::Night, Part::Run(attempt.run.clone())]),
+            Fact::AttemptIntended { attempt } => {
+                parts.extend([Part::Night, Part::Breakers, Part::Run(attempt.run.clone())]);
+            }
             Fact::AttemptStarted { attempt, .. }
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
+            Fact::BreakerMoved { .. }
+            | Fact::ProjectParked { .. }
+            | Fact::DaemonCrashed { .. }
+            | Fact::SafeMode { .. } => parts.extend([Part::Breakers]),
             Fact::PlanRejected { .. }
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }

@@ -2,6 +2,7 @@
 
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
+use super::guard::Breakers;
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
 use super::run::{Attempt, Outcome, Run, RunState};
@@ -30,6 +31,9 @@ pub struct State {
     /// When the last fact was journaled.
     #[serde(default)]
     pub last: Option<At>,
+    /// What holds starts back.
+    #[serde(default)]
+    pub breakers: Breakers,
 }
 
 /// One night.
@@ -83,6 +87,7 @@ impl State {
                     // No tmux server outlives its boot, and the monotonic clock began again.
                     self.tmux_pid = None;
                     self.tmux_lost = None;
+                    self.breakers.new_boot();
                 }
                 self.daemon = Some(DaemonSeen {
                     pid: *pid,
@@ -197,6 +202,18 @@ impl State {
                     open.reported = true;
                 }
             }
+            Fact::BreakerMoved { key, to } => self.breakers.moved(key, to),
+            Fact::ProjectParked { project, parked: true, why } => {
+                self.breakers.parked.insert(project.clone(), why.clone());
+            }
+            Fact::ProjectParked { project, parked: false, why: _ } => {
+                self.breakers.parked.remove(project);
+            }
+            Fact::DaemonCrashed { what: _ } => self.breakers.crashed(at.wall),
+            Fact::SafeMode { on, why } => {
+                self.breakers.safe_mode = on.then(|| why.clone());
+                self.breakers.crashes.clear();
+            }
             Fact::PlanRejected { .. }
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
@@ -295,12 +312,17 @@ impl State {
             work: BTreeMap::new(),
             reported: false,
         });
+        self.breakers.parked.clear();
         self.added.clear();
         self.runs.retain(|_, run| kept(run, Some(id)));
     }
 
     fn intend(&mut self, id: &AttemptId, at: At) {
         let session = self.session(&id.run.session).cloned().map(Box::new);
+        if let Some(run) = self.runs.get(&id.run) {
+            let (key, retry) = (self.key_of(run), Self::is_retry(run));
+            self.breakers.note_start(key, retry, at);
+        }
         let Some(run) = self.runs.get_mut(&id.run) else { return };
         for older in &mut run.attempts {
             older.output.shrink();

@@ -48,6 +48,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         metrics: Vec::new(),
         verify: None,
         verify_timeout: seconds(60),
+        provider: None,
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Turn<'n> {
     effects: Vec<Effect>,
     /// Runs were created, ended or began to wait, or the plan changed: dependencies are looked at again.
     pub(super) relations_changed: bool,
-    /// The file was read: what waited for that may start.
+    /// The file was read, or a pause between starts is over: what waited for that may start.
     pub(super) plan_known: bool,
     /// Some run changed its state: the night may have settled.
     runs_changed: bool,

@@ -9,7 +9,6 @@ use super::send;
 use crate::core::event::{Event, Verb};
 use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{RunId, SessionName};
-use crate::core::run::Outcome;
 use crate::core::state::State as Night;
 use crate::protocol::{
     AddRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status, StreamedFact, UpRequest,
@@ -339,7 +338,7 @@ async fn send_input(
                 StatusCode::CONFLICT,
                 1,
                 format!("{name} does not run, nothing can be typed into it"),
-                &["start it with `nightkeep start`"],
+                &[&format!("start it with `nightkeep start {name}`")],
             )
         })?;
     let sent = send::send(&api.rim.instance().shim_socket(&attempt), &request).await;
@@ -378,7 +377,7 @@ async fn retry(
             StatusCode::NOT_FOUND,
             4,
             "there is no such dead letter",
-            &["`nightkeep dead` lists them"],
+            &["`nightkeep dead` lists them; `nightkeep restart NAME` runs any other session again"],
         ));
     }
     ensure_night(&api, peer).await?;
@@ -397,7 +396,7 @@ fn dead_letters(state: &Night, request: &RetryRequest) -> Vec<RunId> {
     }
     newest
         .into_values()
-        .filter(|run| matches!(run.state.outcome(), Some(Outcome::Failed | Outcome::Partial)))
+        .filter(|run| run.is_dead_letter())
         .filter(|run| match (&request.session, &request.class) {
             (Some(session), _) => run.id.session.as_str() == session,
             (None, Some(class)) => run

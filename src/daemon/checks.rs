@@ -12,6 +12,10 @@ use crate::os::command::Program;
 use crate::terminal::{harmless, shorten};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a `command:` of `require` or `forbid` may take; work that takes longer belongs into `verify`.
+const REQUIREMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Evaluates the checks of an attempt, `require` first, then `forbid`, then `verify`, in the order of the file.
 pub async fn evaluate(rim: &Arc<Rim>, attempt: &AttemptId, session: &SessionPlan) -> Vec<CheckResult> {
@@ -25,7 +29,7 @@ pub async fn evaluate(rim: &Arc<Rim>, attempt: &AttemptId, session: &SessionPlan
         }
     }
     if let Some(verify) = &session.verify {
-        let (passed, seen) = run(rim, attempt, session, verify).await;
+        let (passed, seen) = run(rim, attempt, session, verify, session.verify_timeout).await;
         results.push(CheckResult { text: format!("verify: {}", verify.display()), passed, seen });
     }
     results
@@ -41,7 +45,10 @@ async fn hold(
     match &requirement.check {
         Check::GitCommits { at_least } => Some(commits(rim, session, *at_least).await),
         Check::File { path, min_size } => Some(file(&session.dir.join(path), *min_size)),
-        Check::Command { line } => Some(run(rim, attempt, session, &Command::Shell(line.clone())).await),
+        Check::Command { line } => {
+            let within = session.verify_timeout.min(REQUIREMENT_TIMEOUT);
+            Some(run(rim, attempt, session, &Command::Shell(line.clone()), within).await)
+        }
         Check::MetricComplete { .. }
         | Check::MetricCompare { .. }
         | Check::MetricEqual { .. }
@@ -82,7 +89,13 @@ async fn commits(rim: &Arc<Rim>, session: &SessionPlan, at_least: u64) -> (bool,
 }
 
 /// Runs a check's command where the session ran, with its environment, and keeps its output beside the attempt's.
-async fn run(rim: &Arc<Rim>, attempt: &AttemptId, session: &SessionPlan, check: &Command) -> (bool, String) {
+async fn run(
+    rim: &Arc<Rim>,
+    attempt: &AttemptId,
+    session: &SessionPlan,
+    check: &Command,
+    within: Duration,
+) -> (bool, String) {
     let argv = check.argv();
     let Some((program, args)) = argv.split_first() else { return (false, "the command is empty".into()) };
     let began = tokio::time::Instant::now();
@@ -91,7 +104,7 @@ async fn run(rim: &Arc<Rim>, attempt: &AttemptId, session: &SessionPlan, check: 
         .clean_env()
         .envs(rim.environment(attempt, session))
         .dir(&session.dir)
-        .output(session.verify_timeout)
+        .output(within)
         .await;
     match finished {
         Err(e) => (false, e.to_string()),

@@ -7,6 +7,7 @@
 mod api;
 mod channels;
 mod checks;
+mod crashes;
 mod environment;
 pub mod history;
 mod inbox;
@@ -20,6 +21,7 @@ mod reload;
 mod reports;
 mod run;
 mod send;
+mod sensors;
 mod timers;
 mod watch;
 

@@ -11,9 +11,9 @@ use crate::adapters::shim_client;
 use crate::adapters::tmux::{Connected, Events, Pane, Places, SessionStart, Tmux, TmuxEvent};
 use crate::config::{self, raw::ReportFormat};
 use crate::core::effect::Effect;
-use crate::core::event::Event;
-use crate::core::fact::Entry;
-use crate::core::ids::{AttemptId, NightId, SessionName};
+use crate::core::event::{Event, Seen};
+use crate::core::fact::{Entry, GitBase};
+use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
 use crate::core::plan::{OnTmuxLoss, SessionPlan};
 use crate::core::state::State;
 use crate::instance::Instance;
@@ -140,6 +140,11 @@ impl Rim {
     pub async fn plan_zone(&self) -> Option<String> {
         self.inbox.look(|state, _| state.plan.timezone.clone()).await.ok().flatten()
     }
+    /// Tells the core whether a project's repository could be read.
+    pub async fn told_of_git(&self, project: &ProjectName, failed: Option<&String>) {
+        let seen = failed.map_or(Seen::Worked, |why| Seen::Failed { why: why.clone() });
+        let _ = self.inbox.tell(Event::Sensed { key: format!("git:{project}"), seen }).await;
+    }
     /// How long the last reconcile pass took.
     pub fn reconcile_ms(&self) -> Option<u64> {
         u64::try_from(self.reconcile_ms.load(Ordering::Relaxed)).ok()
@@ -186,6 +191,7 @@ impl Rim {
             Effect::NoteBase { project, dir } => {
                 tokio::spawn(async move {
                     let git = git::base(&dir).await;
+                    rim.told_of_git(&project, if let GitBase::Failed { why } = &git { Some(why) } else { None }).await;
                     let _ = rim.inbox.tell(Event::ProjectBase { project, git }).await;
                 });
             }
@@ -303,6 +309,18 @@ impl Rim {
             self.tmux.lock().await.take();
             let why = format!("its server (pid {pid}) is gone");
             let _ = self.inbox.ask(Event::TmuxLost { why }).await;
+        }
+    }
+
+    /// Ends our tmux server once the night is over, unless somebody has a session of their own in it.
+    pub async fn end_tmux(self: &Arc<Self>) {
+        let night_is_open = self.inbox.look(|state, _| state.open_night().is_some()).await.unwrap_or(true);
+        if !night_is_open
+            && self.panes().await.is_some_and(|panes| panes.is_empty())
+            && let Ok(tmux) = self.tmux().await
+            && tmux.end_if_empty().await
+        {
+            let _ = self.inbox.ask(Event::TmuxLost { why: "the night is over and it was empty".to_owned() }).await;
         }
     }
 

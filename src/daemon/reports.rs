@@ -38,7 +38,9 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
             let of = |(name, base): (&ProjectName, &GitBase)| {
                 Some((name.clone(), state.plan.projects.get(name)?.dir.clone(), base.clone()))
             };
-            Some(open.bases.iter().filter_map(of).collect::<Vec<_>>())
+            // A repository that hangs is not asked at every report.
+            let admits = |name: &ProjectName| state.breakers.admits(&format!("git:{name}"));
+            Some(open.bases.iter().filter(|(name, _)| admits(name)).filter_map(of).collect::<Vec<_>>())
         })
         .await
     else {
@@ -48,6 +50,7 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
         match base {
             GitBase::At { .. } | GitBase::Unborn => {
                 let work = git::work_since(&dir, &base).await;
+                rim.told_of_git(&project, work.problem.as_ref()).await;
                 // Asked, not told: the report is made from the journal, so the facts must be in it first.
                 let _ = rim.inbox().ask(Event::ProjectSeen { project, work }).await;
             }

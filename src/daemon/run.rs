@@ -7,13 +7,14 @@ use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
 use super::timers::Timers;
-use super::{logging, reconcile, reload};
+use super::{crashes, logging, reconcile, reload, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
-use crate::core::event::Event;
-use crate::core::fact::{Actor, Entry};
-use crate::core::ids::SessionName;
+use crate::core::event::{Event, Seen};
+use crate::core::fact::{Actor, Entry, Fact};
+use crate::core::ids::{NightId, SessionName};
 use crate::core::night::Night;
+use crate::core::state::State;
 use crate::core::time::At;
 use crate::instance::{Instance, InstanceError};
 use crate::os::clock;
@@ -34,6 +35,8 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(30);
 const JUMP: i64 = 2_000;
 /// A commit that takes longer is a hanging disk: the state is shown without waiting for it.
 const HANGS_AFTER: Duration = Duration::from_millis(500);
+/// What bringing the journal together may take at the end.
+const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 /// Most events of one step batch, which is one transaction.
 const BATCH: usize = 256;
 
@@ -108,7 +111,9 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
-    let turns = Loop { night, seq, journal, rim: Arc::clone(&rim), timers: Timers::default(), offset: None };
+    let timers = Timers::default();
+    let turns =
+        Loop { night, seq, journal: journal.clone(), rim: Arc::clone(&rim), timers, offset: None, unwritten: None };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -116,12 +121,17 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         // Either end of the channel going away means the same.
         let _ = api_stopped.await;
     }));
-    let turning = tokio::spawn(turns.run(messages, looks));
+    let mut turning = tokio::spawn(turns.run(messages, looks));
 
     tracing::info!(pid = std::process::id(), file = %instance.file().display(), "the daemon begins");
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let _ = inbox.tell(Event::DaemonStarted { pid: std::process::id(), version, boot_id }).await;
+    for what in crashes::take(&instance) {
+        let _ = inbox.tell(Event::DaemonCrashed { what }).await;
+    }
     let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
+    sensors::look(&rim).await;
+    tokio::spawn(sensors::watch(Arc::clone(&rim)));
     let file = instance.file().to_path_buf();
     let context = options.context;
     let changed = Arc::clone(&rim);
@@ -155,8 +165,18 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
     });
 
-    let reason = ended(ending, &rim).await;
+    let reason = tokio::select! {
+        reason = ended(ending, &rim) => reason,
+        // The loop ends by itself only when the journal failed, which is told above, or by a panic.
+        Err(e) = &mut turning => {
+            tracing::error!("the daemon crashed, the sessions run on: {e}");
+            crashes::note(&instance, &e.to_string());
+            let _ = std::fs::remove_file(instance.api_socket());
+            return Err(DaemonError::State(format!("the daemon crashed: {e}")));
+        }
+    };
     tracing::info!(reason, "the daemon ends");
+    rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
     let _ = std::fs::remove_file(instance.api_socket());
@@ -167,6 +187,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         serving.abort();
     }
     turning.abort();
+    // All of it is in one file afterwards, for whoever copies it.
+    if tokio::time::timeout(CLOSE_WITHIN, journal.close()).await.is_err() {
+        tracing::warn!("the journal's write-ahead log was not brought into its file in time; nothing is lost by that");
+    }
     Ok(())
 }
 
@@ -241,6 +265,8 @@ struct Loop {
     timers: Timers,
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
+    /// Why the journal could not be written for a while.
+    unwritten: Option<String>,
 }
 
 impl Loop {
@@ -283,6 +309,10 @@ impl Loop {
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
+        // Nothing was performed meanwhile; now it begins slowly again.
+        let unwritten =
+            self.unwritten.take().map(|why| Event::Sensed { key: "journal".into(), seen: Seen::Failed { why } });
+        let batch = unwritten.map(|event| Message { event, reply: None }).into_iter().chain(batch);
         for Message { event, reply } in batch {
             let step = self.night.step(at, event);
             if let Some(reply) = reply {
@@ -311,8 +341,7 @@ impl Loop {
     /// Appends until it is done: nothing may be performed that is not in the journal. The state can be looked at
     /// meanwhile. False when it cannot be done.
     async fn journal(&mut self, facts: &[Entry], looks: &mut mpsc::Receiver<Look>) -> bool {
-        let night = self.night.state.open_night().map(|night| night.id.to_string());
-        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, night.as_deref())).collect();
+        let events: Vec<NewEvent> = facts.iter().map(|entry| new_event(entry, &self.night.state)).collect();
         let rows: Vec<NewRow> = self
             .night
             .state
@@ -342,6 +371,7 @@ impl Loop {
                 }
                 Err(e @ (JournalError::Full | JournalError::Locked)) => {
                     tracing::error!("nothing is started until the journal can be written: {e}");
+                    self.unwritten = Some(e.to_string());
                 }
                 // Whether the facts were kept is not known. The next daemon sees, from the journal and from the world.
                 Err(e) => {
@@ -380,16 +410,21 @@ fn gather(first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message
     batch
 }
 
-fn new_event(entry: &Entry, night: Option<&str>) -> NewEvent {
+fn new_event(entry: &Entry, state: &State) -> NewEvent {
     let body = serde_json::to_value(entry).unwrap_or_default();
     // The word that the fact is serialized under.
     let kind = body["fact"]["fact"].as_str().unwrap_or_default().to_owned();
     NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
-        night: entry.fact.night().map(ToString::to_string).or_else(|| night.map(str::to_owned)),
+        night: entry.fact.night().or_else(|| night_of(&entry.fact, state)).map(ToString::to_string),
         session: entry.fact.run().map(|run| run.session.to_string()),
         kind,
         body: body.to_string(),
     }
+}
+/// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
+fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
+    let for_the_report = matches!(fact, Fact::ProjectSeen { .. } | Fact::Trouble { .. });
+    state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }

@@ -1,16 +1,17 @@
 //! From the facts of a night to its report.
 
-use super::facts::{Facts, ProjectFacts};
+use super::facts::{Facts, OutageFact, ProjectFacts};
 use super::fingerprints::{errors, retries};
 use super::fold::{gap_span, ran, seconds, window_span};
 use super::model::{
-    CommitReport, FileReport, GapReport, OperatorAct, ProjectReport, Report, Sources, TimeShare, TimelineRow, Totals,
-    Unreadable, Verdict, Window,
+    CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare, TimelineRow,
+    Totals, Unreadable, Verdict, Window,
 };
 use super::needs::{dead_letters, needs, title, verdict};
 use super::passage::Use;
 use super::sessions::{newest, not_run, output_bytes, plan_of, quote, sessions, unverified};
 use crate::core::fact::GitBase;
+use crate::core::guard::thing;
 use crate::core::ids::ProjectName;
 use crate::core::run::{Outcome, RunState};
 use crate::core::time::Wall;
@@ -61,6 +62,7 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
             first_seq: facts.read.1,
             last_seq: facts.read.2,
         },
+        outages: outages(facts),
         totals,
     }
 }
@@ -247,6 +249,20 @@ fn project(name: &ProjectName, known: &ProjectFacts) -> ProjectReport {
         dirty_count: work.dirty_count,
         rewritten: work.rewritten,
     }
+}
+
+fn outages(facts: &Facts) -> Vec<Outage> {
+    let outage = |outage: &OutageFact| Outage {
+        key: quote(&outage.key),
+        what: quote(&thing(&outage.key)),
+        from: rfc3339(outage.from),
+        to: outage.to.map(rfc3339),
+        lasted: outage.to.unwrap_or(facts.last).since(outage.from).as_secs_f64(),
+        cause: quote(&outage.cause),
+        probes: outage.probes,
+        held: outage.held.iter().map(ToString::to_string).collect(),
+    };
+    facts.outages.iter().map(outage).collect()
 }
 
 fn operator(facts: &Facts) -> Vec<OperatorAct> {

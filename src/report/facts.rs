@@ -54,6 +54,8 @@ pub struct Facts {
     pub moments: Vec<Moment>,
     /// Moments beyond [`MOMENTS_MAX`].
     pub moments_left_out: u64,
+    /// Outages, in the order in which they began.
+    pub outages: Vec<OutageFact>,
     /// Facts told, and the sequence numbers of the first and the last.
     pub read: (u64, i64, i64),
 }
@@ -161,6 +163,23 @@ pub struct TroubleFact {
     pub what: String,
     /// How often the same was said.
     pub times: u64,
+}
+
+/// A time in which something guarded was not to be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutageFact {
+    /// What was down: `provider:anthropic`, `disk`, ...
+    pub key: String,
+    /// When it was first noticed.
+    pub from: Wall,
+    /// When all was well again; `None` while it lasts.
+    pub to: Option<Wall>,
+    /// What was seen, in words.
+    pub cause: String,
+    /// Starts that were made to try it.
+    pub probes: u32,
+    /// Sessions it held.
+    pub held: Vec<SessionName>,
 }
 
 /// A row of the timeline.

@@ -1,9 +1,13 @@
 //! The fold from the journal's facts to those of one night.
 
-use super::facts::{Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact};
+use super::facts::{
+    Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact,
+};
 use super::passage::{Elapsed, Gap, Passage, Segments, millis};
+use crate::core::breaker::Breaker;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
+use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::run::{OutputSeen, RunState};
@@ -64,6 +68,7 @@ impl Folder {
             troubles: Vec::new(),
             moments: Vec::new(),
             moments_left_out: 0,
+            outages: Vec::new(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -156,6 +161,16 @@ impl Folder {
                 self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
             }
             Fact::Trouble { part, what } if tonight => self.trouble(at, part, what),
+            Fact::BreakerMoved { key, to } if tonight => self.breaker(at, key, to),
+            Fact::ProjectParked { project, parked, why } if tonight => {
+                let word = if *parked { "parked" } else { "no longer parked" };
+                self.moment(at, None, format!("project {project} {word}: {why}"), 3);
+            }
+            Fact::DaemonCrashed { what } if tonight => self.trouble(at, "daemon", &format!("it crashed: {what}")),
+            Fact::SafeMode { on, why } if tonight => {
+                let word = if *on { "safe mode: nothing is started" } else { "safe mode is over" };
+                self.moment(at, None, format!("{word}: {why}"), 3);
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -178,6 +193,10 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
+            | Fact::BreakerMoved { .. }
+            | Fact::ProjectParked { .. }
+            | Fact::DaemonCrashed { .. }
+            | Fact::SafeMode { .. }
             | Fact::ReportWritten { .. } => return false,
         }
         true
@@ -230,6 +249,36 @@ impl Folder {
         let from = Wall(at.0.saturating_sub(i64::try_from(now - since).unwrap_or(i64::MAX)));
         self.facts.gaps.push(Gap { from, to: at, since, until: now, why, at_most });
         true
+    }
+
+    /// A breaker that is not closed is an outage, from its first failure to its last probe.
+    fn breaker(&mut self, at: Wall, key: &str, to: &Breaker) {
+        let open = self.facts.outages.iter().position(|outage| outage.key == key && outage.to.is_none());
+        match (to.since, open) {
+            (Some(since), None) => {
+                self.moment(at, None, format!("{} is down: {}", thing(key), to.cause), 3);
+                self.facts.outages.push(OutageFact {
+                    key: key.to_owned(),
+                    from: since.wall,
+                    to: None,
+                    cause: to.cause.clone(),
+                    probes: to.probes,
+                    held: to.held.iter().cloned().collect(),
+                });
+            }
+            (Some(_), Some(known)) => {
+                let outage = &mut self.facts.outages[known];
+                outage.probes = to.probes;
+                outage.held = to.held.iter().cloned().collect();
+            }
+            (None, Some(known)) => {
+                let outage = &mut self.facts.outages[known];
+                outage.to = Some(at);
+                let span = text::span(at.since(outage.from));
+                self.moment(at, None, format!("{} is back after {span}", thing(key)), 2);
+            }
+            (None, None) => {}
+        }
     }
 
     fn trouble(&mut self, at: Wall, part: &str, what: &str) {
@@ -341,7 +390,11 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::BreakerMoved { .. }
+            | Fact::ProjectParked { .. }
+            | Fact::DaemonCrashed { .. }
+            | Fact::SafeMode { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -449,7 +502,11 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ProjectSeen { .. }
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
-        | Fact::Trouble { .. } => None,
+        | Fact::Trouble { .. }
+        | Fact::BreakerMoved { .. }
+        | Fact::ProjectParked { .. }
+        | Fact::DaemonCrashed { .. }
+        | Fact::SafeMode { .. } => None,
     }
 }
 

@@ -9,7 +9,8 @@ use crate::status::text::{count, cut_at_word, span_of_seconds};
 impl Page<'_> {
     /// All sections in the order of reading; those without rows are not shown.
     pub(super) fn sections(&self) -> Vec<Section> {
-        let mut out = vec![self.needs(), self.sessions(), self.last_words(), self.unreadable(), self.projects()];
+        let mut out =
+            vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
         out.extend([self.not_run(), self.timeline()]);
         if self.full {
@@ -149,6 +150,31 @@ impl Page<'_> {
             above: Vec::new(),
             rows: self.report.sessions.iter().map(row).collect(),
             most: usize::MAX,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn outages(&self) -> Section {
+        let row = |o: &super::model::Outage| {
+            let span = span_of_seconds(o.lasted);
+            let time = match &o.to {
+                Some(to) => format!("{} to {} ({span})", self.at(&o.from), self.at(to)),
+                None => format!("since {} ({span}), still", self.at(&o.from)),
+            };
+            let held = match o.held.len() {
+                0 => "held nothing".to_owned(),
+                n if n <= 5 => format!("held {}", o.held.join(", ")),
+                n => format!("held {} and {} more", o.held[..5].join(", "), n - 5),
+            };
+            let probes = count(u64::from(o.probes), "probe", "probes");
+            let cause = prose(&cut_at_word(&o.cause, 120));
+            vec![format!("- {time}: {}; {held}; {probes}. Seen: {cause}", prose(&o.what))]
+        };
+        Section {
+            name: "Outages",
+            above: Vec::new(),
+            rows: self.report.outages.iter().map(row).collect(),
+            most: 6,
             more: "in the JSON.".to_owned(),
         }
     }

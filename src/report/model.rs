@@ -52,6 +52,30 @@ pub struct Report {
     pub unreadable: Vec<Unreadable>,
     /// What the report was made from.
     pub sources: Sources,
+    /// What was down for a time: providers, the disk, the memory, ...
+    #[serde(default)]
+    pub outages: Vec<Outage>,
+}
+
+/// A time in which something was down, and what waited for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Outage {
+    /// What: `provider:anthropic`, `disk`, `memory`, ...
+    pub key: String,
+    /// The same in words.
+    pub what: String,
+    /// From when.
+    pub from: String,
+    /// Until when; null while it lasts.
+    pub to: Option<String>,
+    /// How long in seconds, up to the last fact while it lasts.
+    pub lasted: f64,
+    /// What was seen.
+    pub cause: String,
+    /// Starts that were made to try it.
+    pub probes: u32,
+    /// The sessions it held.
+    pub held: Vec<String>,
 }
 
 /// What the whole comes down to; the exit code of `report --check`.

@@ -10,8 +10,8 @@ use crate::core::run::{Attempt, MetricSeen, Outcome, Run, RunState};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::protocol::{
-    CheckStatus, DaemonStatus, ExitStatus, MetricStatus, NightStatus, OutputStatus, SCHEMA, SessionStatus, Status,
-    TmuxStatus,
+    CheckStatus, DaemonStatus, ExitStatus, MetricStatus, NightStatus, OutageStatus, OutputStatus, SCHEMA,
+    SessionStatus, Status, TmuxStatus,
 };
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,7 +63,34 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         sessions: rows.into_iter().map(|(_, _, status)| status).collect(),
         alerts: Vec::new(),
         seq: ctx.seq,
+        outages: outages(state),
+        safe_mode: state.breakers.safe_mode.clone(),
     }
+}
+
+/// What is down, and the projects that are parked.
+fn outages(state: &State) -> Vec<OutageStatus> {
+    let down = state.breakers.open().map(|(key, breaker)| OutageStatus {
+        key: harmless(key),
+        state: breaker.word().to_owned(),
+        since: breaker.since.map(|at| rfc3339(at.wall)),
+        next_at: breaker.until().map(|until| rfc3339(until.wall)),
+        cause: harmless(&breaker.cause),
+        probes: breaker.probes,
+        held: breaker.held.iter().map(ToString::to_string).collect(),
+        overdue: breaker.overdue,
+    });
+    let parked = state.breakers.parked.iter().map(|(project, why)| OutageStatus {
+        key: format!("project:{project}"),
+        state: "parked".to_owned(),
+        since: None,
+        next_at: None,
+        cause: harmless(why),
+        probes: 0,
+        held: Vec::new(),
+        overdue: true,
+    });
+    down.chain(parked).collect()
 }
 
 /// All sessions there is something to say of.
@@ -112,7 +139,7 @@ fn session(
         attempts_max: plan.map_or(0, |p| p.retry.max_attempts),
         since: run.map(|run| rfc3339(run.since.wall)),
         started_at: last.and_then(|a| a.started.as_ref()).map(|s| rfc3339(s.at)),
-        next_at: run.and_then(|run| next_at(&run.state)).map(rfc3339),
+        next_at: run.and_then(|run| next_of(run, state)).map(rfc3339),
         reason: reason(name, plan, run, state, now, ctx),
         exit: run.and_then(|run| run.attempts.iter().rev().find_map(exit)),
         pid: live_attempt.and(last).and_then(|a| a.started.as_ref()).map(|s| s.pid),
@@ -176,6 +203,15 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
         | RunState::Held
         | RunState::Stopping { .. }
         | RunState::Ended { .. } => None,
+    }
+}
+
+/// The same for a run that may stand behind a breaker: then it is that which is tried next.
+fn next_of(run: &Run, state: &State) -> Option<Wall> {
+    let breaker = state.held_by(run).and_then(|key| state.breakers.by_key.get(&key));
+    match (breaker.and_then(|breaker| breaker.until()), &run.state) {
+        (Some(until), RunState::Limited { .. }) => Some(until.wall),
+        _ => next_at(&run.state),
     }
 }
 

@@ -3,8 +3,9 @@
 use super::text::{KEEP, cut, harmless, number, pad, short_span, width, wrap};
 use super::words;
 use super::zone::{hh_mm, hh_mm_near, parse};
+use crate::core::guard::thing;
 use crate::core::time::Wall;
-use crate::protocol::{ExitStatus, MetricStatus, SessionStatus, Status};
+use crate::protocol::{ExitStatus, MetricStatus, OutageStatus, SessionStatus, Status};
 use jiff::tz::TimeZone;
 use std::time::Duration;
 
@@ -159,6 +160,12 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         n => format!("{n} sessions"),
     };
     lines.push((Tone::Strong, format!("{night}. {}: {}", all.replace(' ', &KEEP.to_string()), counts.join(", "))));
+    if let Some(why) = &status.safe_mode {
+        lines.push((Tone::Bad, format!("Safe mode, nothing is started: {}. `nightkeep up` ends it.", harmless(why))));
+    }
+    for outage in &status.outages {
+        lines.push((Tone::Warn, outage_line(outage, &time)));
+    }
     let open = status.alerts.iter().filter(|a| a.state == "open").count();
     if open > 0 {
         lines.push((Tone::Bad, format!("{open} open alerts: nightkeep alerts")));
@@ -180,6 +187,24 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         lines.push((Tone::Warn, "No daemon runs; this is what the journal knows. `nightkeep up` goes on.".into()));
     }
     lines
+}
+
+fn outage_line(outage: &OutageStatus, time: &impl Fn(&str) -> String) -> String {
+    let what = thing(&harmless(&outage.key));
+    let held = match outage.held.len() {
+        0 => String::new(),
+        1 => "; holds 1 session".to_owned(),
+        n => format!("; holds {n} sessions"),
+    };
+    let since = outage.since.as_deref().map_or_else(String::new, |since| format!(" since {}", time(since)));
+    let next = outage.next_at.as_deref().map_or_else(|| "soon".to_owned(), time);
+    let cause = harmless(&outage.cause);
+    match outage.state.as_str() {
+        "parked" => format!("{what} is parked: {cause}."),
+        "slow_start" => format!("{what} is back; sessions start one after the other{held}."),
+        "half_open" => format!("{what} is down{since} and is being tried{held}: {cause}."),
+        _ => format!("{what} is down{since}, tried again at {next}{held}: {cause}."),
+    }
 }
 
 /// One column; when the terminal is narrow, those with a lower `rank` get room first, and those of rank 0 always.

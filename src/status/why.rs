@@ -5,7 +5,9 @@ use super::table::{Style, Tone, sign};
 use super::text::{bytes, harmless, number, span, wrap};
 use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
+use crate::core::breaker::Phase;
 use crate::core::fact::{Entry, Fact};
+use crate::core::guard::{FOR_ALL, thing};
 use crate::core::ids::SessionName;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
@@ -13,6 +15,7 @@ use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::protocol::{SCHEMA, Why, WhyStep};
 use jiff::tz::TimeZone;
+use std::time::Duration;
 
 /// The chain of a session, or `None` when there is no such session.
 ///
@@ -161,7 +164,11 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
-            | Fact::Trouble { .. } => {}
+            | Fact::Trouble { .. }
+            | Fact::BreakerMoved { .. }
+            | Fact::ProjectParked { .. }
+            | Fact::DaemonCrashed { .. }
+            | Fact::SafeMode { .. } => {}
         }
     }
 }
@@ -176,7 +183,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
     match &run.state {
         RunState::Scheduled { at } => format!("it becomes ready {}", when(*at)),
         RunState::Waiting { on } => format!("it starts once these have ended well: {}", dependencies(on, state)),
-        RunState::Queued => queued(state),
+        RunState::Queued => queued(run, state, now),
         RunState::Starting { .. } => "the recorder reports the start, or that it failed".to_owned(),
         RunState::Running { .. } => {
             let limit = plan.and_then(|p| p.timeout).zip(run.last_attempt().and_then(|a| a.started.as_ref()));
@@ -195,6 +202,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             });
             format!("attempt {n} {}{counted}", when(until.wall))
         }
+        RunState::Limited { .. } if state.held_by(run).is_some() => behind(run, state, when),
         RunState::Limited { until } => format!("it is tried again {}; that takes no attempt", when(until.wall)),
         RunState::Held => format!("nothing until `nightkeep release {name}`"),
         RunState::Stopping { then, .. } => match then {
@@ -228,12 +236,38 @@ fn dependencies(on: &[SessionName], state: &State) -> String {
     }
 }
 
-fn queued(state: &State) -> String {
+/// What a run behind a breaker waits for.
+fn behind(run: &Run, state: &State, when: impl Fn(Wall) -> String) -> String {
+    let key = state.held_by(run).unwrap_or_default();
+    let Some(breaker) = state.breakers.by_key.get(&key) else { return String::new() };
+    let seen = harmless(&breaker.cause);
+    let then = match (&breaker.phase, breaker.until()) {
+        (Phase::Open { until }, _) if FOR_ALL[..3].contains(&key.as_str()) => {
+            format!("it is looked at again within {}", span(until.delay.min(Duration::from_secs(30))))
+        }
+        (Phase::Open { until }, _) => format!("one session tries it {}", when(until.wall)),
+        (Phase::HalfOpen { probe: Some(probe), .. }, _) => format!("{} tries it now", probe.run.session),
+        (Phase::HalfOpen { probe: None, .. }, _) => "the next start tries it".to_owned(),
+        (Phase::SlowStart { .. }, Some(until)) => {
+            format!("it is back, sessions start one after the other, more {}", when(until.wall))
+        }
+        (Phase::SlowStart { .. } | Phase::Closed, _) => "it is back".to_owned(),
+    };
+    format!("it starts when {} is well again, that takes no attempt; {then}; seen: {seen}", thing(&key))
+}
+
+fn queued(run: &Run, state: &State, now: At) -> String {
+    if let Some(why) = &state.breakers.safe_mode {
+        return format!("nothing: safe mode, {}; `nightkeep up` ends it", harmless(why));
+    }
     let holders: Vec<&str> =
         state.runs.values().filter(|r| r.state.holds_slot()).map(|r| r.id.session.as_str()).collect();
     let slots = usize::try_from(state.plan.concurrent).unwrap_or(usize::MAX);
     if holders.len() < slots {
-        return "it starts as soon as starts are due: a slot is free".to_owned();
+        return match state.paced(run, now.mono) {
+            Some((left, why)) => format!("it starts in about {}: {why}", span(left)),
+            None => "it starts as soon as starts are due: a slot is free".to_owned(),
+        };
     }
     let shown = holders.iter().take(8).copied().collect::<Vec<_>>().join(", ");
     let more = holders.len().saturating_sub(8);

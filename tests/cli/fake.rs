@@ -147,6 +147,8 @@ pub fn status(sessions: &[(&str, &str)]) -> Status {
         sessions: sessions.iter().map(|(name, state)| session(name, state)).collect(),
         alerts: Vec::new(),
         seq: 7,
+        outages: Vec::new(),
+        safe_mode: None,
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::house::House;
 use serde_json::Value;
+use std::io::{Read, Write};
+
+fn socket(house: &House) -> String {
+    house.status()["sessions"][0]["tmux"]["socket"].as_str().expect("a socket").replace("tmux.sock", "api.sock")
+}
 
 /// Asks the daemon of a house; gives the status code and the body as JSON (null when it is none).
 async fn ask(house: &House, method: &str, path: &str, kind: &str, body: Vec<u8>) -> (u16, Value) {
-    let socket =
-        house.status()["sessions"][0]["tmux"]["socket"].as_str().expect("a socket").replace("tmux.sock", "api.sock");
-    let client = reqwest::Client::builder().unix_socket(socket).no_proxy().build().expect("a client");
+    let client = reqwest::Client::builder().unix_socket(socket(house)).no_proxy().build().expect("a client");
     let method = reqwest::Method::from_bytes(method.to_ascii_uppercase().as_bytes()).expect("a method");
     let request = client.request(method, format!("http://nightkeep{path}")).header("content-type", kind).body(body);
     let answer = request.timeout(std::time::Duration::from_secs(10)).send().await.expect("an answer");
@@ -55,7 +58,6 @@ fn bad_requests_get_a_refusal_with_words() {
     with_a_daemon(async |house| {
         let json = "application/json";
         let deep = "[".repeat(10_000).into_bytes();
-        let large = format!("{{\"reason\":\"{}\"}}", "x".repeat(2 << 20)).into_bytes();
         for (method, path, kind, body, expected) in [
             ("get", "/v1/nothing", json, Vec::new(), 404),
             ("delete", "/v1/status", json, Vec::new(), 405),
@@ -64,7 +66,6 @@ fn bad_requests_get_a_refusal_with_words() {
             ("post", "/v1/up", json, b"{\"sessions\":".to_vec(), 400),
             ("post", "/v1/up", json, deep, 422),
             ("post", "/v1/up", "text/plain", b"{}".to_vec(), 415),
-            ("post", "/v1/sessions/one/verb", json, large, 413),
             ("post", "/v1/sessions/one/verb", json, b"{\"verb\":\"explode\"}".to_vec(), 422),
             ("post", "/v1/sessions/..%2fone/verb", json, b"{\"verb\":\"stop\"}".to_vec(), 404),
             ("post", "/v1/sessions/one%1b%5d52/verb", json, b"{\"verb\":\"stop\"}".to_vec(), 404),
@@ -76,5 +77,20 @@ fn bad_requests_get_a_refusal_with_words() {
             let error = answer["error"].as_str().unwrap_or_else(|| panic!("{method} {path}: no words in {answer}"));
             assert!(!error.contains('\u{1b}') && error.len() < 500, "{error:?}");
         }
+    });
+}
+
+#[test]
+fn a_large_body_is_refused_before_all_of_it_is_read() {
+    with_a_daemon(async |house| {
+        let mut stream = std::os::unix::net::UnixStream::connect(socket(house)).expect("a connection");
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(10))).expect("a limit");
+        let head = "POST /v1/sessions/one/verb HTTP/1.1\r\nhost: nightkeep\r\ncontent-type: application/json\r\n";
+        write!(stream, "{head}content-length: {}\r\n\r\n", 2 << 20).expect("a request");
+        // The daemon hangs up while we write.
+        let _ = stream.write_all(&vec![b' '; 2 << 20]);
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).expect("an answer");
+        assert_eq!(&answer, b"HTTP/1.1 413");
     });
 }

@@ -1,6 +1,7 @@
 //! A night with one of everything: the report's numbers are the journal's, and every exit is exact.
 
-use crate::house::House;
+use crate::house::{House, alive};
+use std::process::Command;
 
 const NIGHT: &str = r#"
 [defaults]
@@ -96,6 +97,39 @@ fn one_of_everything() {
     assert_eq!(status["daemon"], serde_json::Value::Null);
     assert_eq!(house.json(&["report", "--format", "json"])["title"], report["title"], "the same with the daemon down");
     assert!(house.logs().join("reports").read_dir().unwrap().count() >= 2, "md and json were written");
+    let rest = std::fs::metadata(house.logs().join("nightkeep.db-wal")).map_or(0, |wal| wal.len());
+    assert_eq!(rest, 0, "all of the journal is in its file");
+    let server = house.tmux_pid().expect("there was a tmux server");
+    house.until("the empty tmux server has ended", || !alive(server));
+}
+
+#[test]
+fn a_report_written_right_at_the_end_has_the_commits() {
+    let house = House::new(
+        r#"
+[projects.farm]
+dir = "farm"
+[sessions.work]
+project = "farm"
+command = "echo more >> notes && git commit -qam 'more notes' && echo committed"
+"#,
+    );
+    let git = |args: &[&str]| {
+        let done = Command::new("git").args(args).current_dir(house.path("w/farm")).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    std::fs::create_dir(house.path("w/farm")).unwrap();
+    git(&["init", "-q"]);
+    git(&["config", "user.name", "Tester"]);
+    git(&["config", "user.email", "tester@example.org"]);
+    std::fs::write(house.path("w/farm/notes"), "first\n").unwrap();
+    git(&["add", "."]);
+    git(&["commit", "-qm", "first notes"]);
+    house.ok(&["up", "--trust"]);
+    house.ok(&["wait", "--timeout", "30s", "work"]);
+    house.ok(&["down"]);
+    let report = house.ok(&["report"]);
+    assert!(report.contains("more notes") && !report.contains("first notes"), "{report}");
 }
 
 #[test]

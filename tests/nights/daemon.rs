@@ -20,8 +20,12 @@ impl Sim {
         self.night = Some(Night::new(state, self.rng.u64(..), &boot_id));
         let pid = 100 + self.generation;
         self.step(Event::DaemonStarted { pid, version: "0.1.0".to_owned(), boot_id })?;
+        for _ in 0..std::mem::take(&mut self.world.crashes) {
+            self.step(Event::DaemonCrashed { what: "panicked".to_owned() })?;
+        }
         self.load_file()?;
         self.after(0, Coming::Reconcile(self.generation));
+        self.after(100, Coming::Sense(self.generation));
         Ok(())
     }
 
@@ -167,6 +171,7 @@ fn is_stale(event: &Event, state: &State) -> bool {
         Timer::RunDue(run) => run,
         Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
         Timer::Pacing => return false,
+        Timer::Breaker(key) => return state.breakers.by_key.get(key).is_none_or(|breaker| breaker.epoch != *epoch),
     };
     state.runs.get(run).is_none_or(|run| run.epoch != *epoch)
 }

@@ -2,6 +2,7 @@
 //!
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
+use super::outages::Outages;
 use super::world::World;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
@@ -38,9 +39,10 @@ pub struct Judge {
     starts: BTreeMap<(NightId, SessionName), u32>,
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
+    outages: Outages,
 }
 
-fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
+pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
     if holds { Ok(()) } else { Err(what()) }
 }
 
@@ -95,6 +97,7 @@ impl Judge {
     }
 
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
+        self.outages.fact(event, entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -200,8 +203,13 @@ impl Judge {
     /// L1: without faults no wait lasts longer than it should.
     fn no_wait_is_forgotten(&self, state: &State, world: &World) -> Judged {
         let Some(calm) = self.calm_since else { return Ok(()) };
+        self.outages.none_stays_open(calm, state, world)?;
+        let behind = self.outages.may_hold(state);
         for run in state.runs.values() {
-            if let RunState::BackingOff { until } | RunState::Limited { until } = &run.state {
+            let own = matches!(run.state, RunState::BackingOff { .. }) || !behind;
+            if let RunState::BackingOff { until } | RunState::Limited { until } = &run.state
+                && own
+            {
                 let began = self.not_before.get(&run.id).map_or(0, |(t, _)| t.saturating_sub(millis(until.delay)));
                 let by = began.max(calm) + millis(until.delay) + 1_000;
                 ensure(world.t <= by, || format!("L1: {} still waits, {} ms too long", run.id, world.t - by))?;
@@ -343,6 +351,6 @@ impl Judge {
     }
 }
 
-fn millis(span: Duration) -> u64 {
+pub fn millis(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap()
 }

@@ -1,9 +1,10 @@
 //! Faults planted between the core and its surroundings, each of which some invariant must find.
 
 use fastrand::Rng;
+use nightkeep::core::breaker::Phase;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
-use nightkeep::core::exit::Ending;
+use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Actor, Entry, Fact};
 use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
@@ -30,10 +31,16 @@ pub enum Mutant {
     WritesNoReport,
     LostRow,
     ForgetsARun,
+    OutageBurnsAttempts,
+    TwoProbes,
+    StartsBehindBreakers,
+    NeverTriesAgain,
+    TriesTooSoon,
+    ForgetsThePace,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -52,6 +59,12 @@ impl Mutant {
         Self::WritesNoReport,
         Self::LostRow,
         Self::ForgetsARun,
+        Self::OutageBurnsAttempts,
+        Self::TwoProbes,
+        Self::StartsBehindBreakers,
+        Self::NeverTriesAgain,
+        Self::TriesTooSoon,
+        Self::ForgetsThePace,
     ];
 
     /// The invariants of which one must find it.
@@ -74,6 +87,11 @@ impl Mutant {
             Self::WritesNoReport => &["L4"],
             Self::LostRow => &["S5"],
             Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
+            Self::OutageBurnsAttempts => &["S8"],
+            Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
+            Self::NeverTriesAgain => &["L1", "L2"],
+            Self::TriesTooSoon => &["S7", "S9"],
+            Self::ForgetsThePace => &["S6", "S9"],
         }
     }
 
@@ -166,6 +184,42 @@ impl Mutant {
                 if let Some(id) = night.state.runs.keys().next().cloned() {
                     night.state.runs.remove(&id);
                 }
+            }
+            Self::OutageBurnsAttempts => {
+                for entry in &mut step.facts {
+                    if let Fact::AttemptEnded { verdict: Some(verdict), counted, .. } = &mut entry.fact
+                        && verdict.class == FailureClass::ProviderDown
+                    {
+                        (verdict.counted, *counted) = (true, true);
+                    }
+                }
+            }
+            Self::TwoProbes => {
+                for breaker in night.state.breakers.by_key.values_mut() {
+                    if let Phase::HalfOpen { probe, .. } = &mut breaker.phase {
+                        *probe = None;
+                    }
+                }
+            }
+            Self::StartsBehindBreakers => night.state.breakers.by_key.clear(),
+            Self::NeverTriesAgain => {
+                let of_breaker = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Breaker(_), .. });
+                step.effects.retain(|effect| !of_breaker(effect));
+            }
+            Self::TriesTooSoon => {
+                for effect in &mut step.effects {
+                    if let Effect::Arm { timer: Timer::Breaker(key), after, .. } = effect {
+                        *after = std::time::Duration::ZERO;
+                        let due = night.state.breakers.by_key.get_mut(key).map(|breaker| &mut breaker.phase);
+                        if let (Some(Phase::Open { until }), Some(at)) = (due, at) {
+                            (until.mono, until.wall) = (at.mono, at.wall);
+                        }
+                    }
+                }
+            }
+            Self::ForgetsThePace => {
+                night.state.breakers.pace.clear();
+                night.state.breakers.minutes.clear();
             }
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
         }

@@ -27,6 +27,8 @@ pub struct Behaviour {
     pub prints: bool,
     /// The output rule that its last lines match.
     pub rule: Option<&'static str>,
+    /// Whether its provider's outage ends it.
+    pub outage: bool,
 }
 
 /// How a program ends by itself.
@@ -55,6 +57,9 @@ pub enum Kind {
     Shot,
     Wild,
 }
+
+/// Providers that sessions share.
+pub const PROVIDERS: [&str; 2] = ["acme", "zen"];
 
 pub const RULES: [(&str, FailureClass); 4] = [
     ("rules[0] locked", FailureClass::Transient),
@@ -91,6 +96,7 @@ pub fn behaviour(kind: Kind, n: u32, rng: &mut Rng) -> Behaviour {
         reaches: 100,
         prints: rng.u8(0..10) < 9,
         rule: None,
+        outage: false,
     };
     match kind {
         Kind::Good => {}
@@ -243,6 +249,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         metrics,
         verify: (rng.u8(0..5) == 0).then(|| Command::Shell("verify".to_owned())),
         verify_timeout: Duration::from_secs(60),
+        provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
     }
 }
 
@@ -290,6 +297,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
             })
             .collect(),
         channels: BTreeMap::new(),
+        min_free_disk: rng.bool().then_some(1 << 30),
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) struct Faults {
     pub(super) reload: bool,
     pub(super) operator: bool,
     pub(super) down_and_up: bool,
+    pub(super) outage: bool,
+    pub(super) low: bool,
 }
 
 /// Something to come.
@@ -59,6 +61,8 @@ pub(super) enum Coming {
     StopIsThrough(SessionName, u64),
     Calm,
     CloseNight,
+    /// The daemon of this generation looks at disk and memory.
+    Sense(u32),
 }
 
 /// What a simulated night came to.
@@ -157,6 +161,8 @@ impl Sim {
             reload: on(),
             operator: on(),
             down_and_up: on(),
+            outage: on(),
+            low: on(),
         };
         let plan = plan::plan(&mut rng);
         Self {
@@ -293,7 +299,12 @@ impl Sim {
                 self.after(next, Coming::Reconcile(generation));
                 self.reconcile()
             }
-            Coming::Event(..) | Coming::LookAtTmux(..) | Coming::Timer(..) | Coming::Reconcile(..) => Ok(()),
+            Coming::Sense(generation) if generation == self.generation => self.sense(),
+            Coming::Event(..)
+            | Coming::LookAtTmux(..)
+            | Coming::Timer(..)
+            | Coming::Reconcile(..)
+            | Coming::Sense(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),
             Coming::Operator => self.operator(),

@@ -5,8 +5,9 @@ use super::judge::Judged;
 use super::plan;
 use super::sim::{Coming, Faults, Sim, anna};
 use super::world::RunDir;
-use nightkeep::core::event::{Event, Verb};
+use nightkeep::core::event::{Event, Seen, Verb};
 use nightkeep::core::ids::{AttemptId, RunId, SessionName};
+use nightkeep::core::night::Night;
 use nightkeep::core::run::{AfterStop, RunState};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -44,10 +45,13 @@ impl Sim {
     }
 
     pub(super) fn fault(&mut self) -> Judged {
-        let kind = self.rng.u8(0..10);
+        let kind = self.rng.u8(0..14);
         self.trace(|_| format!("fault {kind}"));
         match kind {
-            0 | 1 if self.faults.daemon_crash && self.night.is_some() => return self.daemon_dies(true),
+            0 | 1 if self.faults.daemon_crash && self.night.is_some() => {
+                self.world.crashes += u32::from(self.rng.bool());
+                return self.daemon_dies(true);
+            }
             2 if self.faults.tmux_death => {
                 if let Some(server) = self.world.tmux.take() {
                     let in_it = |dir: &RunDir| dir.program.as_ref().is_some_and(|p| p.server == server);
@@ -65,6 +69,7 @@ impl Sim {
                 }
                 self.world.reboot(in_order, down);
                 if self.faults.clock_jump && self.rng.bool() {
+                    self.world.was_set = true;
                     self.world.wall_offset += self.rng.i64(-7_200_000..7_200_000);
                 }
             }
@@ -75,6 +80,7 @@ impl Sim {
             }
             5 if self.faults.clock_jump => {
                 let by_ms = self.rng.i64(-86_400_000..86_400_000);
+                self.world.was_set = true;
                 self.world.wall_offset += by_ms;
                 return self.step(Event::ClockJumped { by_ms });
             }
@@ -98,7 +104,31 @@ impl Sim {
                 let when = self.rng.u64(0..600_000);
                 self.after(when, Coming::Operator);
             }
+            10 | 11 if self.faults.outage => {
+                let provider = plan::PROVIDERS[self.rng.usize(0..plan::PROVIDERS.len())];
+                let until = self.world.t + self.rng.u64(60_000..180 * 60_000);
+                for (attempt, ends) in self.world.outage(provider, until, &mut self.rng) {
+                    self.at(ends, Coming::ProgramEnds(attempt));
+                }
+            }
+            12 | 13 if self.faults.low => {
+                let what = usize::from(kind - 12);
+                self.world.low[what] = self.world.t + self.rng.u64(60_000..120 * 60_000);
+                self.after(0, Coming::Sense(self.generation));
+            }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// The daemon looks at disk and memory, again and again as long as they may be low.
+    pub(super) fn sense(&mut self) -> Judged {
+        for (key, (free, total)) in ["disk", "memory"].into_iter().zip(self.world.levels()) {
+            self.step(Event::Sensed { key: key.to_owned(), seen: Seen::Level { free, total } })?;
+        }
+        let open = |night: &Night| night.state.breakers.by_key.keys().any(|key| key == "disk" || key == "memory");
+        if self.world.low.iter().any(|until| self.world.t < *until) || self.night.as_ref().is_some_and(open) {
+            self.after(60_000, Coming::Sense(self.generation));
         }
         Ok(())
     }
@@ -177,6 +207,8 @@ impl Sim {
     pub(super) fn calm_down(&mut self) -> Judged {
         self.calm = true;
         self.world.calm = true;
+        self.world.outages.clear();
+        self.world.low = [0; 2];
         self.judge.calm_since = Some(self.world.t);
         self.faults = Faults { late_timers: self.faults.late_timers, ..Faults::default() };
         let t = self.world.t;
@@ -199,7 +231,8 @@ impl Sim {
             self.load_file()?;
         }
         let open = self.night.as_ref().and_then(|night| night.state.open_night());
-        if open.is_none_or(|night| night.closing) {
+        let safe = self.night.as_ref().is_some_and(|night| night.state.breakers.safe_mode.is_some());
+        if safe || open.is_none_or(|night| night.closing) {
             return self.up(Vec::new());
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The machine of a simulated night: clocks, tmux servers, programs and what their recorders wrote. This is the truth
 //! that the core's beliefs are measured against.
 
-use super::plan::{Behaviour, Kind, ScriptedEnd, behaviour, kind};
+use super::plan::{Behaviour, Kind, RULES, ScriptedEnd, behaviour, kind};
 use fastrand::Rng;
 use nightkeep::core::exit::{Ending, ExitRecord};
 use nightkeep::core::ids::{AttemptId, SessionName};
@@ -33,6 +33,8 @@ pub struct RunDir {
     pub started: Option<Started>,
     pub exit: Option<ExitRecord>,
     pub output: OutputSeen,
+    /// Whether an outage ended it.
+    pub outage: bool,
     /// Whether the recorder lives.
     pub program: Option<Program>,
 }
@@ -53,6 +55,18 @@ pub struct World {
     pub spawned: BTreeMap<SessionName, u32>,
     /// In the last hour nothing runs for ever.
     pub calm: bool,
+    /// Until when providers are down.
+    pub outages: BTreeMap<&'static str, u64>,
+    /// Until when the disk is nearly full, and memory short.
+    pub low: [u64; 2],
+    /// Crashes of its own that the daemon left a word of.
+    pub crashes: u32,
+    /// Whether the wall clock was ever set.
+    pub was_set: bool,
+}
+
+fn fail_of_outage(way: &mut Behaviour) {
+    (way.end, way.rule, way.prints, way.outage) = (ScriptedEnd::Code(1), Some(RULES[1].0), true, true);
 }
 
 const START: i64 = 1_763_758_800_000;
@@ -70,6 +84,10 @@ impl World {
             kinds: BTreeMap::new(),
             spawned: BTreeMap::new(),
             calm: false,
+            outages: BTreeMap::new(),
+            low: [0; 2],
+            crashes: 0,
+            was_set: false,
         }
     }
     pub fn at(&self) -> At {
@@ -110,6 +128,10 @@ impl World {
         let n = self.spawned.entry(name.clone()).or_insert(0);
         let mut way = behaviour(kind, *n, rng);
         *n += 1;
+        if self.is_out(session) {
+            way = Behaviour { after: rng.u64(500..20_000), ..way };
+            fail_of_outage(&mut way);
+        }
         if self.calm && way.end == ScriptedEnd::Never {
             way.end = ScriptedEnd::Code(0);
         }
@@ -118,6 +140,7 @@ impl World {
             started: None,
             exit: None,
             output: OutputSeen::default(),
+            outage: false,
             program: None,
         };
         if let ScriptedEnd::ExecFailed(errno) = way.end {
@@ -133,6 +156,34 @@ impl World {
         dir.program = Some(Program { way, born: self.t, ends, stopped: false, hup: false, server });
         self.dirs.insert(id.clone(), dir);
         ends
+    }
+
+    /// Whether a session's provider is down.
+    pub fn is_out(&self, session: &SessionPlan) -> bool {
+        session.provider.as_deref().is_some_and(|name| self.outages.get(name).is_some_and(|until| self.t < *until))
+    }
+    /// A provider goes down; programs that run meet it at once or never. Gives those that end of it.
+    pub fn outage(&mut self, provider: &'static str, until: u64, rng: &mut Rng) -> Vec<(AttemptId, u64)> {
+        self.outages.insert(provider, until);
+        let (t, mut ended) = (self.t, Vec::new());
+        for (id, dir) in &mut self.dirs {
+            let hit = dir.session.provider.as_deref() == Some(provider) && rng.bool();
+            if let Some(program) = dir.program.as_mut().filter(|_| hit) {
+                let ends = t + rng.u64(0..60_000);
+                if program.ends.is_none_or(|known| known > ends) {
+                    fail_of_outage(&mut program.way);
+                    program.ends = Some(ends);
+                    ended.push((id.clone(), ends));
+                }
+            }
+        }
+        ended
+    }
+    /// What the sensors read: disk, then memory, as free and all bytes.
+    pub fn levels(&self) -> [(u64, u64); 2] {
+        let low = |i: usize| self.t < self.low[i];
+        let (disk, memory) = (if low(0) { 1 << 20 } else { 50 << 30 }, if low(1) { 1 << 30 } else { 8 << 30 });
+        [(disk, 100 << 30), (memory, 16 << 30)]
     }
 
     fn certificate(&self, ending: Ending, born: u64, oom: bool, hup: bool, stopped: bool) -> ExitRecord {
@@ -168,6 +219,7 @@ impl World {
         };
         let exit = self.certificate(ending, program.born, oom, program.hup, program.stopped);
         if let Some(dir) = self.dirs.get_mut(id) {
+            dir.outage = program.way.outage && !forced;
             dir.exit = Some(ExitRecord { output_bytes: dir.output.bytes, ..exit });
         }
     }

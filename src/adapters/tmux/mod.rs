@@ -386,6 +386,21 @@ impl Tmux {
         }
     }
 
+    /// Ends the server if the keep session is all it has. Says whether it has ended.
+    pub async fn end_if_empty(&self) -> bool {
+        // One command, so that a session that somebody opens at this moment is seen or comes too late for the server.
+        // `S:` gives one x for each session.
+        let words = ["if-shell", "-F", "#{==:#{S:x},x}", "kill-server"].map(str::to_owned);
+        // The server leaves without an answer.
+        let _ = self.inner.control.command(&words).await;
+        let ends = async {
+            while self.inner.server.is_alive() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(END_SHOWS, ends).await.is_ok()
+    }
+
     /// Makes the server look for children that have ended. Some builds of tmux 3.3a can miss the signal of a pane's end
     /// and keep the pane for ever; call this when a recorder has ended and its pane is still listed.
     pub fn reap(&self) {

@@ -148,10 +148,47 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
 }
 
 /// Checks the profiles of the file, used or not.
+/// Whose usage limits and outages an agent shares: what its profile or the one it extends says.
+pub(super) fn provider(raw: &raw::File, agent: &str) -> Option<String> {
+    let mut current = agent.to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let own = raw.agents.get(&current).filter(|_| !seen.contains(&current));
+        match own {
+            Some(own) if own.provider.is_some() => return own.provider.clone(),
+            Some(own) => match &own.extends {
+                Some(base) if *base != current => seen.push(std::mem::replace(&mut current, base.clone())),
+                Some(_) | None => break,
+            },
+            None => break,
+        }
+    }
+    match current.as_str() {
+        "claude" => Some("anthropic".to_owned()),
+        "codex" => Some("openai".to_owned()),
+        "gemini" => Some("google".to_owned()),
+        // These speak to whatever they are told to, all of their sessions to the same as a rule.
+        "opencode" | "aider" => Some(current),
+        _ => None,
+    }
+}
+
+/// A provider is a short word: it stands in the journal and in what people read.
+pub(super) fn check_provider(build: &mut Build<'_, '_>, name: &str, place: &Place) {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');
+    if name.is_empty() || name.len() > 100 || !name.chars().all(plain) {
+        let found = build.problems.error(place, format!("{} cannot name a provider", quoted(name)));
+        found.help("use letters, digits, `.`, `_`, `-`, `:` and `/`, as in anthropic:work");
+    }
+}
+
 pub(super) fn check_profiles(build: &mut Build<'_, '_>) {
     let raw = build.raw;
     for (name, agent) in &raw.agents {
         let place = Place::root().key("agents").key(name);
+        if let Some(provider) = &agent.provider {
+            check_provider(build, provider, &place.key("provider"));
+        }
         for (key, words) in [("command", &agent.command), ("resume", &agent.resume)] {
             let Some(words) = words else { continue };
             let place = place.key(key);

@@ -156,6 +156,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         sessions: BTreeMap::new(),
         rules: Vec::new(),
         channels: BTreeMap::new(),
+        min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {

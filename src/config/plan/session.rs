@@ -88,7 +88,19 @@ pub(crate) fn session_plan(
         verify_timeout: layers
             .pick("verify_timeout", |s| s.verify_timeout.as_ref())
             .map_or(Duration::from_secs(600), |(t, _)| t.0),
+        provider: provider(build, layers),
     })
+}
+
+/// Whose outages it shares: its own word, else that of its agent.
+fn provider(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<String> {
+    if let Some((name, place)) = layers.pick("provider", |s| s.provider.clone()) {
+        agents::check_provider(build, &name, &place);
+        return Some(name);
+    }
+    let agent = layers.own.agent.as_deref();
+    let agent = agent.or_else(|| layers.defaults.agent.as_deref().filter(|_| layers.own.command.is_none()))?;
+    agents::provider(build.raw, agent)
 }
 
 /// A session has one way to be started at a time of its own.

@@ -91,7 +91,7 @@ pub struct Limits {
     /// Most sessions that run at once; 4 without it.
     #[schemars(range(min = 1, max = 1000))]
     pub concurrent: Option<u32>,
-    /// With less free disk than this nothing new starts.
+    /// With less free disk than this nothing new starts; 1GiB without it, on a small disk a twentieth of it.
     pub min_free_disk: Option<ByteSize>,
     /// Output kept of one attempt; the rest is counted and dropped.
     pub log_per_session: Option<ByteSize>,

@@ -67,6 +67,8 @@ pub struct Session {
     pub worktree: Option<bool>,
     /// Rules for permission prompts.
     pub answers: Option<Vec<Answer>>,
+    /// Whose usage limits and outages it shares; that of its agent without it.
+    pub provider: Option<String>,
 }
 
 /// A command: one string for the shell, or program and arguments.

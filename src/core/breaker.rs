@@ -1,0 +1,330 @@
+//! The circuit breaker: what stands between the starts of sessions and something outside that they all need.
+//!
+//! One mechanism for everything guarded. A provider, the machine's ability to start anything, a repository: told by
+//! failures, tried again by exactly one probe after a growing delay. The disk, the memory, the journal: told by readings.
+//! Whatever was closed is opened slowly: 1, 2, 4, ... starts each five seconds. This file knows no runs and draws no
+//! consequences (`guard.rs` does); it is a plain state machine, held against a model of its own below.
+
+use super::ids::{AttemptId, SessionName};
+use super::retry;
+use super::run::Due;
+use super::time::{At, Mono};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// Sessions that must fail within [`EVIDENCE_WINDOW`], or failures in a row where there are fewer sessions.
+pub const EVIDENCE: usize = 3;
+/// How long a failure speaks against what is guarded.
+pub const EVIDENCE_WINDOW: Duration = Duration::from_secs(60);
+/// First and longest wait before a probe.
+pub const PROBE_DELAY: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+/// A probe that ran so long with output, and without the failure, shows that all is well again.
+pub const PROBE_RUNS: Duration = Duration::from_secs(60);
+/// The same for a probe that prints nothing.
+pub const SILENT_PROBE_RUNS: Duration = Duration::from_secs(300);
+/// How often a silent probe is looked at.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// The time between two steps of a slow start.
+pub const SLOW_START: Duration = Duration::from_secs(5);
+/// Steps of a slow start: 1, 2, 4, 8 starts, then it is closed.
+const SLOW_STEPS: u32 = 4;
+/// After this long it is a matter for a person.
+pub const OVERDUE: Duration = Duration::from_secs(6 * 3600);
+/// How long a bad reading is believed when no other follows it.
+pub const READING_HOLDS: Duration = Duration::from_secs(600);
+
+/// Where a breaker stands. As in electricity, closed lets through.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "phase", rename_all = "snake_case")]
+pub enum Phase {
+    /// All is well.
+    #[default]
+    Closed,
+    /// Nothing gets through.
+    Open {
+        /// When it is tried again.
+        until: Due,
+    },
+    /// One probe gets through.
+    HalfOpen {
+        /// The probe, once there is one.
+        probe: Option<AttemptId>,
+        /// When the probe is looked at.
+        until: Option<Due>,
+    },
+    /// More and more get through.
+    SlowStart {
+        /// Which step, from 0.
+        step: u32,
+        /// Starts left in this step.
+        left: u32,
+        /// When the next step begins.
+        until: Due,
+    },
+}
+
+/// One guarded thing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Breaker {
+    /// Where it stands.
+    pub phase: Phase,
+    /// Rises with every change of phase; a timer armed in an older epoch is ignored.
+    pub epoch: u64,
+    /// Who failed lately, while closed.
+    #[serde(default)]
+    pub evidence: BTreeMap<String, Mono>,
+    /// Failures in a row, while closed.
+    #[serde(default)]
+    pub row: u32,
+    /// The last attempt that spoke against it: one attempt speaks once.
+    #[serde(default)]
+    pub blamed: Option<AttemptId>,
+    /// How often it was opened since it was last closed.
+    #[serde(default)]
+    pub opened: u32,
+    /// Since when it is not closed.
+    #[serde(default)]
+    pub since: Option<At>,
+    /// What was seen, in words.
+    #[serde(default)]
+    pub cause: String,
+    /// Probes since then.
+    #[serde(default)]
+    pub probes: u32,
+    /// Sessions it held since then.
+    #[serde(default)]
+    pub held: BTreeSet<SessionName>,
+    /// Whether it lasts longer than [`OVERDUE`].
+    #[serde(default)]
+    pub overdue: bool,
+}
+
+/// The time, and the boot that its monotonic part belongs to.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock<'a> {
+    /// Now.
+    pub at: At,
+    /// Which boot.
+    pub boot_id: &'a str,
+}
+
+impl Clock<'_> {
+    fn due(self, delay: Duration) -> Due {
+        Due::new(self.at, delay, self.boot_id)
+    }
+}
+
+/// A failure that speaks against what is guarded.
+#[derive(Debug, Clone, Copy)]
+pub struct Failure<'a> {
+    /// Who met it.
+    pub who: &'a str,
+    /// In which attempt, if in one.
+    pub attempt: Option<&'a AttemptId>,
+    /// How many could meet it: where they are few, failures in a row count.
+    pub users: usize,
+    /// Whether this one word is enough.
+    pub certain: bool,
+    /// How long it will last, if that is known.
+    pub lasts: Option<Duration>,
+    /// What was seen, in words.
+    pub cause: &'a str,
+}
+
+/// The wait before the `n`th probe, not spread.
+pub fn base_delay(n: u32) -> Duration {
+    retry::grow(PROBE_DELAY.0, 2.0, PROBE_DELAY.1, n)
+}
+
+/// The same, spread over its upper half; at its longest only over the upper quarter, so that the probes of a long outage
+/// stay few.
+pub fn delay(n: u32, rng: &mut fastrand::Rng) -> Duration {
+    let base = base_delay(n);
+    let ms = u64::try_from(base.as_millis()).unwrap_or(u64::MAX);
+    let least = if base < PROBE_DELAY.1 { ms.div_ceil(2) } else { ms / 4 * 3 };
+    Duration::from_millis(rng.u64(least..=ms))
+}
+
+impl Breaker {
+    /// Whether a start gets through now.
+    pub fn admits(&self) -> bool {
+        match &self.phase {
+            Phase::Closed => true,
+            Phase::Open { .. } => false,
+            Phase::HalfOpen { probe, .. } => probe.is_none(),
+            Phase::SlowStart { left, .. } => *left > 0,
+        }
+    }
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+    /// Whether it is closed and nothing speaks against it.
+    pub fn is_blank(&self) -> bool {
+        self.is_closed() && self.row == 0 && self.evidence.is_empty()
+    }
+    /// Whether this attempt is its probe.
+    pub fn is_probe(&self, attempt: &AttemptId) -> bool {
+        matches!(&self.phase, Phase::HalfOpen { probe: Some(probe), .. } if probe == attempt)
+    }
+    /// When it is looked at next.
+    pub fn until(&self) -> Option<&Due> {
+        match &self.phase {
+            Phase::Closed => None,
+            Phase::Open { until } | Phase::SlowStart { until, .. } => Some(until),
+            Phase::HalfOpen { until, .. } => until.as_ref(),
+        }
+    }
+    /// The word for its phase.
+    pub fn word(&self) -> &'static str {
+        match self.phase {
+            Phase::Closed => "closed",
+            Phase::Open { .. } => "open",
+            Phase::HalfOpen { .. } => "half_open",
+            Phase::SlowStart { .. } => "slow_start",
+        }
+    }
+
+    fn go(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.epoch += 1;
+    }
+    fn open(&mut self, delay: Duration, cause: &str, clock: Clock<'_>) {
+        self.opened = self.opened.saturating_add(1);
+        self.evidence.clear();
+        self.row = 0;
+        self.since.get_or_insert(clock.at);
+        cause.clone_into(&mut self.cause);
+        self.go(Phase::Open { until: clock.due(delay) });
+    }
+    fn close(&mut self) {
+        *self = Self { epoch: self.epoch + 1, ..Self::default() };
+    }
+
+    /// Something failed. `delay` gives the spread wait before the `n`th probe.
+    pub fn failure(&mut self, failure: Failure<'_>, clock: Clock<'_>, delay: impl FnOnce(u32) -> Duration) {
+        if failure.attempt.is_some() && self.blamed.as_ref() == failure.attempt {
+            return;
+        }
+        let wait = |breaker: &Self| failure.lasts.unwrap_or_else(|| delay(breaker.opened + 1));
+        match &self.phase {
+            Phase::Closed => {
+                self.evidence.retain(|_, at| clock.at.mono.since(*at) <= EVIDENCE_WINDOW && *at <= clock.at.mono);
+                self.evidence.insert(failure.who.to_owned(), clock.at.mono);
+                self.row = self.row.saturating_add(1);
+                let few = failure.users < EVIDENCE && usize::try_from(self.row).is_ok_and(|row| row >= EVIDENCE);
+                if failure.certain || self.evidence.len() >= EVIDENCE || few {
+                    self.open(wait(self), failure.cause, clock);
+                }
+            }
+            Phase::SlowStart { .. } => self.open(wait(self), failure.cause, clock),
+            Phase::HalfOpen { probe, .. } if probe.is_some() && probe.as_ref() == failure.attempt => {
+                self.open(wait(self), failure.cause, clock);
+            }
+            // Those that ran on meet it as well; that tells nothing new, but for how long it lasts.
+            Phase::Open { until } => {
+                if let Some(lasts) = failure.lasts.filter(|lasts| *lasts > until.left(clock.at, clock.boot_id)) {
+                    self.go(Phase::Open { until: clock.due(lasts) });
+                }
+            }
+            Phase::HalfOpen { .. } => {}
+        }
+        self.blamed = failure.attempt.cloned();
+    }
+    /// Something worked that would have failed. While nothing else is known that ends a row of failures.
+    pub fn success(&mut self, attempt: Option<&AttemptId>, clock: Clock<'_>) {
+        match &self.phase {
+            Phase::Closed => {
+                self.evidence.clear();
+                self.row = 0;
+            }
+            Phase::HalfOpen { probe: Some(probe), .. } if Some(probe) == attempt => self.begin_slow_start(clock),
+            Phase::Open { .. } | Phase::HalfOpen { .. } | Phase::SlowStart { .. } => {}
+        }
+    }
+    /// The probe ended without telling anything: another one after the same wait.
+    pub fn unclear(&mut self, attempt: &AttemptId, clock: Clock<'_>, delay: impl FnOnce(u32) -> Duration) {
+        if self.is_probe(attempt) {
+            self.go(Phase::Open { until: clock.due(delay(self.opened.max(1))) });
+        }
+    }
+    /// A start got through.
+    pub fn starts(&mut self, attempt: &AttemptId) {
+        match &mut self.phase {
+            Phase::HalfOpen { probe: probe @ None, .. } => {
+                *probe = Some(attempt.clone());
+                self.probes = self.probes.saturating_add(1);
+                self.epoch += 1;
+            }
+            Phase::SlowStart { left, .. } => *left = left.saturating_sub(1),
+            Phase::Closed | Phase::Open { .. } | Phase::HalfOpen { .. } => {}
+        }
+    }
+    /// The probe is to be looked at after this long.
+    pub fn look_at_probe(&mut self, attempt: &AttemptId, after: Duration, clock: Clock<'_>) {
+        if self.is_probe(attempt) {
+            self.go(Phase::HalfOpen { probe: Some(attempt.clone()), until: Some(clock.due(after)) });
+        }
+    }
+    /// Its time has come: a probe may go, or the next step of the slow start. A probe under way is the caller's to look at.
+    pub fn due(&mut self, clock: Clock<'_>) {
+        if self.until().is_none_or(|until| !until.left(clock.at, clock.boot_id).is_zero()) {
+            return;
+        }
+        match self.phase {
+            Phase::Open { .. } => {
+                self.go(Phase::HalfOpen { probe: None, until: None });
+                self.note_overdue(clock);
+            }
+            Phase::SlowStart { step, .. } if step + 1 < SLOW_STEPS => {
+                let step = step + 1;
+                self.go(Phase::SlowStart { step, left: 1 << step, until: clock.due(SLOW_START) });
+            }
+            Phase::SlowStart { .. } => self.close(),
+            Phase::Closed | Phase::HalfOpen { .. } => {}
+        }
+    }
+    /// A reading is bad, or good again.
+    pub fn reading(&mut self, bad: Option<&str>, clock: Clock<'_>) {
+        match (bad, &self.phase) {
+            (Some(cause), Phase::Open { until }) => {
+                if until.left(clock.at, clock.boot_id) < READING_HOLDS / 2 {
+                    cause.clone_into(&mut self.cause);
+                    self.go(Phase::Open { until: clock.due(READING_HOLDS) });
+                    self.note_overdue(clock);
+                }
+            }
+            (Some(cause), Phase::Closed | Phase::HalfOpen { .. } | Phase::SlowStart { .. }) => {
+                self.open(READING_HOLDS, cause, clock);
+            }
+            (None, Phase::Open { .. } | Phase::HalfOpen { .. }) => self.begin_slow_start(clock),
+            (None, Phase::Closed | Phase::SlowStart { .. }) => {}
+        }
+    }
+    /// Counts what is left of its waits on the clock of a new boot.
+    pub fn rebase(&mut self, clock: Clock<'_>) {
+        let old = |until: &Due| until.boot_id != clock.boot_id || clock.boot_id.is_empty();
+        let again = |until: &Due| Due { delay: until.delay, ..clock.due(until.left_by_wall(clock.at)) };
+        let phase = match &self.phase {
+            Phase::Open { until } if old(until) => Phase::Open { until: again(until) },
+            Phase::SlowStart { step, left, until } if old(until) => {
+                Phase::SlowStart { step: *step, left: *left, until: again(until) }
+            }
+            Phase::HalfOpen { probe, until: Some(until) } if old(until) => {
+                Phase::HalfOpen { probe: probe.clone(), until: Some(again(until)) }
+            }
+            Phase::Closed | Phase::Open { .. } | Phase::HalfOpen { .. } | Phase::SlowStart { .. } => return,
+        };
+        // Times of another boot compare with nothing.
+        self.evidence.clear();
+        self.go(phase);
+    }
+
+    fn begin_slow_start(&mut self, clock: Clock<'_>) {
+        self.go(Phase::SlowStart { step: 0, left: 1, until: clock.due(SLOW_START) });
+    }
+    fn note_overdue(&mut self, clock: Clock<'_>) {
+        self.overdue |= self.since.is_some_and(|since| clock.at.wall.since(since.wall) >= OVERDUE);
+    }
+}
