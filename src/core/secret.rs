@@ -60,12 +60,11 @@ impl Redactor {
     }
     /// Learns an address whose path is a secret, as those of webhooks are. Its host is none.
     pub fn add_address(&mut self, address: &Secret) {
-        self.learn([address.expose().to_owned()]);
         let Some((_, rest)) = address.expose().split_once("://") else { return };
-        let Some(at) = rest.find(['/', '?']) else { return };
+        let Some(at) = rest.find(['/', '?']).filter(|at| at + 1 < rest.len()) else { return };
         let path = &rest[at..];
-        let parts = path.split(['/', '?', '&', '=']).filter(|part| part.len() >= SHORTEST_PART).map(str::to_owned);
-        self.learn(parts.chain([path.to_owned()]));
+        let parts = path.split(['/', '?', '&', '=']).chain([path]).filter(|part| part.len() >= SHORTEST_PART);
+        self.learn(parts.chain([address.expose()]).map(str::to_owned));
     }
     fn learn(&mut self, words: impl IntoIterator<Item = String>) {
         self.words.extend(words.into_iter().filter(|word| word.len() >= SHORTEST));
@@ -127,6 +126,10 @@ mod tests {
     #[test]
     fn a_short_word_is_no_secret() {
         let mut redactor = Redactor::new();
+        redactor.add_address(&Secret::new("https://ntfy.example/tests"));
+        redactor.add_address(&Secret::new("https://ops.example/"));
+        assert_eq!(redactor.clean("/home/anna/tests https://ops.example/x"), "/home/anna/tests https://ops.example/x");
+        assert_eq!(redactor.clean("https://ntfy.example/tests"), "[secret]");
         redactor.add(&Secret::new("x"));
         redactor.add(&Secret::new(""));
         assert_eq!(redactor.clean("xyz"), "xyz");

@@ -78,7 +78,8 @@ fn no_secret_is_shown_whatever_the_other_side_says() {
          U3VwM3IgU2VjcmV0L3Bhc3Mrd29yZA=="
     );
     let spiteful: &'static str = spiteful.leak();
-    let answer: &'static str = format!("550 5.7.1 {spiteful}").leak();
+    // Only the one at the other end of an address knows its path.
+    let answer: &'static str = format!("550 5.7.1 {}", spiteful.replace(PATH, "")).leak();
     let script: &'static [(&str, &str)] = vec![("MAIL", answer)].leak();
     let mails = MailServer::start(&["AUTH PLAIN"], script);
     for reply in [
@@ -92,7 +93,6 @@ fn no_secret_is_shown_whatever_the_other_side_says() {
         for plan in channels(&service.address) {
             let url = match &plan.way {
                 Way::Email { .. } => format!("smtp://{}", mails.address),
-                Way::Telegram { .. } => service.address.clone(),
                 _ => service.url(PATH),
             };
             let message = Message { body: format!("the session printed {PASSWORD} and {TOKEN}"), ..message() };
@@ -153,5 +153,18 @@ fn a_secret_that_is_not_there_is_named_by_its_place() {
         let (why, _, permanent) =
             failed(send(&channel, clear(&[(SecretField::Url, "http://127.0.0.1:9/t")]), &message()));
         assert!(why.contains(fragment) && permanent, "{why}");
+    }
+}
+
+#[test]
+fn a_secret_is_not_cut_in_two_before_it_is_taken_out() {
+    // Long enough that what is told is cut, at every place of the secret.
+    for before in 0..60 {
+        let body = format!("{}{PASSWORD}{}", "x".repeat(200 + before), "y".repeat(400)).leak();
+        let service = Service::start([Reply::status("400 Bad Request", body)]);
+        let auth = Auth::Basic { user: "anna".into(), password: SecretRef::Here };
+        let way = Way::Webhook { url: SecretRef::Here, auth, content_type: "text/plain".into() };
+        let (why, _, _) = failed(send(&plan(way), secrets(&service.url("/x")), &message()));
+        assert!(!why.contains("Sup"), "{why}");
     }
 }

@@ -345,6 +345,49 @@ fn addresses_of_channels_are_checked() {
 }
 
 #[test]
+fn what_a_channel_cannot_use_is_told() {
+    let channel = |kind: &str, rest: &str| {
+        format!("[sessions.a]\ncommand = \"x\"\n[alerts.channels.c]\ntype = \"{kind}\"\n{rest}\n")
+    };
+    let hook = "url = \"https://h/x\"\n";
+    errors(
+        &channel("webhook", &format!("{hook}template = '{{\"a\": {{{{ titel }}}}}}'")),
+        &[("6:12", "cannot be used")],
+    );
+    errors(&channel("webhook", &format!("{hook}template = 'x {{{{ title }}}}'")), &[("6:12", "is not JSON")]);
+    errors(&channel("slack", &format!("{hook}template = '{{% if title %}}'")), &[("6:12", "syntax error")]);
+    errors(&channel("webhook", &format!("{hook}content_type = \"json\"")), &[("6:16", "no media type")]);
+    errors(&channel("webhook", &format!("{hook}user = \"anna\"")), &[("6:8", "go together")]);
+    errors(&channel("email", "to = [\"anna\"]"), &[("5:7", "no mail address")]);
+    errors(&channel("email", "to = [\"a@b\"]\nurl = \"https://h\""), &[("6:7", "not one of a mail server")]);
+    errors(&channel("telegram", "token = { env = \"T\" }\nto = [\"anna\"]"), &[("6:7", "is no chat")]);
+    errors(&channel("ntfy", "url = { env = \"A=B\" }"), &[("5:7", "no environment variable")]);
+    let told = of(&outcome(&channel("ntfy", &format!("{hook}from = \"a@b\""))), Severity::Warning)
+        .iter()
+        .map(|d| d.to_string())
+        .collect::<String>();
+    assert!(told.contains("`from` does nothing here"), "{told}");
+    let clear = outcome(&channel("webhook", "url = \"http://h/x\"\ntoken = { env = \"T\" }"));
+    assert!(rendered(&clear).contains("goes over the network in clear"), "{}", rendered(&clear));
+}
+
+/// A plan is journaled: it says where secrets are, and the secrets of the file come beside it.
+#[test]
+fn a_plan_holds_no_secret_of_a_channel() {
+    let text = session(
+        "[alerts.channels.c]\ntype = \"webhook\"\nurl = \"https://h/Sup3rSecret\"\nuser = \"anna\"\npassword = \"Sup3rSecret\"\n\
+         [alerts.channels.f]\ntype = \"ntfy\"\nurl = \"https://h/Sup3rSecret\"\ntoken = { file = \"keys/t\" }",
+    );
+    let loaded = outcome(&text).loaded.unwrap();
+    let journaled = serde_json::to_string(&loaded.plan).unwrap();
+    assert!(!journaled.contains("Sup3r") && journaled.contains("/night/keys/t"), "{journaled}");
+    assert!(!format!("{loaded:?}").contains("Sup3rSecret\""), "nor does Debug show it");
+    assert_eq!(loaded.settings.clear_secrets.len(), 3);
+    let again: nightkeep::core::plan::Plan = serde_json::from_str(&journaled).unwrap();
+    assert_eq!(again, loaded.plan);
+}
+
+#[test]
 fn patterns_are_compiled_within_limits() {
     let metric = |regex: &str| session(&format!("metrics = [{{ name = \"n\", regex = '{regex}' }}]"));
     errors(&metric("("), &[("3:34", "is not valid")]);

@@ -19,8 +19,6 @@ const ANSWER_MAX: usize = 64 << 10;
 const REDIRECTS_MAX: usize = 3;
 /// Longest wait that a service can ask for.
 const WAIT_MAX: Duration = Duration::from_secs(3600);
-/// How much of an answer is told, in characters.
-const TOLD_MAX: usize = 160;
 /// Who we are.
 const AGENT: &str = concat!("nightkeep/", env!("CARGO_PKG_VERSION"));
 
@@ -109,7 +107,6 @@ pub(super) enum Refusal {
 
 /// Posts, and gives an answer whose status says yes; everything else is a fault.
 pub(super) async fn post(post: Post, deadline: Duration) -> Result<Answer, Fault> {
-    let slow = |host: &str| Fault::passing(format!("{host} did not answer within {} s", deadline.as_secs_f32()));
     let mut url =
         Url::parse(post.url.expose()).map_err(|e| Fault::permanent(format!("the address cannot be read: {e}")))?;
     let host = host_of(&url);
@@ -117,8 +114,8 @@ pub(super) async fn post(post: Post, deadline: Duration) -> Result<Answer, Fault
     for _ in 0..=REDIRECTS_MAX {
         let request = client.post(url.clone()).headers(post.headers.clone()).body(post.body.clone());
         let answer = match tokio::time::timeout(deadline, request.send()).await {
-            Err(_) => return Err(slow(&host)),
-            Ok(Err(e)) if e.is_timeout() => return Err(slow(&host)),
+            Err(_) => return Err(slow(&host, deadline)),
+            Ok(Err(e)) if e.is_timeout() => return Err(slow(&host, deadline)),
             Ok(Err(e)) => return Err(Fault::passing(format!("cannot reach {host}: {}", chain(&e)))),
             Ok(Ok(answer)) => answer,
         };
@@ -128,9 +125,9 @@ pub(super) async fn post(post: Post, deadline: Duration) -> Result<Answer, Fault
             continue;
         }
         let asked = wait_asked(answer.headers());
-        let text = match tokio::time::timeout(deadline, text(answer, &host)).await {
+        let text = match tokio::time::timeout(deadline, text(answer, &host, deadline)).await {
             Ok(text) => text,
-            Err(_) => Err(slow(&host)),
+            Err(_) => Err(slow(&host, deadline)),
         };
         if status.is_success() {
             return Ok(Answer { host, text });
@@ -138,6 +135,10 @@ pub(super) async fn post(post: Post, deadline: Duration) -> Result<Answer, Fault
         return Err(refused(status, asked, text.as_deref().unwrap_or_default(), &host));
     }
     Err(Fault::permanent(format!("{host} redirects in a ring")))
+}
+
+fn slow(host: &str, deadline: Duration) -> Fault {
+    Fault::passing(format!("{host} did not answer within {} s", deadline.as_secs_f32()))
 }
 
 /// A client for one request: it is built when it is needed, so that a machine without certificates fails here and not
@@ -194,7 +195,7 @@ fn host_of(url: &Url) -> String {
 }
 
 /// The beginning of an answer as text.
-async fn text(mut answer: Response, host: &str) -> Result<String, Fault> {
+async fn text(mut answer: Response, host: &str, deadline: Duration) -> Result<String, Fault> {
     let mut body = Vec::new();
     loop {
         match answer.chunk().await {
@@ -203,6 +204,7 @@ async fn text(mut answer: Response, host: &str) -> Result<String, Fault> {
                 return Err(Fault::passing(format!("{host} answered with more than {} KiB", ANSWER_MAX >> 10)));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(e) if e.is_timeout() => return Err(slow(host, deadline)),
             Err(e) => return Err(Fault::passing(format!("the answer of {host} broke off: {}", chain(&e)))),
         }
     }
@@ -243,7 +245,7 @@ fn bounded(seconds: f64) -> Option<Duration> {
     (seconds >= 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(WAIT_MAX).min(WAIT_MAX))
 }
 
-/// What is told of an answer.
+/// What is told of an answer. It is cut later, when no secret can be cut in two any more.
 fn told(text: &str) -> String {
     let text = text.trim();
     if text.starts_with('<') {
@@ -252,7 +254,7 @@ fn told(text: &str) -> String {
     let body: Option<serde_json::Value> = serde_json::from_str(text).ok();
     let words = ["description", "error", "message"];
     let word = body.as_ref().and_then(|b| words.iter().find_map(|w| b.get(w)?.as_str()));
-    word.unwrap_or(text).chars().take(TOLD_MAX).collect()
+    word.unwrap_or(text).to_owned()
 }
 
 /// An error with its causes, without the address, which may be a secret.
@@ -298,7 +300,7 @@ mod tests {
     fn an_answer_is_told_in_few_words() {
         assert_eq!(told("<html><body>x"), "a web page");
         assert_eq!(told(r#"{"ok":false,"description":"chat not found"}"#), "chat not found");
-        assert_eq!(told(&"x".repeat(1_000)).len(), TOLD_MAX);
+        assert_eq!(told("no such topic"), "no such topic");
     }
 
     #[test]

@@ -27,7 +27,15 @@ pub(super) struct Opener<'a> {
 
 impl<'a> Opener<'a> {
     pub(super) fn new(clear: &'a ClearSecrets, channel: &'a str) -> Self {
-        Self { clear, channel, redactor: Redactor::new() }
+        let mut redactor = Redactor::new();
+        // A message may hold the secret of another channel: a session may have printed it.
+        for ((_, field), secret) in clear {
+            match field {
+                SecretField::Url => redactor.add_address(secret),
+                SecretField::Token | SecretField::Password => redactor.add(secret),
+            }
+        }
+        Self { clear, channel, redactor }
     }
     /// Knows every secret that was opened.
     pub(super) fn redactor(&self) -> &Redactor {

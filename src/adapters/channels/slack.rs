@@ -46,7 +46,7 @@ pub(super) fn took(text: &str) -> Result<(), Refusal> {
         Some(true) => Ok(()),
         Some(false) => {
             let why = answer.get("error").and_then(Value::as_str).unwrap_or("without a reason");
-            Err(Refusal::Said(why.chars().take(100).collect()))
+            Err(Refusal::Said(why.to_owned()))
         }
         None => Err(Refusal::Strange),
     }
