@@ -161,12 +161,8 @@ fn came_back(next: &mut Alert, scene: Scene<'_>) {
         next.opened = scene.now;
         next.since = scene.wall;
         (next.acked, next.snoozed, next.escalated) = (None, None, 0);
-        if next.flapping {
-            next.told.values_mut().for_each(|told| told.resolved = false);
-        } else {
-            // Where the end was told, the return is news. Where it was not, nothing happened.
-            next.told.retain(|_, told| !told.resolved);
-        }
+        // Where the end was told, the return is news. Where it was not, nothing happened.
+        next.told.retain(|_, told| !told.resolved);
     }
 }
 

@@ -285,12 +285,9 @@ impl Alert {
     pub fn is_over(&self) -> bool {
         matches!(self.stage, Stage::Resolved | Stage::Expired)
     }
-    /// Whether somebody should look at it: open, and nobody said that they know.
+    /// Whether somebody has to settle it, be it that they know or not.
     pub fn needs_somebody(&self) -> bool {
-        matches!(self.stage, Stage::Open | Stage::Pending)
-            && self.acked.is_none()
-            && self.snoozed.is_none()
-            && self.severity >= Severity::Medium
+        matches!(self.stage, Stage::Open | Stage::Pending) && self.holds && self.severity >= Severity::Medium
     }
     /// The word for where it stands.
     pub fn word(&self) -> &'static str {

@@ -260,8 +260,7 @@ fn more(channel: &ChannelPlan, waiting: usize, scene: Scene<'_>) -> Letter {
 
 /// The word at the night's end: what needs somebody, or that nothing does.
 pub(super) fn of_the_night(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Vec<Message> {
-    let needs: Vec<&Alert> =
-        alerts.standing().into_iter().filter(|alert| alert.needs_somebody() && alert.holds).collect();
+    let needs: Vec<&Alert> = alerts.standing().into_iter().filter(|alert| alert.needs_somebody()).collect();
     let title = match needs.len() {
         0 => "Nothing needs you.".to_owned(),
         1 => "1 thing needs you.".to_owned(),
