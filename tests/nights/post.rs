@@ -117,7 +117,7 @@ impl Post {
         self.open.insert(key.clone());
         let critical = message.severity == Severity::Critical;
         if alerts.is_empty() && message.count == 0 {
-            self.summed_up.insert(format!("{}", message.night.as_deref().unwrap_or_default()));
+            self.summed_up.insert(message.night.clone().unwrap_or_default());
             return Ok(());
         }
         ensure(critical || !quiet(&self.plan, world.wall()), || format!("S25: {key} is queued in quiet hours"))?;

@@ -40,9 +40,14 @@ pub(super) type Move = (Alert, &'static str);
 pub(super) fn advance(alerts: &Alerts, conditions: &BTreeMap<String, Condition>, scene: Scene<'_>) -> Vec<Move> {
     let mut moves = Vec::new();
     let mut last = alerts.last;
+    // Newest first.
+    let mut known: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
+    for alert in alerts.known.values().rev() {
+        known.entry(&alert.same).or_default().push(alert);
+    }
     for (same, condition) in conditions {
         let caused = condition.because_of.as_ref().is_some_and(|cause| conditions.contains_key(cause));
-        match current(alerts, same, scene) {
+        match current(known.get(same.as_str()), scene) {
             Some(alert) => moves.extend(holds(alert, condition, caused, scene)),
             None => {
                 last += 1;
@@ -59,10 +64,11 @@ pub(super) fn advance(alerts: &Alerts, conditions: &BTreeMap<String, Condition>,
 }
 
 /// The alert that stands for a condition: one that is not over, or was not long ago.
-fn current<'a>(alerts: &'a Alerts, same: &str, scene: Scene<'_>) -> Option<&'a Alert> {
+fn current<'a>(of_it: Option<&Vec<&'a Alert>>, scene: Scene<'_>) -> Option<&'a Alert> {
     let lately = |alert: &&Alert| alert.stage == Stage::Resolved && scene.now.since(alert.changed) < FLAP_WITHIN;
-    let of_it = || alerts.known.values().rev().filter(|alert| alert.same == same);
-    of_it().find(|alert| !alert.is_over() || alert.holds).or_else(|| of_it().find(lately))
+    let of_it = of_it?;
+    let standing = of_it.iter().copied().find(|alert| !alert.is_over() || alert.holds);
+    standing.or_else(|| of_it.iter().copied().find(lately))
 }
 
 fn new(number: u64, same: &str, condition: &Condition, caused: bool, scene: Scene<'_>) -> Alert {

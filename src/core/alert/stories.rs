@@ -124,7 +124,7 @@ fn a_new_daemon_sends_what_may_not_have_been_sent_with_the_same_key() {
     desk.wait(seconds(31));
     let key = queued(&desk, 0)[0].key.clone();
     let step = desk.crash();
-    assert_eq!(sends(&step).iter().map(|m| m.key.clone()).collect::<Vec<_>>(), [key.clone()]);
+    assert_eq!(sends(&step).iter().map(|m| m.key.as_str()).collect::<Vec<_>>(), [key.as_str()]);
     desk.step(Event::Sent { key, outcome: Outcome::Delivered });
     assert!(sends(&desk.crash()).is_empty());
 }

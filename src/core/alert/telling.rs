@@ -6,7 +6,7 @@ use super::message::{Message, MessageKind, Severity};
 use super::{Alert, Alerts, ChannelLog, Stage, Told};
 use crate::core::plan::{ChannelPlan, Plan};
 use crate::core::time::Mono;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Most messages to a channel in an hour, critical ones not counted; one more says that others wait.
@@ -38,16 +38,33 @@ struct Want<'a> {
     kind: MessageKind,
 }
 
-/// The next message to queue, if there is one.
-pub(super) fn next_letter(alerts: &Alerts, plan: &Plan, scene: Scene<'_>, quiet: bool) -> Option<Letter> {
-    plan.channels.values().find_map(|channel| on_channel(alerts, plan, channel, scene, quiet))
+/// What the decisions about one moment have in common.
+pub(super) struct Ground<'a> {
+    pub(super) alerts: &'a Alerts,
+    pub(super) plan: &'a Plan,
+    pub(super) scene: Scene<'a>,
+    pub(super) quiet: bool,
+    /// The channels told first.
+    first: BTreeSet<&'a str>,
 }
 
-fn on_channel(alerts: &Alerts, plan: &Plan, channel: &ChannelPlan, scene: Scene<'_>, quiet: bool) -> Option<Letter> {
+impl<'a> Ground<'a> {
+    pub(super) fn new(alerts: &'a Alerts, plan: &'a Plan, scene: Scene<'a>, quiet: bool) -> Self {
+        Self { alerts, plan, scene, quiet, first: plan.alerts.first(&plan.channels) }
+    }
+}
+
+/// The next message to queue, if there is one.
+pub(super) fn next_letter(ground: &Ground<'_>) -> Option<Letter> {
+    ground.plan.channels.values().find_map(|channel| on_channel(ground, channel))
+}
+
+fn on_channel(ground: &Ground<'_>, channel: &ChannelPlan) -> Option<Letter> {
+    let Ground { alerts, scene, quiet, .. } = *ground;
     let none = ChannelLog::default();
     let log = alerts.channels.get(&channel.name).unwrap_or(&none);
     let (critical, rest): (Vec<Want<'_>>, Vec<Want<'_>>) = (alerts.known.values())
-        .filter_map(|alert| want(alerts, plan, channel, alert, scene))
+        .filter_map(|alert| want(ground, channel, alert))
         .partition(|want| want.alert.severity == Severity::Critical);
     if !critical.is_empty() && sent(log, scene.now, true) < CAP_CRITICAL {
         return Some(letter(channel, first_group(critical), scene));
@@ -60,7 +77,7 @@ fn on_channel(alerts: &Alerts, plan: &Plan, channel: &ChannelPlan, scene: Scene<
         let said = log.more.is_some_and(|at| scene.now.since(at) < HOUR);
         return (!said && log.tonight < CAP_NIGHT).then(|| more(channel, rest.len(), scene));
     }
-    let groups: std::collections::BTreeSet<_> = rest.iter().map(|want| (want.kind, want.alert.group())).collect();
+    let groups: BTreeSet<_> = rest.iter().map(|want| (want.kind, want.alert.group())).collect();
     // What could not be told in its time is told together.
     let late = rest.len() > 1 && rest.iter().any(|want| scene.now.since(want.alert.opened) > HOUR);
     if groups.len() > left.min(GROUPS_AT_ONCE) || (late && groups.len() > 1) {
@@ -81,13 +98,8 @@ fn sent(log: &ChannelLog, now: Mono, critical: bool) -> usize {
 }
 
 /// What a channel is to be told of an alert now.
-fn want<'a>(
-    alerts: &Alerts,
-    plan: &Plan,
-    channel: &ChannelPlan,
-    alert: &'a Alert,
-    scene: Scene<'_>,
-) -> Option<Want<'a>> {
+fn want<'a>(ground: &Ground<'_>, channel: &ChannelPlan, alert: &'a Alert) -> Option<Want<'a>> {
+    let Ground { alerts, plan, scene, .. } = *ground;
     let want = |kind| Some(Want { alert, kind });
     let told = alert.told.get(&channel.name);
     if alert.stage == Stage::Resolved {
@@ -106,7 +118,7 @@ fn want<'a>(
         return want(MessageKind::Escalated);
     }
     match told {
-        None if plan.alerts.first(&plan.channels).contains(channel.name.as_str()) => {
+        None if ground.first.contains(channel.name.as_str()) => {
             let group_waits = alerts.known.values().any(|other| {
                 other.number != alert.number
                     && other.group() == alert.group()
@@ -321,22 +333,29 @@ pub(super) fn next_telling(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Op
     times.into_keys().find(|at| *at > scene.now)
 }
 
-/// Whether something is wanted that may not be told yet: groups, caps, quiet hours and channels that fail are looked at
-/// again and again.
-pub(super) fn something_waits(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> bool {
+/// When to look again because something is wanted that may not be told yet: the next end of a group's wait or of a cap's
+/// hour. `None` when nothing waits.
+pub(super) fn waits_until(ground: &Ground<'_>) -> Option<Mono> {
+    let Ground { alerts, plan, scene, .. } = *ground;
     let untold = |alert: &&Alert| match alert.stage {
         Stage::Open => alert.holds && alert.acked.is_none() && alert.snoozed.is_none(),
         Stage::Resolved => alert.told.values().any(|told| told.delivered && !told.resolved),
         Stage::Pending | Stage::Inhibited | Stage::Expired => false,
     };
-    let candidates: Vec<&Alert> = alerts.known.values().filter(untold).collect();
-    plan.channels.values().any(|channel| {
-        candidates.iter().any(|alert| {
+    let waits = alerts.known.values().filter(untold).any(|alert| {
+        plan.channels.values().any(|channel| {
             let first = !alert.told.contains_key(&channel.name)
                 && alert.stage == Stage::Open
                 && plan.alerts.admits(channel, alert.severity)
-                && plan.alerts.first(&plan.channels).contains(channel.name.as_str());
-            first || want(alerts, plan, channel, alert, scene).is_some()
+                && ground.first.contains(channel.name.as_str());
+            first || want(ground, channel, alert).is_some()
         })
-    })
+    });
+    if !waits {
+        return None;
+    }
+    let groups = alerts.known.values().flat_map(|alert| alert.told.values()).map(|told| told.last.plus(GROUP_INTERVAL));
+    let caps = alerts.channels.values().flat_map(|log| &log.lately).map(|(at, _)| at.plus(HOUR));
+    let next = groups.chain(caps).filter(|at| *at > scene.now).min();
+    Some(next.map_or_else(|| scene.now.plus(HOUR), |next| next.min(scene.now.plus(HOUR))))
 }

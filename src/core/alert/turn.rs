@@ -54,7 +54,11 @@ impl Turn<'_> {
         // A second round follows up on what the first one changed.
         for _ in 0..2 {
             let found = conditions(self.state(), now);
-            for (alert, why) in advance(&self.state().alerts, &found, scene) {
+            let moves = advance(&self.state().alerts, &found, scene);
+            if moves.is_empty() {
+                break;
+            }
+            for (alert, why) in moves {
                 self.alert_moved(alert, why);
             }
         }
@@ -62,13 +66,16 @@ impl Turn<'_> {
             // Who is to be told stands in the file.
             return;
         }
-        let zone = quiet::zone(self.state().plan.timezone.as_deref());
-        let is_quiet = quiet::is_quiet(self.state().plan.alerts.quiet, wall, &zone);
+        let plan = &self.state().plan;
+        // Without a channel there is nobody to be quiet for.
+        let is_quiet = !plan.channels.is_empty()
+            && quiet::is_quiet(plan.alerts.quiet, wall, &quiet::zone(plan.timezone.as_deref()));
         self.drop_what_is_over();
         self.sum_up(scene);
         for _ in 0..AT_ONCE {
             let state = self.state();
-            let Some(letter) = telling::next_letter(&state.alerts, &state.plan, scene, is_quiet) else { break };
+            let ground = telling::Ground::new(&state.alerts, &state.plan, scene, is_quiet);
+            let Some(letter) = telling::next_letter(&ground) else { break };
             let alerts = letter.moved.iter().map(|alert| alert.number).collect();
             for mut alert in letter.moved {
                 telling::note_steps(&self.state().plan, &mut alert, now);
@@ -192,17 +199,20 @@ impl Turn<'_> {
         if alerts.known.values().any(|alert| alert.kind == "errors" && alert.holds && !alert.is_over()) {
             sooner(now.plus(LOOK_AGAIN));
         }
-        let mut waits = telling::something_waits(alerts, plan, scene);
-        for (key, outgoing) in alerts.outbox.iter().filter(|(key, _)| !self.night.post.under_way.contains(*key)) {
-            let _ = key;
-            if may_go(outgoing, is_quiet) { sooner(outgoing.due) } else { waits = true }
+        let ground = telling::Ground::new(alerts, plan, scene, is_quiet);
+        let waits = telling::waits_until(&ground);
+        let mut held_back = false;
+        for (_, outgoing) in alerts.outbox.iter().filter(|(key, _)| !self.night.post.under_way.contains(*key)) {
+            if may_go(outgoing, is_quiet) { sooner(outgoing.due) } else { held_back = true }
         }
-        if waits {
+        if is_quiet
+            && (waits.is_some() || held_back)
+            && let Some(range) = plan.alerts.quiet
+        {
             let zone = quiet::zone(state.plan.timezone.as_deref());
-            let quiet_end =
-                plan.alerts.quiet.filter(|_| is_quiet).map(|range| quiet::look_again(range, scene.wall, &zone));
-            sooner(now.plus(quiet_end.unwrap_or(LOOK_AGAIN)));
+            sooner(now.plus(quiet::look_again(range, scene.wall, &zone)));
         }
+        waits.into_iter().for_each(&mut sooner);
         let Some(next) = next else { return };
         // Never at once: what is due now was done in this step.
         let next = next.max(now.plus(Duration::from_secs(1)));
