@@ -113,7 +113,7 @@ impl Mutant {
             Self::ForgetsTheEnd => &["L8"],
             Self::IgnoresTheCap => &["S28"],
             Self::SendsTheUnjournaled => &["S29"],
-            Self::TellsWhatSomebodyKnows => &["S32"],
+            Self::TellsWhatSomebodyKnows => &["S32", "S5"],
             Self::TellsWhatFollows => &["S31"],
             Self::OutageBurnsAttempts => &["S8"],
             Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
