@@ -10,6 +10,8 @@ mod house;
 
 #[path = "e2e/api.rs"]
 mod api;
+#[path = "e2e/channel_secrets.rs"]
+mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
 #[path = "e2e/exactness.rs"]
