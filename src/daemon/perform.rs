@@ -439,6 +439,9 @@ impl Rim {
     /// plus the session's own and ours.
     pub fn environment(&self, attempt: &AttemptId, session: &SessionPlan) -> BTreeMap<String, String> {
         let mut env = self.environment.clone();
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        env.retain(|name, _| !config.secret_variables.contains(name));
+        drop(config);
         env.extend(session.env.clone());
         env.insert("NIGHTKEEP_SESSION".into(), session.name.to_string());
         env.insert("NIGHTKEEP_NIGHT".into(), attempt.run.night.to_string());

@@ -24,6 +24,9 @@ impl House {
         self.dir.path()
     }
     fn run(&self, words: &[&str]) -> Output {
+        self.run_with(words, &[])
+    }
+    fn run_with(&self, words: &[&str], variables: &[(&str, &str)]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_nightkeep"))
             .args(words)
             .current_dir(self.path())
@@ -31,6 +34,7 @@ impl House {
             .env("HOME", self.path())
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("TEST_TOKEN", "tk_Sup3rSecret")
+            .envs(variables.iter().copied())
             .output()
             .unwrap()
     }
@@ -129,4 +133,31 @@ fn the_desktop_is_told_by_its_own_program() {
     assert_eq!(said(&output).0, Some(0), "{output:?}");
     let told = std::fs::read_to_string(house.path().join("told")).unwrap();
     assert!(told.contains("nightkeep: Test of the channel desk\n") && told.contains("Nothing is wrong"), "{told}");
+}
+
+/// A machine without certificates must still be able to ask its own daemon and to post without TLS, and must say what is
+/// wrong where TLS is needed.
+#[test]
+fn without_certificates_only_what_needs_them_fails() {
+    let service = Service::start([Reply::ok("{}")]);
+    let secure = service.address.replace("http://", "https://");
+    let mail = service.address.replace("http://", "smtps://");
+    let house = House::trusted(&format!(
+        "{}[alerts.channels.tls]\ntype = \"webhook\"\nurl = \"{secure}/x\"\n\
+         [alerts.channels.mail]\ntype = \"email\"\nurl = \"{mail}\"\nto = [\"a@b.example\"]\n",
+        phone(&service)
+    ));
+    let none = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    let (code, out, err) = said(&house.run_with(&["alerts", "test", "phone"], &none));
+    assert_eq!((code, out.as_str()), (Some(0), "phone (ntfy): delivered\n"), "{err}");
+    for channel in ["tls", "mail"] {
+        for variables in [&none[..], &[]] {
+            let (code, _, err) = said(&house.run_with(&["alerts", "test", channel], variables));
+            assert_eq!(code, Some(1), "{err}");
+            assert!(err.contains("not delivered: ") && !err.contains("panicked"), "{err}");
+        }
+    }
+    let (code, _, err) = said(&house.run_with(&["hold", "a"], &none));
+    assert_eq!(code, Some(3), "{err}");
+    assert_eq!(service.requests().len(), 1, "nothing is sent where TLS was asked for and is not there");
 }

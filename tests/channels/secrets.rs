@@ -91,10 +91,8 @@ fn no_secret_is_shown_whatever_the_other_side_says() {
     ] {
         let service = Service::start([reply.clone()]);
         for plan in channels(&service.address) {
-            let url = match &plan.way {
-                Way::Email { .. } => format!("smtp://{}", mails.address),
-                _ => service.url(PATH),
-            };
+            let mail = matches!(plan.way, Way::Email { .. });
+            let url = if mail { format!("smtp://{}", mails.address) } else { service.url(PATH) };
             let message = Message { body: format!("the session printed {PASSWORD} and {TOKEN}"), ..message() };
             let outcome = send(&plan, secrets(&url), &message);
             clean("an outcome", &format!("{outcome:?}"));

@@ -361,7 +361,7 @@ fn what_a_channel_cannot_use_is_told() {
     errors(&channel("email", "to = [\"anna\"]"), &[("5:7", "no mail address")]);
     errors(&channel("email", "to = [\"a@b\"]\nurl = \"https://h\""), &[("6:7", "not one of a mail server")]);
     errors(&channel("telegram", "token = { env = \"T\" }\nto = [\"anna\"]"), &[("6:7", "is no chat")]);
-    errors(&channel("ntfy", "url = { env = \"A=B\" }"), &[("5:7", "no environment variable")]);
+    errors(&channel("ntfy", "url = { env = \"A=B\" }"), &[("5:1", "no environment variable")]);
     let told = of(&outcome(&channel("ntfy", &format!("{hook}from = \"a@b\""))), Severity::Warning)
         .iter()
         .map(|d| d.to_string())
@@ -383,6 +383,10 @@ fn a_plan_holds_no_secret_of_a_channel() {
     assert!(!journaled.contains("Sup3r") && journaled.contains("/night/keys/t"), "{journaled}");
     assert!(!format!("{loaded:?}").contains("Sup3rSecret\""), "nor does Debug show it");
     assert_eq!(loaded.settings.clear_secrets.len(), 3);
+    let elsewhere =
+        session("[alerts.channels.c]\ntype = \"ntfy\"\nurl = { env = \"URL\" }\ntoken = { env = \"TOKEN\" }");
+    let kept: Vec<_> = outcome(&elsewhere).loaded.unwrap().settings.secret_variables.into_iter().collect();
+    assert_eq!(kept, ["TOKEN", "URL"], "no session gets these");
     let again: nightkeep::core::plan::Plan = serde_json::from_str(&journaled).unwrap();
     assert_eq!(again, loaded.plan);
 }

@@ -11,7 +11,7 @@ use crate::core::plan::{
     Auth, ChannelPlan, ClearSecrets, SecretField, SecretRef, Way, check_mail_address, check_web_address,
 };
 use crate::core::secret::Secret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a webhook sends unless the file says otherwise.
 const JSON: &str = "application/json";
@@ -53,6 +53,18 @@ pub(super) fn clear_secrets(raw: &raw::File) -> ClearSecrets {
         }
     }
     clear
+}
+
+/// The environment variables that hold secrets of channels.
+pub(super) fn secret_variables(raw: &raw::File) -> BTreeSet<String> {
+    let places = raw.alerts.channels.values().flat_map(|channel| {
+        [
+            channel.url.as_ref().and_then(Address::elsewhere),
+            channel.token.as_ref().and_then(raw::Secret::elsewhere),
+            channel.password.as_ref().and_then(raw::Secret::elsewhere),
+        ]
+    });
+    places.flatten().filter_map(|place| place.env.clone()).collect()
 }
 
 /// The keys that a kind of channel needs, and those it understands.
@@ -110,7 +122,9 @@ fn check(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) {
             found.help("write https://…");
         }
     }
-    if channel.password.is_some() != channel.user.is_some() && channel.kind != ChannelKind::Slack {
+    // A mail server is told the sender's address when the file names no user.
+    let named = channel.user.is_some() || (channel.kind == ChannelKind::Email && channel.password.is_some());
+    if channel.password.is_some() != named {
         let key = if channel.user.is_some() { "user" } else { "password" };
         if known.contains(&key) {
             build.problems.error(&place.key(key), "`user` and `password` go together");
@@ -247,8 +261,9 @@ fn plan(build: &mut Build<'_, '_>, name: &str, channel: &Channel, place: &Place)
             Way::Webhook { url: url?, auth, content_type }
         }
         ChannelKind::Email => {
-            let user = channel.user.clone();
-            let from = channel.from.clone().or_else(|| user.clone().filter(|user| is_mail_address(user)));
+            let from = channel.from.clone().or_else(|| channel.user.clone().filter(|user| is_mail_address(user)));
+            let sender = from.clone().or_else(|| to.first().cloned());
+            let user = password.as_ref().and_then(|_| channel.user.clone().or(sender));
             Way::Email { url, user, password, from: from.unwrap_or_else(|| SENDER.to_owned()), to }
         }
         ChannelKind::Desktop => Way::Desktop,

@@ -73,6 +73,8 @@ pub struct Settings {
     pub report_formats: Vec<raw::ReportFormat>,
     /// The secrets and addresses of channels that stand in the file itself.
     pub clear_secrets: ClearSecrets,
+    /// The environment variables that hold secrets of channels: no session gets them.
+    pub secret_variables: BTreeSet<String>,
     /// Everything as typed, for features that read their own part.
     pub raw: raw::File,
 }
@@ -309,6 +311,7 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         node_name: raw.node.name.clone(),
         report_formats: formats.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
         clear_secrets: channels::clear_secrets(raw),
+        secret_variables: channels::secret_variables(raw),
         raw: raw.clone(),
     }
 }
