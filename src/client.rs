@@ -164,7 +164,11 @@ impl Client {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.call(self.http.get(url(path)), ASK_DEADLINE).await
+        match self.call(self.http.get(url(path)), ASK_DEADLINE).await {
+            // A daemon that dies still accepts for a moment. A question can be asked twice: then nobody is there.
+            Err(ClientError::Broken { .. }) => self.call(self.http.get(url(path)), ASK_DEADLINE).await,
+            other => other,
+        }
     }
     async fn post<B: Serialize, T: DeserializeOwned>(&self, path: &str, body: &B) -> Result<T, ClientError> {
         self.call(self.http.post(url(path)).json(body), DEED_DEADLINE).await

@@ -4,7 +4,7 @@ use crate::core::ids::{AttemptId, NightId, SessionName};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -55,13 +55,27 @@ impl Instance {
     /// The places for a config file. `state` is `[paths] state`, relative to the file's folder; default `logs`.
     /// `runtime_base` is the folder for sockets of all instances, see [`runtime_base`].
     pub fn new(file: &Path, state: Option<&Path>, runtime_base: &Path) -> io::Result<Self> {
-        let file = file.canonicalize()?;
+        let file = canonical(file)?;
         let root = file.parent().unwrap_or(Path::new("/"));
         let state = root.join(state.unwrap_or(Path::new("logs")));
         let digest = Sha256::digest(file.as_os_str().as_bytes());
         let key: String = digest.iter().take(6).map(|b| format!("{b:02x}")).collect();
         let runtime = runtime_base.join(key);
         Ok(Self { file, state, runtime })
+    }
+    /// The state folder that a daemon of this file used last, when its config does not tell (any more).
+    pub fn noted_state(&self) -> Option<PathBuf> {
+        let noted = fs::read(self.runtime.join(STATE_NOTE)).ok()?;
+        let state = PathBuf::from(std::ffi::OsString::from_vec(noted));
+        (state.is_absolute() && state.is_dir()).then_some(state)
+    }
+    /// The same instance with its sockets in another folder.
+    pub fn with_runtime(self, runtime: PathBuf) -> Self {
+        Self { runtime, ..self }
+    }
+    /// The same instance with another state folder.
+    pub fn with_state(self, state: PathBuf) -> Self {
+        Self { state, ..self }
     }
     /// The config file, canonical.
     pub fn file(&self) -> &Path {
@@ -141,7 +155,7 @@ impl Instance {
     /// Makes the state folder and the private runtime folder, and checks that the latter is private and its sockets'
     /// paths are short enough.
     pub fn prepare(&self) -> Result<(), InstanceError> {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.state).map_err(|source| InstanceError::Io {
+        make_state(&self.state).map_err(|source| InstanceError::Io {
             what: "cannot create",
             path: self.state.clone(),
             source,
@@ -151,8 +165,40 @@ impl Instance {
         if longest.as_os_str().len() > SOCKET_PATH_MAX {
             return Err(InstanceError::TooLong { path: longest });
         }
-        Ok(())
+        let note = self.runtime.join(STATE_NOTE);
+        fs::write(&note, self.state.as_os_str().as_bytes()).map_err(|source| InstanceError::Io {
+            what: "cannot write",
+            path: note,
+            source,
+        })
     }
+}
+
+/// In the runtime folder: where the state folder is. The config may be gone or broken while its sessions run.
+const STATE_NOTE: &str = "state";
+
+/// The one name of a config file; also of one that is gone, when its folder is there.
+fn canonical(file: &Path) -> io::Result<PathBuf> {
+    match file.canonicalize() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            // A link that leads nowhere stands for where it leads.
+            let target = fs::read_link(file).map_or_else(|_| file.to_path_buf(), |target| folder.join(target));
+            let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            Ok(folder.canonicalize()?.join(target.file_name().ok_or(e)?))
+        }
+        other => other,
+    }
+}
+
+/// Makes a state folder that is not there yet: private, and ignored by git, which would offer what the night leaves. A
+/// folder that is there stays as it is.
+pub fn make_state(state: &Path) -> io::Result<()> {
+    if state.is_dir() {
+        return Ok(());
+    }
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+    fs::write(state.join(".gitignore"), "*\n")
 }
 
 /// The folder for all instances' sockets: `$XDG_RUNTIME_DIR/nightkeep`, else `$HOME/.local/state/nightkeep/run`; never

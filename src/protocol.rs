@@ -26,6 +26,9 @@ pub struct Status {
     pub sessions: Vec<SessionStatus>,
     /// Alerts, newest first.
     pub alerts: Vec<AlertStatus>,
+    /// What is wrong with the newest `sessions.toml`, so that an older one counts; null when it was taken over.
+    #[serde(default)]
+    pub file_problem: Option<String>,
     /// The journal sequence this document reflects; `GET /v1/events?after=` goes on from here.
     pub seq: i64,
     /// What is down, and what it holds.

@@ -18,12 +18,22 @@ mod channel_secrets;
 mod daemon_killed;
 #[path = "e2e/exactness.rs"]
 mod exactness;
+#[path = "e2e/file_gone.rs"]
+mod file_gone;
 #[path = "e2e/first_night.rs"]
 mod first_night;
 #[path = "e2e/full_disk.rs"]
 mod full_disk;
+#[path = "e2e/new_journal.rs"]
+mod new_journal;
 #[path = "e2e/operator.rs"]
 mod operator;
+#[path = "e2e/outage.rs"]
+mod outage;
+#[path = "e2e/reach.rs"]
+mod reach;
+#[path = "e2e/recorder_killed.rs"]
+mod recorder_killed;
 #[path = "e2e/reload.rs"]
 mod reload;
 #[path = "e2e/tmux_killed.rs"]

@@ -8,6 +8,8 @@
 use crate::core::fact::{Commit, FileChange, GitBase, ProjectWork};
 use crate::os::command::{CommandError, Output, Program};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -57,10 +59,15 @@ pub async fn base(dir: &Path) -> GitBase {
     }
 }
 
-/// What the repository shows since `base`. What could not be read is in `problem`; the rest is still right.
-pub async fn work_since(dir: &Path, base: &GitBase) -> ProjectWork {
+/// What the repository shows since `base`, but for files below `without` (what nightkeep itself writes). What could not be read is in `problem`; the rest is still right.
+pub async fn work_since(dir: &Path, base: &GitBase, without: Option<&Path>) -> ProjectWork {
     let mut work = ProjectWork::default();
-    if let Err(error) = Repository::new(dir).work(base, &mut work).await {
+    let mut repository = Repository::new(dir);
+    repository.without = match without {
+        Some(without) => repository.inside(without).await,
+        None => None,
+    };
+    if let Err(error) = repository.work(base, &mut work).await {
         work.problem = Some(harmless(error.to_string().as_bytes(), 300));
     }
     work
@@ -89,11 +96,26 @@ struct Range {
 
 struct Repository<'a> {
     dir: &'a Path,
+    /// A folder whose files are left out, as git names it, with a final `/`.
+    without: Option<Vec<u8>>,
 }
 
 impl<'a> Repository<'a> {
     fn new(dir: &'a Path) -> Self {
-        Self { dir }
+        Self { dir, without: None }
+    }
+
+    /// A folder as git names it; `None` when it is not below this work tree, or is all of it.
+    async fn inside(&self, folder: &Path) -> Option<Vec<u8>> {
+        let top = self.run(&["rev-parse", "--show-toplevel"]).await.ok().filter(|out| out.status.success())?;
+        let top = Path::new(OsStr::from_bytes(trimmed(&top.stdout))).canonicalize().ok()?;
+        let folder = folder.canonicalize().ok()?;
+        let mut name = folder.strip_prefix(&top).ok()?.as_os_str().as_bytes().to_vec();
+        name.push(b'/');
+        (name.len() > 1).then_some(name)
+    }
+    fn counts(&self, path: &[u8]) -> bool {
+        self.without.as_ref().is_none_or(|folder| !path.starts_with(folder))
     }
 
     async fn base(&self) -> Result<GitBase, GitError> {
@@ -200,7 +222,8 @@ impl<'a> Repository<'a> {
         let diff = ["diff-tree", "-r", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"];
         let out =
             self.ask("diff-tree", &[&diff[..], &[range.from.as_str(), range.head.as_str(), "--"]].concat()).await?;
-        let files = numstat(&out.stdout, true);
+        let mut files = numstat(&out.stdout, true);
+        files.retain(|path, _| self.counts(path));
         work.file_count = files.len() as u64;
         work.files = files.into_values().take(FILES_MAX).collect();
         said_if_cut(&out, work);
@@ -216,7 +239,8 @@ impl<'a> Repository<'a> {
         let status =
             ["status", "--porcelain=v2", "-z", "--untracked-files=all", "--ignore-submodules=dirty", "--no-renames"];
         let out = checked("status", self.program(&status, &filters).output(DEADLINE).await?)?;
-        let paths = status_paths(&out.stdout);
+        let mut paths = status_paths(&out.stdout);
+        paths.retain(|path| self.counts(path));
         work.dirty_count = paths.len() as u64;
         said_if_cut(&out, work);
         let room = FILES_MAX.saturating_sub(work.files.len());

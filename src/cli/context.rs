@@ -35,9 +35,10 @@ impl Context {
     pub fn file(&self) -> Result<PathBuf, Failure> {
         self.around.find_file(self.asked_file.as_deref())
     }
-    /// The places of its instance.
+    /// The places of its instance. A file that is gone must not hide what runs: then where it stood counts.
     pub fn instance(&self) -> Result<Instance, Failure> {
-        self.around.instance(&self.file()?)
+        let file = self.file().or_else(|failure| self.around.vanished(self.asked_file.as_deref()).ok_or(failure))?;
+        self.around.instance(&file)
     }
     /// A client of its daemon; connects with the first call.
     pub fn client(&self, instance: &Instance) -> Result<Client, Failure> {

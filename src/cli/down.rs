@@ -2,12 +2,12 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure, harmless, shown_path};
-use super::{check, launch, now, trust};
+use super::{check, launch, now, parts, trust};
 use crate::client::{Client, ClientError, EventStream};
 use crate::core::fact::Fact;
 use crate::instance::Instance;
 use crate::os::clock;
-use crate::protocol::{DownRequest, SCHEMA};
+use crate::protocol::{DownRequest, SCHEMA, Status};
 use serde::Serialize;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -46,17 +46,20 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let instance = context.instance()?;
     let client = context.client(&instance)?;
     context.block_on(async {
+        let programs = parts::programs(&instance);
+        let before = programs.look().await;
         let status = match client.status().await {
             Ok(status) => status,
+            Err(ClientError::NoDaemon { .. }) if launch::settled(&instance, &client).await? => client.status().await?,
             Err(ClientError::NoDaemon { .. }) => {
                 // Sessions outlive a daemon that died: somebody must end them.
-                if UnixStream::connect(instance.tmux_socket()).is_err() {
+                if UnixStream::connect(instance.tmux_socket()).is_err() && programs.look().await.is_empty() {
                     return nothing_to_end(context);
                 }
-                let plan = check::load(context, instance.file())?;
-                trust::ensure(context, instance.file(), &plan, false)?;
-                launch::ensure(context, &instance, &client).await?;
-                client.status().await?
+                match begin(context, &instance, &client).await {
+                    Ok(status) => status,
+                    Err(failure) => return without(args, context, &instance, &failure).await,
+                }
             }
             Err(error) => return Err(error.into()),
         };
@@ -66,6 +69,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         done.did.iter().for_each(|line| context.out.talk(line));
         let files = follow(context, &instance, &client, &mut stream).await?;
         gone(&client).await?;
+        // What a killed recorder left is known by its marks alone. Only what was there before: somebody may begin anew.
+        parts::exactly(before).end().await;
         context.out.clear_progress();
         let reports: Vec<PathBuf> = files.iter().map(|file| instance.root().join(file)).collect();
         if context.json {
@@ -73,6 +78,33 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         }
         reports.iter().try_for_each(|report| context.out.line(&shown_path(report)))
     })
+}
+
+/// Starts a daemon for a night that has none.
+async fn begin(context: &Context, instance: &Instance, client: &Client) -> Result<Status, Failure> {
+    let plan = check::load(context, instance.file())?;
+    trust::ensure(context, instance.file(), &plan, false)?;
+    launch::ensure(context, instance, client).await?;
+    Ok(client.status().await?)
+}
+
+/// Ends the sessions without a daemon: none can be started, which must not keep them running.
+async fn without(args: &Args, context: &Context, instance: &Instance, why: &Failure) -> Result<(), Failure> {
+    why.lines()
+        .iter()
+        .for_each(|line| context.out.talk(&line.replacen("error:", "note: no daemon can be started:", 1)));
+    let ended = parts::end_without(instance, args.now).await?;
+    let mut did: Vec<String> = ended.stopped.iter().map(|attempt| format!("{attempt}: stopped")).collect();
+    if ended.left > 0 {
+        let what = format!("{} processes of the sessions cannot be ended", ended.left);
+        return Err(Failure::new(Exit::Failed, what).hint("`ps` shows what they wait for"));
+    }
+    did.push("nothing runs any more; the next `nightkeep up` journals how it ended".to_owned());
+    if context.json {
+        return context.out.json(&Ended { schema: SCHEMA, did, reports: Vec::new() });
+    }
+    did.iter().for_each(|line| context.out.talk(line));
+    Ok(())
 }
 
 fn nothing_to_end(context: &Context) -> Result<(), Failure> {

@@ -1,6 +1,7 @@
 //! Other programs that a command starts: asked with a deadline, become, or left running as the daemon.
 #![expect(clippy::disallowed_methods, reason = "the command line's only place that starts programs")]
 
+use crate::os::leftovers;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -11,6 +12,15 @@ use std::time::Duration;
 
 /// Environment that belongs to the tmux client we may stand in.
 const TMUX_ENV: [&str; 2] = ["TMUX", "TMUX_PANE"];
+/// Environment by which the processes of a session are known; the daemon is none.
+const SESSION_ENV: [&str; 6] = [
+    "NIGHTKEEP_SESSION",
+    "NIGHTKEEP_NIGHT",
+    "NIGHTKEEP_RUN",
+    leftovers::ATTEMPT_VARIABLE,
+    leftovers::INSTANCE_VARIABLE,
+    leftovers::JOURNAL_VARIABLE,
+];
 
 /// How a program that was asked something answered.
 #[derive(Debug)]
@@ -49,7 +59,7 @@ pub fn become_program<S: AsRef<OsStr>>(program: &str, args: &[S]) -> io::Error {
 pub fn start_daemon(file: &Path, root: &Path, log: File) -> io::Result<tokio::process::Child> {
     let mut command = Command::new(this_program()?);
     command.arg("daemon").arg("--detached").arg("--file").arg(file).current_dir(root);
-    for name in TMUX_ENV {
+    for name in TMUX_ENV.into_iter().chain(SESSION_ENV) {
         command.env_remove(name);
     }
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);

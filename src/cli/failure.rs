@@ -58,6 +58,11 @@ impl Failure {
     pub fn silent(exit: Exit) -> Self {
         Self { exit, what: None, hints: Vec::new() }
     }
+    /// The same with another exit code.
+    pub fn exits(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
     /// Adds a line on what to do about it.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());

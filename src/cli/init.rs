@@ -5,10 +5,10 @@ use super::failure::{Exit, Failure, shown_path};
 use super::place::FILE_NAME;
 use super::trust_store::TrustStore;
 use super::{found, parts};
+use crate::instance::make_state;
 use crate::os::clock;
-use std::fs::DirBuilder;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// Writes a commented sessions.toml for this folder
@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let (name, schema) = parts::schema_beside();
     let path = folder.join(name);
     // Editors can do without it; an old one is replaced.
-    let made = path.parent().map_or(Ok(()), |dir| DirBuilder::new().recursive(true).mode(0o700).create(dir));
+    let made = path.parent().map_or(Ok(()), make_state);
     if made.is_err() || write(&path, &schema, true).is_err() {
         context.out.talk(&format!("note: cannot write {}; editors will not complete the file", shown_path(&path)));
     }

@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::external;
 use super::failure::{Exit, Failure, harmless, shown_path};
+use super::parts;
 use crate::client::{Client, ClientError};
 use crate::instance::Instance;
 use std::fs::{File, OpenOptions};
@@ -14,6 +15,8 @@ use tokio::process::Child;
 
 /// A daemon that does not answer within this long is taken as failed.
 const START_DEADLINE: Duration = Duration::from_secs(10);
+/// How long a living daemon may stay out of reach: it looks after its socket more often than that.
+const REACH_DEADLINE: Duration = Duration::from_secs(8);
 /// How often its socket is tried meanwhile.
 const TRY_EVERY: Duration = Duration::from_millis(20);
 /// After the started process ended, another daemon may be about to answer: two `up` at once.
@@ -30,6 +33,10 @@ pub async fn ensure(context: &Context, instance: &Instance, client: &Client) -> 
         }
         Err(ClientError::NoDaemon { .. }) => {}
         Err(error) => return Err(error.into()),
+    }
+    if settled(instance, client).await? {
+        context.note_skew(client);
+        return Ok(false);
     }
     instance.prepare().map_err(|e| Failure::new(Exit::Failed, format!("cannot start the daemon: {e}")))?;
     let failed = |e: io::Error| Failure::io("cannot start the daemon", &e);
@@ -50,6 +57,33 @@ pub async fn ensure(context: &Context, instance: &Instance, client: &Client) -> 
                 .hints(log_tail(&instance.daemon_log(), log_start)))
         }
     }
+}
+
+/// Whether a daemon answers after all, when none did: one that lives may just begin or end, or make its socket again.
+/// One that lives and stays out of reach is a failure.
+pub async fn settled(instance: &Instance, client: &Client) -> Result<bool, Failure> {
+    let settling = async {
+        while parts::daemon(instance).is_some() {
+            if client.health().await.is_ok() {
+                return true;
+            }
+            tokio::time::sleep(TRY_EVERY).await;
+        }
+        false
+    };
+    let settled = tokio::time::timeout(REACH_DEADLINE, settling).await;
+    settled.map_err(|_| {
+        out_of_reach(instance).unwrap_or_else(|| Failure::new(Exit::TimedOut, "the daemon has just ended"))
+    })
+}
+
+/// The failure for a daemon that lives but cannot be reached; `None` when none lives.
+pub fn out_of_reach(instance: &Instance) -> Option<Failure> {
+    let pid = parts::daemon(instance)?.pid;
+    let name = pid.map_or_else(|| "a daemon".to_owned(), |pid| format!("a daemon (process {pid})"));
+    let what = format!("{name} runs, but does not answer at {}", shown_path(&instance.api_socket()));
+    let hint = "it makes its socket again within seconds; when it does not, end its process: the sessions run on";
+    Some(Failure::new(Exit::TimedOut, what).hint(hint))
 }
 
 /// Returns when a daemon answers, or when the started one ended and none does.

@@ -149,15 +149,16 @@ fn tell_lost(context: &Context, instance: &Instance, attempt: &AttemptId) {
 fn no_output(instance: &Instance, name: &str) -> Failure {
     let folders = std::fs::read_dir(instance.state().join("output")).into_iter().flatten().flatten();
     let mut known: Vec<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
-    let file = place::lenient_toml(instance.file()).unwrap_or_default();
-    let declared = file.get("sessions").and_then(toml::Value::as_table);
-    let is_declared = declared.is_some_and(|sessions| sessions.contains_key(name));
-    known.extend(declared.into_iter().flat_map(|sessions| sessions.keys().cloned()));
+    let declared = place::declared_sessions(instance.file());
+    if declared.iter().any(|d| d == name) {
+        return now::not_run_yet(name);
+    }
+    known.extend(declared);
     known.sort();
     known.dedup();
     let failure = Failure::new(Exit::NotFound, format!("{name} has no output yet"));
     let close = close_names(name, known.iter().map(String::as_str).filter(|k| *k != name));
-    if close.is_empty() || is_declared {
+    if close.is_empty() {
         failure.hint("`nightkeep status` tells where it stands")
     } else {
         failure.hint(format!("did you mean {}?", close.join(" or ")))

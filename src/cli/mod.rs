@@ -18,6 +18,7 @@ mod external;
 mod failure;
 mod found;
 mod init;
+mod inside;
 mod launch;
 mod logs;
 mod man;

@@ -1,13 +1,15 @@
 //! The status as it is now: from the daemon, or from the journal when none runs.
 
 use super::context::Context;
-use super::failure::{Failure, no_such_session};
-use super::parts;
+use super::failure::{Exit, Failure, no_such_session};
+use super::launch;
 use super::when;
+use super::{parts, place};
 use crate::client::{Client, ClientError};
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::protocol::{SCHEMA, SessionStatus, Status};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The words of `state` that mean an end.
@@ -29,7 +31,12 @@ pub async fn status(context: &Context, instance: &Instance, client: &Client) -> 
             context.note_skew(client);
             Ok(status)
         }
-        Err(ClientError::NoDaemon { .. }) => from_journal(instance).await,
+        Err(ClientError::NoDaemon { .. }) => {
+            if let Some(failure) = launch::out_of_reach(instance) {
+                failure.lines().iter().for_each(|line| context.out.talk(&line.replacen("error:", "note:", 1)));
+            }
+            from_journal(instance).await
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -44,6 +51,7 @@ pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
         night: None,
         sessions: Vec::new(),
         alerts: Vec::new(),
+        file_problem: None,
         seq: 0,
         outages: Vec::new(),
         safe_mode: None,
@@ -60,6 +68,22 @@ pub fn only(mut status: Status, names: &[String]) -> Result<Status, Failure> {
         status.alerts.retain(|a| a.session.as_ref().is_some_and(|s| names.contains(s)));
     }
     Ok(status)
+}
+
+/// The failure for a session of which nothing is known yet: one that stands in the file has just not run.
+pub fn unknown(instance: &Instance, name: &str, known: &Status) -> Failure {
+    let declared = place::declared_sessions(instance.file());
+    if declared.iter().any(|d| d == name) {
+        return not_run_yet(name);
+    }
+    let known = known.sessions.iter().map(|s| &s.name).chain(&declared);
+    no_such_session(name, known.map(String::as_str).collect::<BTreeSet<_>>())
+}
+
+/// The failure for a session that stands in the file and has not run.
+pub fn not_run_yet(name: &str) -> Failure {
+    Failure::new(Exit::NotFound, format!("{name} is declared and has not run yet"))
+        .hint(format!("`nightkeep up {name}` runs it"))
 }
 
 /// One session.

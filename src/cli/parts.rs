@@ -9,18 +9,24 @@ use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::alert::message::Outcome as AlertOutcome;
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
-use crate::core::plan::{ChannelPlan, ClearSecrets, Plan};
+use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
+use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
 use crate::instance::Instance;
+use crate::os::clock;
+use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
+use crate::os::tree::Process;
 use crate::protocol::{Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
-use crate::terminal::{Line, LineScanner};
+use crate::terminal::redact::REDACTED;
+use crate::terminal::{Line, LineScanner, redact};
 use jiff::tz::TimeZone;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
@@ -138,18 +144,25 @@ pub struct Shown {
 
 /// Plays the night through, with how long sessions lasted before where the journal knows.
 pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Result<Shown, Failure> {
+    let mut plan = plan.clone();
     let lasted = match journal(instance).await? {
-        Some(journal) => lasted(&state(instance, &journal).await?),
+        Some(journal) => {
+            let state = state(instance, &journal).await?;
+            for (name, session) in &state.added {
+                plan.sessions.entry(name.clone()).or_insert_with(|| session.clone());
+            }
+            lasted(&state)
+        }
         None => BTreeMap::new(),
     };
-    let tonight = status::tonight::tonight(plan, &lasted);
+    let tonight = status::tonight::tonight(&plan, &lasted);
     let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
 }
 
-/// How long the newest run of each session ran, all attempts together.
+/// How long the newest good run of each session ran, all attempts together. One that failed tells nothing of the work.
 fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
-    let ended = state.runs.values().filter(|run| run.state.is_ended() && !run.attempts.is_empty());
+    let ended = state.runs.values().filter(|run| run.state.outcome() == Some(Outcome::Succeeded));
     ended
         .map(|run| {
             let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
@@ -170,6 +183,15 @@ async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
 fn unreadable(instance: &Instance, error: &dyn std::fmt::Display) -> Failure {
     let what = format!("cannot read the journal {}: {error}", shown_path(&instance.journal()));
     Failure::new(Exit::Failed, what).hint("`nightkeep doctor` looks at it more closely")
+}
+
+/// Makes sure that what the journal does not tell is not there, rather than damaged.
+async fn whole(instance: &Instance, journal: &Reader) -> Result<(), Failure> {
+    match journal.verify().await {
+        Ok(None) => Ok(()),
+        Ok(Some(broken)) => Err(unreadable(instance, &format!("it is damaged: fact {}: {}", broken.seq, broken.why))),
+        Err(e) => Err(unreadable(instance, &e)),
+    }
 }
 
 async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> {
@@ -221,6 +243,7 @@ pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, 
         reports.extend(build(instance, &journal, &night, None).await?);
     }
     if reports.is_empty() {
+        whole(instance, &journal).await?;
         return Ok(None);
     }
     let nights = report::nights::nights(&reports);
@@ -244,12 +267,46 @@ pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn W
     }
 }
 
-/// One journal row as a JSON line: its number, night, hash, and the fact with its time as it was journaled.
+/// One journal row as a JSON line: its number, night, hash, and the fact with its time as it was journaled, but for
+/// secrets.
 fn write_event(event: &Event, to: &mut dyn Write) -> std::io::Result<()> {
     let night = serde_json::to_string(&event.event.night)?;
-    let body = event.event.body.strip_prefix('{').unwrap_or(&event.event.body);
+    let body = without_secrets(&event.event.body)?;
+    let body = body.strip_prefix('{').unwrap_or(&body);
     let hash: String = event.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{hash}\",{body}", event.seq)
+}
+
+/// A fact's JSON with the values of variables that hold secrets, and what else looks like one, replaced.
+fn without_secrets(body: &str) -> serde_json::Result<Cow<'_, str>> {
+    if !body.contains("\"env\":{\"") && redact(body) == body {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut fact: serde_json::Value = serde_json::from_str(body)?;
+    let before = fact.clone();
+    hide_secrets(&mut fact, false);
+    if fact == before { Ok(Cow::Borrowed(body)) } else { serde_json::to_string(&fact).map(Cow::Owned) }
+}
+
+fn hide_secrets(value: &mut serde_json::Value, in_env: bool) {
+    match value {
+        serde_json::Value::String(text) => {
+            if let Cow::Owned(hidden) = redact(text) {
+                *text = hidden;
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| hide_secrets(item, false)),
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                if in_env && is_secret_name(key) {
+                    *value = REDACTED.into();
+                } else {
+                    hide_secrets(value, key == "env");
+                }
+            }
+        }
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
 }
 
 /// Asks whether the journal is whole; says what is wrong.
@@ -309,7 +366,10 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
             .filter_map(|span| NightId::new(&span.night).ok())
             .max(),
     };
-    let Some(night) = night else { return Ok(None) };
+    let Some(night) = night else {
+        whole(instance, &journal).await?;
+        return Ok(None);
+    };
     let Some(report) = build(instance, &journal, &night, since).await? else { return Ok(None) };
     Ok(Some(ReportTexts {
         markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
@@ -328,6 +388,7 @@ async fn build(
 ) -> Result<Option<report::model::Report>, Failure> {
     let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
     if facts.is_empty() {
+        whole(instance, journal).await?;
         return Ok(None);
     }
     if let Some(since) = since {
@@ -339,7 +400,11 @@ async fn build(
         facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
     }
     let zone = zone_of(&state(instance, journal).await?);
-    let folded = report::fold(night, facts.iter().map(|(seq, entry)| (*seq, entry)));
+    let told = facts.iter().map(|(seq, entry)| (*seq, entry));
+    let folded = match daemon::running(&instance.lock_file()) {
+        Some(_) => report::fold_as_of(night, told, clock::now()),
+        None => report::fold(night, told),
+    };
     Ok(Some(report::build(&folded, &zone)))
 }
 
@@ -372,6 +437,26 @@ pub fn run_daemon(context: &Context, instance: &Instance, begin: Option<UpReques
     result.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
 }
 
+/// The daemon of an instance by its lock, whether or not it can be reached.
+pub fn daemon(instance: &Instance) -> Option<daemon::Running> {
+    daemon::running(&instance.lock_file())
+}
+
+/// All programs of an instance's sessions, by what they were started with.
+pub fn programs(instance: &Instance) -> Leftovers {
+    Leftovers::new(vec![format!("{INSTANCE_VARIABLE}={}", instance.file().display())], Vec::new())
+}
+
+/// These processes and what they started.
+pub fn exactly(processes: Vec<Process>) -> Leftovers {
+    Leftovers::new(Vec::new(), processes)
+}
+
+/// Ends an instance's sessions when no daemon can.
+pub async fn end_without(instance: &Instance, now: bool) -> Result<daemon::Without, Failure> {
+    daemon::end_without(instance, now, programs(instance)).await.map_err(|e| Failure::new(Exit::Failed, e.to_string()))
+}
+
 /// Raw output into clean lines, chunk by chunk.
 pub struct CleanLines {
     scanner: LineScanner,
@@ -396,10 +481,25 @@ impl CleanLines {
     }
 }
 
-/// Lines in their last state, once; drafts and redraws of a screen are not told again.
+/// Lines in their last state, once: of a screen that is redrawn, what was not there before.
 fn done(out: Line<'_>, line: &mut impl FnMut(&str)) {
     match out {
-        Line::Done { text, redrawn: false, .. } => line(text),
-        Line::Done { redrawn: true, .. } | Line::Draft { .. } => {}
+        Line::Done { text, again: false, .. } => line(text),
+        Line::Done { again: true, .. } | Line::Draft { .. } => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_exported_fact_holds_no_secret_and_is_else_as_journaled() {
+        let plain = r#"{"at":1,"kind":"x","env":{"PATH":"/bin"}}"#;
+        assert!(matches!(without_secrets(plain).unwrap(), Cow::Borrowed(_)));
+        let body = r#"{"kind":"plan_adopted","env":{"A_TOKEN":"short","PATH":"/bin"},"last":"DB_PASSWORD=hunter22"}"#;
+        let shown = without_secrets(body).unwrap();
+        assert!(!shown.contains("short") && !shown.contains("hunter22"), "{shown}");
+        assert!(shown.contains("/bin") && shown.contains("A_TOKEN"), "{shown}");
     }
 }

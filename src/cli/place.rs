@@ -1,6 +1,7 @@
 //! Where things are looked for: the file, the user's own folders, the instance they give.
 
 use super::failure::{Exit, Failure, shown_path};
+use super::parts;
 use crate::instance::{self, Instance, SOCKET_PATH_MAX};
 use std::fs;
 use std::io::Read as _;
@@ -68,14 +69,35 @@ impl Surroundings {
                 .hint("`nightkeep init` writes one for this folder; `--file` names another")
         })
     }
+    /// The file that is gone, but whose sessions or journal are there: the asked one, or one of this folder or a parent.
+    pub fn vanished(&self, asked: Option<&Path>) -> Option<PathBuf> {
+        let left = |file: &PathBuf| {
+            let Ok(instance) = self.instance(file) else { return false };
+            instance.lock_file().exists() || instance.journal().exists()
+        };
+        if let Some(path) = asked.or(self.file.as_deref()) {
+            return Some(path.to_path_buf()).filter(|path| !path.exists()).filter(left);
+        }
+        self.here.ancestors().map(|dir| dir.join(FILE_NAME)).filter(|file| !file.exists()).find(left)
+    }
     /// The places of a file's instance.
     pub fn instance(&self, file: &Path) -> Result<Instance, Failure> {
         let base = instance::runtime_base(self.runtime_dir.as_deref(), self.home.as_deref()).map_err(|e| {
             Failure::new(Exit::Failed, format!("no place for sockets: {e}"))
                 .hint("set HOME, or XDG_RUNTIME_DIR, to an absolute path")
         })?;
-        let instance = Instance::new(file, state_setting(file).as_deref(), &base)
+        let table = lenient_toml(file);
+        let mut instance = Instance::new(file, table.as_ref().and_then(state_setting).as_deref(), &base)
             .map_err(|e| Failure::io(format!("cannot read {}", shown_path(file)), &e))?;
+        if table.is_none()
+            && let Some(state) = instance.noted_state()
+        {
+            instance = instance.with_state(state);
+        }
+        // A daemon that was started with another XDG_RUNTIME_DIR is where it says it is.
+        if let Some(runtime) = parts::daemon(&instance).and_then(|daemon| daemon.runtime) {
+            instance = instance.with_runtime(runtime);
+        }
         let socket = instance.api_socket();
         if socket.as_os_str().len() > SOCKET_PATH_MAX {
             let what = format!("the socket path {} is longer than {SOCKET_PATH_MAX} bytes", shown_path(&socket));
@@ -96,9 +118,14 @@ pub fn lenient_toml(file: &Path) -> Option<toml::Table> {
     text.trim_start_matches('\u{feff}').parse().ok()
 }
 
+/// The names of the sessions that the file declares, as far as it can be read.
+pub fn declared_sessions(file: &Path) -> Vec<String> {
+    let table = lenient_toml(file).unwrap_or_default();
+    table.get("sessions").and_then(toml::Value::as_table).map_or_else(Vec::new, |all| all.keys().cloned().collect())
+}
+
 /// `[paths] state`. A broken file must not hide a running daemon or a written journal, so only this key is looked at.
-fn state_setting(file: &Path) -> Option<PathBuf> {
-    let table = lenient_toml(file)?;
+fn state_setting(table: &toml::Table) -> Option<PathBuf> {
     table.get("paths")?.get("state")?.as_str().map(PathBuf::from)
 }
 

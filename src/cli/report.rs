@@ -46,6 +46,9 @@ enum Format {
     Json,
     /// Plain text
     Text,
+    /// Not in effect yet
+    #[value(hide = true)]
+    Html,
 }
 
 /// Reads a night's id.
@@ -55,13 +58,20 @@ pub fn night(text: &str) -> Result<NightId, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
+    if args.format == Some(Format::Html) {
+        let failure = Failure::new(Exit::Usage, "the report's form `html` is not in effect yet");
+        return Err(failure.hint("until then: --format md, json or text"));
+    }
     let instance = context.instance()?;
     let window = match (&args.night, args.since) {
         (Some(night), _) => Window::Night(night.clone()),
         (None, Some(since)) => Window::Since(since.resolve(clock::wall(), &jiff::tz::TimeZone::system())),
         (None, None) => Window::Last,
     };
-    let report = context.block_on(parts::report(&instance, &window, args.full))?;
+    let report = context.block_on(parts::report(&instance, &window, args.full)).map_err(|failure| {
+        // What could not be read is an answer of its own to a script that checks.
+        if args.check { failure.exits(Exit::Other(3)) } else { failure }
+    })?;
     let Some(report) = report else {
         let what = match &args.night {
             Some(night) => format!("there was no night {night}"),
@@ -76,7 +86,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let text = match args.format.unwrap_or(default) {
         Format::Md => report.markdown,
         Format::Json => report.json,
-        Format::Text => report.text,
+        // Said above not to be in effect.
+        Format::Text | Format::Html => report.text,
     };
     let text = format!("{}\n", text.trim_end());
     match &args.output {

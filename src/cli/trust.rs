@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::failure::{Exit, Failure, harmless, shown_path};
+use super::inside;
 use super::trust_store::{TrustBy, TrustStore};
 use crate::core::plan::{Plan, Way};
 use crate::os::clock;
@@ -24,6 +25,7 @@ const SHOWN_MAX: usize = 40;
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     context.no_json("trust")?;
+    inside::refuse("change what is trusted")?;
     let file = context.file()?;
     let store = TrustStore::new(&context.around)?;
     let shown = shown_path(&file);
@@ -50,6 +52,7 @@ pub fn ensure(context: &Context, file: &Path, plan: &Plan, yes: bool) -> Result<
     if store.trusts(file)? {
         return Ok(());
     }
+    inside::refuse("trust a file")?;
     if !yes {
         let shown = shown_path(file);
         let refused = Failure::new(Exit::Refused, format!("{shown} is not trusted, so it starts nothing"))

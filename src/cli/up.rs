@@ -3,10 +3,11 @@
 use super::context::Context;
 use super::failure::{Failure, no_such_session, session_name};
 use super::verbs::tell;
-use super::{check, launch, parts, trust};
+use super::{check, inside, launch, parts, trust};
 use crate::core::plan::Plan;
 use crate::instance::Instance;
 use crate::protocol::UpRequest;
+use std::collections::BTreeSet;
 
 /// Begins the night: starts the daemon if none runs, and queues the sessions
 ///
@@ -33,13 +34,16 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     for name in &args.names {
         session_name(name)?;
     }
+    if args.trust {
+        inside::refuse("trust a file")?;
+    }
     let file = context.file()?;
     let plan = check::load(context, &file)?;
     let instance = context.around.instance(&file)?;
     trust::ensure(context, &file, &plan, args.trust)?;
     let request = UpRequest { sessions: args.names.clone(), now: args.now };
     if args.foreground {
-        known_names(&args.names, &plan)?;
+        known_names(&args.names, &plan, std::iter::empty())?;
         return parts::run_daemon(context, &instance, Some(request));
     }
     context.block_on(in_background(context, &instance, &plan, &request))
@@ -52,10 +56,10 @@ async fn in_background(
     request: &UpRequest,
 ) -> Result<(), Failure> {
     let client = context.client(instance)?;
-    if client.health().await.is_err() {
-        // A running daemon knows added sessions too; without one, only the file tells the names.
-        known_names(&request.sessions, plan)?;
-    }
+    // A running daemon knows added sessions too; without one, only the file tells the names.
+    let status = client.status().await.ok();
+    let running = status.iter().flat_map(|status| &status.sessions).map(|session| session.name.as_str());
+    known_names(&request.sessions, plan, running)?;
     if launch::ensure(context, instance, &client).await? {
         context.out.talk("the daemon runs");
     }
@@ -65,10 +69,11 @@ async fn in_background(
     Ok(())
 }
 
-fn known_names(names: &[String], plan: &Plan) -> Result<(), Failure> {
-    let known = || plan.sessions.keys().map(crate::core::ids::SessionName::as_str);
-    match names.iter().find(|name| !known().any(|k| k == *name)) {
-        Some(unknown) => Err(no_such_session(unknown, known())),
+fn known_names<'a>(names: &[String], plan: &'a Plan, running: impl Iterator<Item = &'a str>) -> Result<(), Failure> {
+    let known: BTreeSet<&str> =
+        plan.sessions.keys().map(crate::core::ids::SessionName::as_str).chain(running).collect();
+    match names.iter().find(|name| !known.contains(name.as_str())) {
+        Some(unknown) => Err(no_such_session(unknown, known)),
         None => Ok(()),
     }
 }

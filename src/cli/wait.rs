@@ -54,7 +54,11 @@ fn tell(context: &Context, status: &Status) -> Result<(), Failure> {
 /// Follows the journal until all runs have ended; the status at that moment.
 async fn until_ended(args: &Args, context: &Context, instance: &Instance, client: &Client) -> Result<Status, Failure> {
     loop {
-        let status = now::only(now::status(context, instance, client).await?, &args.names)?;
+        let status = now::status(context, instance, client).await?;
+        if let Some(unknown) = args.names.iter().find(|name| !status.sessions.iter().any(|s| s.name == **name)) {
+            return Err(now::unknown(instance, unknown, &status));
+        }
+        let status = now::only(status, &args.names)?;
         if let Some(idle) = status.sessions.iter().find(|s| s.run.is_none()) {
             return Err(Failure::new(Exit::Failed, format!("{} has no run to wait for", idle.name))
                 .hint(format!("`nightkeep start {}` makes one", idle.name)));

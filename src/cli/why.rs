@@ -1,7 +1,7 @@
 //! `why`: the chain behind a session's state.
 
 use super::context::Context;
-use super::failure::{Failure, no_such_session, session_name};
+use super::failure::{Failure, session_name};
 use super::{now, parts};
 use crate::client::ClientError;
 use crate::os::clock;
@@ -28,7 +28,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
                 Some(why) => why,
                 None => {
                     let status = now::from_journal(&instance).await?;
-                    return Err(no_such_session(&args.name, status.sessions.iter().map(|s| s.name.as_str())));
+                    return Err(now::unknown(&instance, &args.name, &status));
                 }
             },
             Err(error) => return Err(error.into()),

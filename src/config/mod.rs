@@ -1,6 +1,6 @@
 //! Reads `sessions.toml` into a plan, and tells all its problems at once.
 //!
-//! The way of a file: [`Search`] finds it, [`Source`] reads it, [`load`] parses it, checks its shape against the schema of
+//! The way of a file: [`Search`] finds it, [`Source`] reads it, [`load()`] parses it, checks its shape against the schema of
 //! the types in [`raw`], checks its meaning and gives the plan of the core with the [`Settings`] of the rest. A problem
 //! becomes a [`Diagnostic`] with its place.
 

@@ -2,6 +2,7 @@
 
 use super::diagnostic::{Diagnostic, Severity, Spot};
 use super::document::{Document, Place};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Most problems that are told of one file.
@@ -13,6 +14,8 @@ pub struct Problems<'d> {
     text: &'d str,
     document: &'d Document<'d>,
     found: Vec<Found>,
+    /// Where in the text secrets stand.
+    secrets: Vec<Range<usize>>,
 }
 
 /// A problem before it is drawn: drawing is for those that are told.
@@ -40,7 +43,11 @@ impl Found {
 impl<'d> Problems<'d> {
     /// Nothing found yet.
     pub fn new(file: &'d str, text: &'d str, document: &'d Document<'d>) -> Self {
-        Self { file, text, document, found: Vec::new() }
+        Self { file, text, document, found: Vec::new(), secrets: Vec::new() }
+    }
+    /// The value at a place is a secret: no excerpt shows it.
+    pub fn secret(&mut self, place: &Place) {
+        self.secrets.push(self.document.span(place, false));
     }
     /// An error in the value at a place.
     pub fn error(&mut self, place: &Place, message: impl Into<String>) -> &mut Found {
@@ -74,7 +81,8 @@ impl<'d> Problems<'d> {
         let left_out = self.found.len().saturating_sub(MOST);
         self.found.truncate(MOST);
         self.found.sort_by_key(|f| f.span.start);
-        let mut told: Vec<Diagnostic> = self.found.iter().map(|found| self.draw(found)).collect();
+        let text = self.masked();
+        let mut told: Vec<Diagnostic> = self.found.iter().map(|found| self.draw(found, &text)).collect();
         if left_out > 0 {
             told.push(Diagnostic::new(Severity::Error, self.file, format!("{left_out} more problems are not shown")));
         }
@@ -87,9 +95,24 @@ impl<'d> Problems<'d> {
         &mut self.found[last]
     }
 
-    fn draw(&self, found: &Found) -> Diagnostic {
-        let diagnostic =
-            Diagnostic::new(found.severity, self.file, &found.message).at(Spot::new(self.text, &found.span));
+    /// The text with every secret covered, byte by byte, so that places stay where they are.
+    fn masked(&self) -> Cow<'d, str> {
+        if self.secrets.is_empty() {
+            return Cow::Borrowed(self.text);
+        }
+        let mut out = String::with_capacity(self.text.len());
+        for (at, c) in self.text.char_indices() {
+            if c != '\n' && self.secrets.iter().any(|span| span.contains(&at)) {
+                out.extend(std::iter::repeat_n('*', c.len_utf8()));
+            } else {
+                out.push(c);
+            }
+        }
+        Cow::Owned(out)
+    }
+
+    fn draw(&self, found: &Found, text: &str) -> Diagnostic {
+        let diagnostic = Diagnostic::new(found.severity, self.file, &found.message).at(Spot::new(text, &found.span));
         found.help.iter().fold(diagnostic, Diagnostic::help)
     }
 }

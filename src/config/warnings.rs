@@ -3,6 +3,7 @@
 use super::document::{Document, Place, Step};
 use super::plan::is_postgres;
 use super::problems::Problems;
+use crate::core::plan::is_secret_name;
 use std::collections::BTreeSet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -32,9 +33,6 @@ const NOT_YET: [(&str, &str); 21] = [
     ("retention", "nothing is deleted"),
     ("node.labels", "there is one node"),
 ];
-
-/// Parts of names of environment variables that hold secrets.
-const SECRET_NAMES: [&str; 6] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "PRIVATE_KEY"];
 
 /// Tells what is not in effect yet, once for each key however often it stands in the file.
 pub(super) fn not_in_effect(document: &Document<'_>, rejected: &BTreeSet<Place>, problems: &mut Problems<'_>) {
@@ -86,20 +84,19 @@ fn not_in_effect_values(document: &Document<'_>, problems: &mut Problems<'_>) {
     }
 }
 
-/// Tells secrets that stand in clear in the file.
+/// Tells secrets that stand in clear in the file. Their text is shown in no excerpt.
 pub(super) fn secrets(document: &Document<'_>, problems: &mut Problems<'_>) {
     let mut found = Vec::new();
     visit(document.root(), &Place::root(), &mut |place, value| {
         let [.., Step::Key(parent), Step::Key(key)] = place.steps() else { return true };
         let Some(text) = value.as_str() else { return true };
-        let upper = key.to_uppercase();
         if matches!(key.as_str(), "token" | "password") {
             found.push((
                 place.clone(),
                 "a secret stands in clear in the file",
                 "write { env = \"NAME\" } or { file = \"PATH\" }",
             ));
-        } else if parent == "env" && !text.is_empty() && SECRET_NAMES.iter().any(|name| upper.ends_with(name)) {
+        } else if parent == "env" && !text.is_empty() && is_secret_name(key) {
             let help = "let the command read it from a file that only you can read";
             found.push((place.clone(), "a secret stands in clear in the file, and so in the journal", help));
         } else if key == "url" && parent == "store" && has_password(text) {
@@ -108,6 +105,7 @@ pub(super) fn secrets(document: &Document<'_>, problems: &mut Problems<'_>) {
         true
     });
     for (place, message, help) in found {
+        problems.secret(&place);
         problems.warning(&place, message).help(help);
     }
 }

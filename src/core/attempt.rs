@@ -334,7 +334,7 @@ impl Turn<'_> {
         let results = success::evaluate(session, &attempt.output, from_rim);
         let code = attempt.exit.as_ref().and_then(ExitRecord::code).unwrap_or(0);
         let missed: Vec<String> =
-            results.iter().filter(|r| !r.passed).map(|r| format!("{}: {}", r.text, r.seen)).collect();
+            results.iter().filter(|r| !r.passed).map(|r| success::missed(&r.text, &r.seen)).collect();
         let all = results.len();
         if all > 0 {
             self.fact(Fact::ChecksDone { attempt: id.clone(), results });

@@ -192,6 +192,7 @@ impl Breaker {
     }
     fn open(&mut self, delay: Duration, cause: &str, clock: Clock<'_>) {
         self.opened = self.opened.saturating_add(1);
+        self.held.extend(self.evidence.keys().filter_map(|who| SessionName::new(who).ok()));
         self.evidence.clear();
         self.row = 0;
         self.since.get_or_insert(clock.at);
@@ -326,5 +327,187 @@ impl Breaker {
     }
     fn note_overdue(&mut self, clock: Clock<'_>) {
         self.overdue |= self.since.is_some_and(|since| clock.at.wall.since(since.wall) >= OVERDUE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::time::Wall;
+    use proptest::prelude::*;
+
+    /// The same promises once more, as a person would write them down: seconds, a list of failures, nothing clever.
+    #[derive(Debug, Default)]
+    struct Model {
+        failures: Vec<(u8, u64)>,
+        open_until: Option<u64>,
+        half_open: bool,
+        probe: Option<u32>,
+        slow: Option<(u32, u32, u64)>,
+        openings: u32,
+    }
+
+    impl Model {
+        fn closed(&self) -> bool {
+            self.open_until.is_none() && !self.half_open && self.slow.is_none()
+        }
+        fn open(&mut self, now: u64) {
+            let wait = [30, 60, 120, 240, 480, 600];
+            let place = usize::try_from(self.openings).unwrap().min(5);
+            *self = Self { openings: self.openings + 1, open_until: Some(now + wait[place]), ..Self::default() };
+        }
+        fn fail(&mut self, who: u8, attempt: u32, users: usize, now: u64) {
+            if self.slow.is_some() || (self.half_open && self.probe == Some(attempt)) {
+                self.open(now);
+            } else if self.closed() {
+                self.failures.push((who, now));
+                let recent: BTreeSet<u8> = self.failures.iter().filter(|f| f.1 + 60 >= now).map(|f| f.0).collect();
+                if recent.len() >= 3 || (users < 3 && self.failures.len() >= 3) {
+                    self.open(now);
+                }
+            }
+        }
+        fn succeed(&mut self, attempt: u32, now: u64) {
+            if self.closed() {
+                self.failures.clear();
+            } else if self.half_open && self.probe == Some(attempt) {
+                *self = Self { openings: self.openings, slow: Some((0, 1, now + 5)), ..Self::default() };
+            }
+        }
+        fn admits(&self) -> bool {
+            self.closed() || (self.half_open && self.probe.is_none()) || self.slow.is_some_and(|(_, left, _)| left > 0)
+        }
+        fn start(&mut self, attempt: u32) {
+            if self.half_open && self.probe.is_none() {
+                self.probe = Some(attempt);
+            } else if let Some((_, left, _)) = &mut self.slow {
+                *left = left.saturating_sub(1);
+            }
+        }
+        fn due(&mut self, now: u64) {
+            if self.open_until.is_some_and(|until| until <= now) {
+                (self.open_until, self.half_open) = (None, true);
+            } else if let Some((step, _, until)) = self.slow.filter(|slow| slow.2 <= now) {
+                let _ = until;
+                match step {
+                    3 => *self = Self::default(),
+                    _ => self.slow = Some((step + 1, 2_u32.pow(step + 1), now + 5)),
+                }
+            }
+        }
+    }
+
+    #[derive(Debug, Clone)]
+    enum Op {
+        Fail(u8, u32),
+        Succeed(u32),
+        Start(u32),
+        Pass(u64),
+    }
+
+    fn op() -> impl Strategy<Value = Op> {
+        prop_oneof![
+            3 => (0..5_u8, 0..6_u32).prop_map(|(who, attempt)| Op::Fail(who, attempt)),
+            1 => (0..6_u32).prop_map(Op::Succeed),
+            3 => (0..6_u32).prop_map(Op::Start),
+            4 => prop_oneof![0..8_u64, 20..700_u64].prop_map(Op::Pass),
+        ]
+    }
+
+    fn attempt(number: u32) -> AttemptId {
+        AttemptId { run: "2026-11-21/x/1".parse().unwrap(), number }
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_what_the_plain_model_does(ops in proptest::collection::vec(op(), 1..120), users in 1..5_usize) {
+            let (mut breaker, mut model, mut now) = (Breaker::default(), Model::default(), 1_000_u64);
+            for op in ops {
+                let at = At { wall: Wall(i64::try_from(now * 1_000).unwrap()), mono: Mono(now * 1_000) };
+                let clock = Clock { at, boot_id: "b" };
+                match op {
+                    Op::Fail(who, number) => {
+                        // Another attempt each time, unless it may be the probe.
+                        let id = attempt(number);
+                        breaker.blamed = None;
+                        let who_text = format!("s{who}");
+                        let failure = Failure {
+                            who: &who_text, attempt: Some(&id), users, certain: false, lasts: None, cause: "503",
+                        };
+                        breaker.failure(failure, clock, base_delay);
+                        model.fail(who, number, users, now);
+                    }
+                    Op::Succeed(number) => {
+                        breaker.success(Some(&attempt(number)), clock);
+                        model.succeed(number, now);
+                    }
+                    Op::Start(number) => {
+                        prop_assert_eq!(breaker.admits(), model.admits());
+                        if breaker.admits() {
+                            breaker.starts(&attempt(number));
+                            model.start(number);
+                        }
+                    }
+                    Op::Pass(seconds) => {
+                        now += seconds;
+                        let at = At { wall: Wall(i64::try_from(now * 1_000).unwrap()), mono: Mono(now * 1_000) };
+                        breaker.due(Clock { at, boot_id: "b" });
+                        model.due(now);
+                    }
+                }
+                prop_assert_eq!(breaker.admits(), model.admits(), "{:?} {:?}", breaker, model);
+                prop_assert_eq!(breaker.is_closed(), model.closed(), "{:?} {:?}", breaker, model);
+                prop_assert_eq!(breaker.since.is_some(), !breaker.is_closed());
+                prop_assert_eq!(breaker.opened, model.openings, "{:?} {:?}", breaker, model);
+            }
+        }
+
+        #[test]
+        fn the_wait_for_a_probe_is_between_half_and_the_whole(n in 1..100_u32, seed in 0..1_000_u64) {
+            let drawn = delay(n, &mut fastrand::Rng::with_seed(seed));
+            prop_assert!(drawn >= base_delay(n) / 2 && drawn <= base_delay(n));
+            prop_assert!(drawn <= PROBE_DELAY.1);
+        }
+    }
+
+    #[test]
+    fn a_breaker_that_lasts_six_hours_is_overdue_and_goes_on_trying() {
+        let mut breaker = Breaker::default();
+        let mut at = At { wall: Wall(0), mono: Mono(1) };
+        let mut probes = 0;
+        fn failure(attempt: Option<&AttemptId>) -> Failure<'_> {
+            Failure { who: "x", attempt, users: 1, certain: true, lasts: None, cause: "503" }
+        }
+        breaker.failure(failure(None), Clock { at, boot_id: "b" }, base_delay);
+        while !breaker.overdue {
+            at = at.plus(Duration::from_secs(600));
+            let clock = Clock { at, boot_id: "b" };
+            breaker.due(clock);
+            probes += 1;
+            let id = attempt(probes);
+            breaker.starts(&id);
+            assert!(breaker.is_probe(&id));
+            breaker.failure(failure(Some(&id)), clock, base_delay);
+        }
+        assert_eq!(at.mono.since(Mono(1)), OVERDUE);
+        assert!(!breaker.is_closed());
+    }
+
+    #[test]
+    fn readings_close_only_by_a_good_one_and_old_ones_lose_their_word() {
+        let mut breaker = Breaker::default();
+        let mut at = At { wall: Wall(0), mono: Mono(1) };
+        let clock = |at| Clock { at, boot_id: "b" };
+        for _ in 0..100 {
+            breaker.reading(Some("full"), clock(at));
+            breaker.due(clock(at));
+            assert_eq!(breaker.word(), "open");
+            at = at.plus(Duration::from_secs(30));
+        }
+        at = at.plus(READING_HOLDS);
+        breaker.due(clock(at));
+        assert_eq!(breaker.word(), "half_open", "nobody reads any more: a probe may try");
+        breaker.reading(None, clock(at));
+        assert_eq!(breaker.word(), "slow_start");
     }
 }

@@ -357,3 +357,12 @@ pub struct OutputRule {
     /// Session name patterns (`*` and `?`); empty means all.
     pub sessions: Vec<String>,
 }
+
+/// Parts of names of environment variables that hold secrets.
+const SECRET_NAMES: [&str; 7] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_KEY", "PRIVATE_KEY", "ACCESS_KEY"];
+
+/// Whether an environment variable of this name is taken to hold a secret.
+pub fn is_secret_name(name: &str) -> bool {
+    let upper = name.to_uppercase();
+    SECRET_NAMES.iter().any(|end| upper.ends_with(end))
+}

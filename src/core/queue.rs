@@ -77,12 +77,13 @@ impl Turn<'_> {
         let before = self.state().latest_run(&session.name);
         let dead = before.filter(|run| run.state.outcome() == Some(Outcome::Failed)).map(|run| run.id.clone());
         let id = self.next_id(night, &session.name);
-        let state = if session.after.is_empty() || ignore_after {
-            RunState::Queued
-        } else {
-            RunState::Waiting { on: session.after.iter().map(|d| d.session.clone()).collect() }
-        };
-        self.insert_run(id, state, reason, dead)
+        if session.after.is_empty() || ignore_after {
+            return self.insert_run(id, RunState::Queued, reason, dead);
+        }
+        // The others of the same evening may have no run yet; the waiting is settled once all have.
+        let on: Vec<SessionName> = session.after.iter().map(|d| d.session.clone()).collect();
+        let reason = format!("waits for {}", names(&on));
+        self.insert_run(id, RunState::Waiting { on }, &reason, dead)
     }
     /// Creates a run that is the second chance of a dead letter.
     pub(super) fn create_second_chance(&mut self, session: &SessionName, of: &RunId, reason: &str) -> Option<RunId> {

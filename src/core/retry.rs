@@ -130,7 +130,7 @@ pub fn decide(
     }
     let delayed_loop = found.class == FailureClass::CrashLoop && policy.on_crash_loop == OnCrashLoop::Delay;
     if !may_retry(found.class) && !delayed_loop {
-        return failed(format!("{} is not retried", found.class.as_str()));
+        return failed(not_retried(found.class, policy));
     }
     if found.counted && run.counted >= policy.max_attempts {
         return failed(format!("attempt {} of {} failed", run.counted, policy.max_attempts));
@@ -185,8 +185,18 @@ pub fn decide(
         | FailureClass::ContextFull
         | FailureClass::Permanent
         | FailureClass::Operator
-        | FailureClass::BudgetExceeded => failed(format!("{} is not retried", found.class.as_str())),
+        | FailureClass::BudgetExceeded => failed(not_retried(found.class, policy)),
     }
+}
+
+/// Why a failure of such a class ends the run.
+fn not_retried(class: FailureClass, policy: &RetryPolicy) -> String {
+    if class == FailureClass::CrashLoop {
+        let seconds = policy.crash_loop_window.as_secs();
+        let window = if seconds.is_multiple_of(60) { format!("{} min", seconds / 60) } else { format!("{seconds} s") };
+        return format!("crash loop: {} quick exits in {window}", policy.crash_loop_count);
+    }
+    format!("{} is not retried", class.as_str().replace('_', " "))
 }
 
 /// Whether a failure of this class is worth another try at all.
@@ -301,6 +311,20 @@ mod tests {
             run.attempts.push(attempt);
         }
         run
+    }
+
+    #[test]
+    fn a_run_that_is_not_tried_again_says_why_in_words() {
+        let run = run_of(&[(1, FailureClass::CrashLoop)]);
+        let why = |class| {
+            let rng = &mut fastrand::Rng::with_seed(1);
+            match decide(&run, &verdict(class, "test"), &RetryPolicy::default(), 1, Wall(2000), rng) {
+                Decision::End { why, .. } => why,
+                other @ (Decision::BackOff { .. } | Decision::Limit { .. }) => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(why(FailureClass::CrashLoop), "crash loop: 4 quick exits in 10 min");
+        assert_eq!(why(FailureClass::ContextFull), "context full is not retried");
     }
 
     #[test]

@@ -415,12 +415,27 @@ impl MetricSeen {
 pub struct ErrorSeen {
     /// One line as it stood, made harmless, at most 400 characters.
     pub sample: String,
+    /// Other lines of the same kind that tell something else, a few of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<String>,
     /// How often.
     pub count: u64,
     /// First seen.
     pub first: Wall,
     /// Last seen.
     pub last: Wall,
+}
+
+/// Most lines kept of one kind of error beside its sample.
+pub const EXAMPLES_MAX: usize = 2;
+
+/// Whether two error lines read the same but for times and amounts of time.
+pub fn same_error_line(a: &str, b: &str) -> bool {
+    let words = |line: &str| -> Vec<String> {
+        let timeless = |word: &&str| !word.contains(':') || !word.starts_with(|c: char| c.is_ascii_digit() || c == '[');
+        line.split_whitespace().filter(timeless).map(str::to_owned).collect()
+    };
+    a == b || words(a) == words(b)
 }
 
 /// The result of one `require`, `forbid` or `verify`.

@@ -80,6 +80,16 @@ fn text(requirement: &Requirement, forbid: bool) -> String {
     if forbid { format!("forbid {}", requirement.text) } else { requirement.text.clone() }
 }
 
+/// What to say of a check that has not passed.
+pub fn missed(text: &str, seen: &str) -> String {
+    match (text.strip_prefix("forbid "), seen.is_empty()) {
+        (Some(what), true) => format!("what is forbidden was seen: {what}"),
+        (Some(what), false) => format!("what is forbidden was seen: {what} ({seen})"),
+        (None, true) => format!("{text} does not hold"),
+        (None, false) => format!("{text} does not hold, seen: {seen}"),
+    }
+}
+
 fn take(from_rim: &mut Vec<CheckResult>, text: String) -> CheckResult {
     match from_rim.iter().position(|result| result.text == text) {
         Some(place) => from_rim.remove(place),
@@ -223,6 +233,14 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_forbidden_is_said_to_be_seen() {
+        assert_eq!(missed("forbid metric:rows=0", "rows 0"), "what is forbidden was seen: metric:rows=0 (rows 0)");
+        assert_eq!(missed("forbid file:x", ""), "what is forbidden was seen: file:x");
+        assert_eq!(missed("verify: make", "exit 1"), "verify: make does not hold, seen: exit 1");
+    }
+
     use crate::core::plan::{MetricPlan, Success};
     use crate::core::testing::session;
     use crate::core::time::Wall;

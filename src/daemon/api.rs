@@ -2,6 +2,7 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
 use super::perform::Rim;
@@ -16,7 +17,9 @@ use crate::protocol::{
     StreamedFact, UpRequest, VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
-use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, Path, Query, Request, State};
+use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::sse::{Event as SseEvent, KeepAlive, Sse};
@@ -28,10 +31,12 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixListener;
 
 /// Largest request body in bytes.
 const BODY_MAX: usize = 1 << 20;
+
+/// How long a body may take.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 /// What every handler needs.
 #[derive(Clone)]
@@ -66,6 +71,10 @@ impl Refused {
         }
         refused
     }
+    /// A request that cannot be read.
+    fn unreadable(status: StatusCode, why: &str) -> Self {
+        Self::new(status, 2, shorten(&harmless(why), 300), &[])
+    }
 }
 
 impl From<Closed> for Refused {
@@ -88,11 +97,38 @@ struct Body<T>(T);
 impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Refused;
     async fn from_request(request: Request, state: &Api) -> Result<Self, Refused> {
-        match Json::<T>::from_request(request, state).await {
+        let Ok(body) = tokio::time::timeout(BODY_WITHIN, Json::<T>::from_request(request, state)).await else {
+            return Err(Refused::new(StatusCode::REQUEST_TIMEOUT, 124, "the request's body took too long", &[]));
+        };
+        match body {
             Ok(Json(body)) => Ok(Self(body)),
-            Err(rejection) => {
-                Err(Refused::new(rejection.status(), 2, shorten(&harmless(&rejection.body_text()), 300), &[]))
-            }
+            Err(rejection) => Err(Refused::unreadable(rejection.status(), &rejection.body_text())),
+        }
+    }
+}
+
+/// The name in a path, refused like anything else when it cannot be read.
+struct Named(String);
+
+impl FromRequestParts<Api> for Named {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Refused> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(name)) => Ok(Self(name)),
+            Err(rejection) => Err(Refused::unreadable(rejection.status(), &rejection.body_text())),
+        }
+    }
+}
+
+/// The parameters behind the path, refused like anything else when they cannot be read.
+struct Asked<T>(T);
+
+impl<T: serde::de::DeserializeOwned> FromRequestParts<Api> for Asked<T> {
+    type Rejection = Refused;
+    async fn from_request_parts(parts: &mut Parts, state: &Api) -> Result<Self, Refused> {
+        match Query::<T>::from_request_parts(parts, state).await {
+            Ok(Query(asked)) => Ok(Self(asked)),
+            Err(rejection) => Err(Refused::unreadable(rejection.status(), &rejection.body_text())),
         }
     }
 }
@@ -113,7 +149,7 @@ async fn no_such_method() -> Refused {
 /// Serves the API until the future is done.
 pub async fn serve(
     api: Api,
-    listener: UnixListener,
+    listener: Doorway,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     axum::serve(listener, router(api).into_make_service_with_connect_info::<Peer>()).with_graceful_shutdown(stop).await
@@ -164,9 +200,10 @@ async fn guard(
     }
     request.extensions_mut().insert(peer);
     let mut response = next.run(request).await;
-    response
-        .headers_mut()
-        .insert(HeaderName::from_static("x-nightkeep-version"), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static("x-nightkeep-version"), HeaderValue::from_static(env!("CARGO_PKG_VERSION")));
+    // One request a connection: an idle one would keep somebody else out.
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
     Ok(response)
 }
 
@@ -215,7 +252,7 @@ async fn status(State(api): State<Api>) -> Answer<Status> {
     Ok(Json(api.inbox.look(move |state, seq| rim.status(state, seq)).await?))
 }
 
-async fn why(State(api): State<Api>, Path(name): Path<String>) -> Answer<Why> {
+async fn why(State(api): State<Api>, Named(name): Named) -> Answer<Why> {
     let session = known_session(&api.inbox, &name).await?;
     match api.rim.why(&session).await {
         Ok(Some(why)) => Ok(Json(why)),
@@ -235,7 +272,7 @@ struct EventsQuery {
 /// the journal page by page, nothing is queued for it.
 async fn events(
     State(api): State<Api>,
-    Query(query): Query<EventsQuery>,
+    Asked(query): Asked<EventsQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<SseEvent, Infallible>>>, Refused> {
     let after = match query.after {
         Some(after) => after,
@@ -293,7 +330,7 @@ async fn down(
 async fn verb(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Body(request): Body<VerbRequest>,
 ) -> Answer<Done> {
     let session = known_session(&api.inbox, &name).await?;
@@ -321,7 +358,7 @@ async fn add(
 async fn send_input(
     State(api): State<Api>,
     Extension(peer): Extension<Peer>,
-    Path(name): Path<String>,
+    Named(name): Named,
     Body(request): Body<SendRequest>,
 ) -> Answer<Done> {
     let session = known_session(&api.inbox, &name).await?;

@@ -9,7 +9,7 @@ use crate::core::ids::AttemptId;
 use crate::core::plan::{Check, Command, Requirement, SessionPlan};
 use crate::core::run::CheckResult;
 use crate::os::command::Program;
-use crate::terminal::{harmless, shorten};
+use crate::terminal::{harmless, redact, shorten};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,7 +129,7 @@ async fn run(
 fn last_words(output: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(output);
     let last = text.lines().rev().map(str::trim).find(|line| !line.is_empty())?;
-    Some(shorten(&harmless(last), 200).into_owned())
+    Some(shorten(&redact(&harmless(last)), 200).into_owned())
 }
 
 fn append(log: &Path, command: &str, output: &[&[u8]]) -> std::io::Result<()> {

@@ -1,7 +1,9 @@
 //! At most one daemon per instance: a kernel lock on a file in the state folder, freed by the kernel however it ends.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -31,27 +33,39 @@ pub struct DaemonLock {
 }
 
 impl DaemonLock {
-    /// Takes the lock and writes our process id into the file.
-    pub fn take(path: &Path) -> Result<Self, LockError> {
+    /// Takes the lock and writes our process id and our runtime folder into the file, a line each.
+    pub fn take(path: &Path, runtime: &Path) -> Result<Self, LockError> {
         let io = |source| LockError::Io { path: path.to_path_buf(), source };
         let mut file = open(path).map_err(io)?;
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LockError::Held { pid: read_pid(&mut file) }),
+            Err(TryLockError::WouldBlock) => return Err(LockError::Held { pid: read(&mut file).pid }),
             Err(TryLockError::Error(source)) => return Err(io(source)),
         }
         file.set_len(0).and_then(|()| file.rewind()).map_err(io)?;
-        writeln!(file, "{}", std::process::id()).map_err(io)?;
+        let mut text = format!("{}\n", std::process::id()).into_bytes();
+        text.extend_from_slice(runtime.as_os_str().as_bytes());
+        text.push(b'\n');
+        file.write_all(&text).map_err(io)?;
         Ok(Self { _file: file })
     }
 }
 
-/// The process id of the daemon that holds the lock, if one does. `Some(None)` when it holds it but has not said its id.
-pub fn running_pid(path: &Path) -> Option<Option<u32>> {
+/// What the daemon that holds a lock says of itself; what it has not said yet is `None`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Running {
+    /// Its process id.
+    pub pid: Option<u32>,
+    /// Its folder for sockets.
+    pub runtime: Option<PathBuf>,
+}
+
+/// The daemon that holds the lock, if one does.
+pub fn running(path: &Path) -> Option<Running> {
     let mut file = OpenOptions::new().read(true).write(true).open(path).ok()?;
     match file.try_lock_shared() {
         Ok(()) => None,
-        Err(TryLockError::WouldBlock) => Some(read_pid(&mut file)),
+        Err(TryLockError::WouldBlock) => Some(read(&mut file)),
         Err(TryLockError::Error(_)) => None,
     }
 }
@@ -60,10 +74,15 @@ fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn read_pid(file: &mut File) -> Option<u32> {
-    let mut text = String::new();
-    file.take(32).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+fn read(file: &mut File) -> Running {
+    let mut text = Vec::new();
+    if file.take(4096).read_to_end(&mut text).is_err() {
+        return Running::default();
+    }
+    let mut lines = text.split(|&b| b == b'\n');
+    let pid = lines.next().and_then(|line| std::str::from_utf8(line).ok()?.trim().parse().ok());
+    let runtime = lines.next().map(|line| PathBuf::from(OsStr::from_bytes(line))).filter(|path| path.is_absolute());
+    Running { pid, runtime }
 }
 
 #[cfg(test)]
@@ -74,12 +93,14 @@ mod tests {
     fn a_second_daemon_is_told_the_first_ones_pid_and_a_freed_lock_can_be_taken() {
         let tmp = tempfile::tempdir().unwrap();
         let path = tmp.path().join("daemon.lock");
-        assert_eq!(running_pid(&path), None);
-        let first = DaemonLock::take(&path).unwrap();
-        assert_eq!(running_pid(&path), Some(Some(std::process::id())));
-        assert!(matches!(DaemonLock::take(&path), Err(LockError::Held { pid: Some(p) }) if p == std::process::id()));
+        let take = || DaemonLock::take(&path, Path::new("/run/user/7/nightkeep/k"));
+        assert_eq!(running(&path), None);
+        let first = take().unwrap();
+        let expected = Running { pid: Some(std::process::id()), runtime: Some("/run/user/7/nightkeep/k".into()) };
+        assert_eq!(running(&path), Some(expected));
+        assert!(matches!(take(), Err(LockError::Held { pid: Some(p) }) if p == std::process::id()));
         drop(first);
-        assert_eq!(running_pid(&path), None);
-        DaemonLock::take(&path).unwrap();
+        assert_eq!(running(&path), None);
+        take().unwrap();
     }
 }

@@ -4,10 +4,11 @@
 //! but not act: an agent must not steer its own supervisor. This is a hurdle, not a wall: a program of the same user can
 //! cut its ancestry (see `docs/security.md`).
 
+use super::doorway::Doorway;
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
-use std::collections::BTreeSet;
-use tokio::net::UnixListener;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 /// The peer of a connection.
 #[derive(Debug, Clone, Copy)]
@@ -18,9 +19,9 @@ pub struct Peer {
     pub pid: Option<u32>,
 }
 
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let credentials = stream.io().peer_cred().ok();
+impl Connected<IncomingStream<'_, Doorway>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Doorway>) -> Self {
+        let credentials = stream.io().credentials().ok();
         Self {
             uid: credentials.map(|c| c.uid()),
             pid: credentials.and_then(|c| c.pid()).and_then(|pid| u32::try_from(pid).ok()),
@@ -39,10 +40,13 @@ impl Peer {
     }
     /// Who it is, for the journal.
     pub fn describe(self) -> String {
-        let uid = self.uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string());
+        let who = match self.uid {
+            None => "uid unknown".to_owned(),
+            Some(uid) => name_of(uid).map_or_else(|| format!("uid {uid}"), str::to_owned),
+        };
         match self.pid {
-            Some(pid) => format!("uid {uid}, pid {pid}"),
-            None => format!("uid {uid}"),
+            Some(pid) => format!("{who}, pid {pid}"),
+            None => who,
         }
     }
     /// Whether the peer or one of its ancestors is one of these processes (our recorders).
@@ -60,6 +64,26 @@ impl Peer {
     }
 }
 
+/// The name of a user, as the machine's own list of users had it when it was first asked for.
+fn name_of(uid: u32) -> Option<&'static str> {
+    static USERS: OnceLock<BTreeMap<u32, String>> = OnceLock::new();
+    let users = USERS.get_or_init(|| users_in(&std::fs::read_to_string("/etc/passwd").unwrap_or_default()));
+    users.get(&uid).map(String::as_str)
+}
+
+/// The users in a text of the form of `/etc/passwd`; of several names for one user the first.
+fn users_in(passwd: &str) -> BTreeMap<u32, String> {
+    let mut users = BTreeMap::new();
+    for line in passwd.lines() {
+        let mut parts = line.split(':');
+        let (name, uid) = (parts.next().unwrap_or_default(), parts.nth(1).and_then(|uid| uid.parse().ok()));
+        if let (false, Some(uid)) = (name.is_empty(), uid) {
+            users.entry(uid).or_insert_with(|| name.to_owned());
+        }
+    }
+    users
+}
+
 /// The parent of a process, from `/proc/PID/stat` (field 4; the name before it may hold blanks and parentheses).
 fn parent_of(pid: u32) -> Option<u32> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -69,6 +93,14 @@ fn parent_of(pid: u32) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_user_is_called_by_name_where_one_is_known() {
+        let users = users_in("root:x:0:0:root:/root:/bin/sh\nbroken\nanna:x:1000:1000::/home/anna:/bin/sh\ntoor:x:0:0");
+        assert_eq!(users.get(&0).map(String::as_str), Some("root"));
+        assert_eq!(users.get(&1000).map(String::as_str), Some("anna"));
+        assert_eq!(Peer { uid: Some(u32::MAX - 1), pid: Some(7) }.describe(), format!("uid {}, pid 7", u32::MAX - 1));
+    }
 
     #[test]
     fn a_descendant_is_recognised_and_a_stranger_is_not() {

@@ -1,6 +1,7 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::earlier;
 use super::history;
 use super::inbox::Inbox;
 use super::reconcile;
@@ -17,8 +18,11 @@ use crate::core::event::{Event, Seen};
 use crate::core::fact::{Entry, GitBase};
 use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
 use crate::core::plan::{OnTmuxLoss, SessionPlan};
+use crate::core::run::Started;
 use crate::core::state::State;
 use crate::instance::Instance;
+use crate::os::leftovers::{ATTEMPT_VARIABLE, INSTANCE_VARIABLE, JOURNAL_VARIABLE, Leftovers};
+use crate::os::tree::Process;
 use crate::os::{clock, process};
 use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
 use crate::recording::attempt::{AttemptFiles, AttemptState};
@@ -44,11 +48,13 @@ pub struct Rim {
     instance: Instance,
     inbox: Inbox,
     journal: Journal,
+    journal_id: String,
     watchers: Arc<Watchers>,
     tmux: Mutex<Option<Tmux>>,
     places: Places,
     config: RwLock<config::Settings>,
     context: config::Context,
+    file_problem: RwLock<Option<String>>,
     program: PathBuf,
     environment: BTreeMap<String, String>,
     started: String,
@@ -70,11 +76,11 @@ pub struct Settings {
 }
 
 impl Rim {
-    /// The rim of one instance. `environment` is what sessions inherit.
+    /// The rim of one instance. `journal_id` is the journal's own name, `environment` what sessions inherit.
     pub fn new(
         instance: Instance,
         inbox: Inbox,
-        journal: Journal,
+        (journal, journal_id): (Journal, String),
         settings: Settings,
         environment: BTreeMap<String, String>,
     ) -> (Arc<Self>, watch::Receiver<Option<String>>) {
@@ -84,10 +90,12 @@ impl Rim {
             instance,
             inbox,
             journal,
+            journal_id,
             watchers: Arc::default(),
             tmux: Mutex::new(None),
             config: RwLock::new(settings.config),
             context: settings.context,
+            file_problem: RwLock::default(),
             program: settings.program,
             environment,
             started: status::zone::rfc3339(clock::wall()),
@@ -106,6 +114,10 @@ impl Rim {
     pub fn inbox(&self) -> &Inbox {
         &self.inbox
     }
+    /// The journal's own name.
+    pub fn journal_id(&self) -> &str {
+        &self.journal_id
+    }
     /// The followed attempts.
     pub fn watchers(&self) -> &Arc<Watchers> {
         &self.watchers
@@ -114,8 +126,13 @@ impl Rim {
     pub fn report_formats(&self) -> Vec<ReportFormat> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).report_formats.clone()
     }
+    /// Notes that the newest file cannot be taken over, and why.
+    pub fn set_file_problem(&self, problem: &str) {
+        *self.file_problem.write().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_owned());
+    }
     /// Takes over what a changed file says beyond the plan.
     pub fn set_config(&self, config: config::Settings) {
+        self.file_problem.write().unwrap_or_else(PoisonError::into_inner).take();
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
     fn node(&self) -> String {
@@ -240,8 +257,18 @@ impl Rim {
 
     async fn start(self: Arc<Self>, attempt: AttemptId, session: SessionPlan) {
         let rules = self.inbox.look(|state, _| state.plan.rules.clone()).await.unwrap_or_default();
+        if let Some(left) = earlier::left_running(&self.instance.run_dir(&attempt), &self.journal_id) {
+            left.end().await;
+        }
+        let (aside, id) = (Arc::clone(&self), attempt.clone());
+        let cleared =
+            tokio::task::spawn_blocking(move || earlier::set_aside(&aside.instance, &id, &aside.journal_id)).await;
         let files = AttemptFiles::new(self.instance.run_dir(&attempt), self.instance.output_log(&attempt));
-        let begun = match files.look() {
+        let seen = match cleared {
+            Ok(Err(e)) => Err(e),
+            Ok(Ok(())) | Err(_) => files.look(),
+        };
+        let begun = match seen {
             Ok(seen) => seen.recorder_lives || seen.state != AttemptState::NotStarted,
             Err(e) => {
                 // Better a start too few than one too many: the core asks again.
@@ -422,6 +449,7 @@ impl Rim {
         Spec {
             version: SPEC_VERSION,
             attempt: attempt.to_string(),
+            journal: self.journal_id.clone(),
             argv: session.command.argv(),
             dir: session.dir.clone(),
             env: self.environment(attempt, session),
@@ -446,8 +474,18 @@ impl Rim {
         env.insert("NIGHTKEEP_SESSION".into(), session.name.to_string());
         env.insert("NIGHTKEEP_NIGHT".into(), attempt.run.night.to_string());
         env.insert("NIGHTKEEP_RUN".into(), attempt.run.to_string());
-        env.insert("NIGHTKEEP_ATTEMPT".into(), attempt.to_string());
+        env.insert(ATTEMPT_VARIABLE.into(), attempt.to_string());
+        env.insert(INSTANCE_VARIABLE.into(), self.instance.file().to_string_lossy().into_owned());
+        env.insert(JOURNAL_VARIABLE.into(), self.journal_id.clone());
         env
+    }
+
+    /// What would be left of an attempt whose recorder is gone.
+    pub fn leftovers(&self, attempt: &AttemptId, started: &Started) -> Leftovers {
+        // Ids are used again on another boot.
+        let program = (started.boot_id == clock::boot_id() && started.pid_start != 0)
+            .then_some(Process { pid: started.pid, start: started.pid_start });
+        Leftovers::new(earlier::marks(&attempt.to_string(), &self.journal_id), program.into_iter().collect())
     }
 
     /// What `status` shows: the state, with the newest look at every running output.
@@ -474,7 +512,8 @@ impl Rim {
             seq,
             zone: &zone(state.plan.timezone.as_deref()),
         };
-        status::project(&shown, clock::now(), &context)
+        let file_problem = self.file_problem.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Status { file_problem, ..status::project(&shown, clock::now(), &context) }
     }
 
     /// The chain behind a session's state; `None` for an unknown session.

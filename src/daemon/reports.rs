@@ -6,6 +6,7 @@ use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
 use crate::core::fact::GitBase;
 use crate::core::ids::{NightId, ProjectName};
+use crate::os::clock;
 use crate::report::{self, markdown::MarkdownOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,7 +50,7 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
     for (project, dir, base) in projects.unwrap_or_default() {
         match base {
             GitBase::At { .. } | GitBase::Unborn => {
-                let work = git::work_since(&dir, &base).await;
+                let work = git::work_since(&dir, &base, Some(rim.instance().state())).await;
                 rim.told_of_git(&project, work.problem.as_ref()).await;
                 // Asked, not told: the report is made from the journal, so the facts must be in it first.
                 let _ = rim.inbox().ask(Event::ProjectSeen { project, work }).await;
@@ -61,7 +62,7 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
 
 async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>> {
     let entries = rim.night_entries(night).await?;
-    let facts = report::fold(night, entries.iter().map(|(seq, entry)| (*seq, entry)));
+    let facts = report::fold_as_of(night, entries.iter().map(|(seq, entry)| (*seq, entry)), clock::now());
     let report = report::build(&facts, &zone(rim.plan_zone().await.as_deref()));
     let mut files = Vec::new();
     for format in rim.report_formats() {

@@ -1,6 +1,7 @@
 //! The loop: takes what happened, steps the core, journals, performs. One writer, and the only one.
 
 use super::api::{self, Api};
+use super::doorway::Doorway;
 use super::history;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
@@ -21,11 +22,10 @@ use crate::os::clock;
 use crate::protocol::UpRequest;
 use crate::store::{Journal, JournalError, NewEvent, NewRow};
 use std::collections::BTreeMap;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::net::UnixListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -93,7 +93,7 @@ pub enum DaemonError {
 pub async fn run(options: Options) -> Result<(), DaemonError> {
     let instance = options.instance;
     instance.prepare()?;
-    let _lock = DaemonLock::take(&instance.lock_file())?;
+    let _lock = DaemonLock::take(&instance.lock_file(), instance.runtime())?;
     let log = instance.daemon_log();
     let _guard = logging::init(&log, options.foreground)
         .map_err(|source| DaemonError::Io { what: format!("write {}", log.display()), source })?;
@@ -104,11 +104,15 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let journal_error = |source| DaemonError::Journal { path: path.clone(), source };
     let journal = Journal::open(&path).await.map_err(journal_error)?;
     let state = history::state(journal.reader()).await.map_err(|e| DaemonError::State(e.to_string()))?;
+    let journal_id = journal.reader().id().await.map_err(journal_error)?;
     let seq = journal.last_seq();
 
-    let listener = listen(&instance)?;
+    let closed = Arc::new(AtomicBool::new(false));
+    let door = Doorway::open(&instance, Arc::clone(&closed))
+        .map_err(|source| DaemonError::Io { what: format!("listen on {}", instance.api_socket().display()), source })?;
     let (inbox, messages, looks) = Inbox::new();
-    let (rim, ending) = Rim::new(instance.clone(), inbox.clone(), journal.clone(), settings, options.environment);
+    let (rim, ending) =
+        Rim::new(instance.clone(), inbox.clone(), (journal.clone(), journal_id), settings, options.environment);
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
     let timers = Timers::default();
@@ -117,7 +121,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
-    let serving = tokio::spawn(api::serve(api, listener, async move {
+    let serving = tokio::spawn(api::serve(api, door, async move {
         // Either end of the channel going away means the same.
         let _ = api_stopped.await;
     }));
@@ -140,7 +144,10 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             changed.set_config(loaded.settings);
             Event::PlanLoaded { plan: Box::new(loaded.plan) }
         }
-        Err(problem) => Event::PlanBroken { problem },
+        Err(problem) => {
+            changed.set_file_problem(&problem);
+            Event::PlanBroken { problem }
+        }
     }) {
         Ok(reload) => Some(reload),
         Err(e) => {
@@ -179,6 +186,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
     // The socket goes first: whoever looks for a daemon now finds none instead of one that does not answer.
+    closed.store(true, Ordering::Release);
     let _ = std::fs::remove_file(instance.api_socket());
     drop(stop_api);
     // Answers under way are finished; streams of events have no end of their own.
@@ -240,21 +248,6 @@ fn load(file: &std::path::Path, context: &Context) -> Result<config::Loaded, Str
             Err(first.map_or_else(|| "it cannot be used".to_owned(), ToString::to_string))
         }
     }
-}
-
-/// Binds the API's socket. We hold the lock, so a socket file that is there is a dead daemon's.
-fn listen(instance: &Instance) -> Result<UnixListener, DaemonError> {
-    let path = instance.api_socket();
-    let failed = |what: &str, source| DaemonError::Io { what: format!("{what} {}", path.display()), source };
-    match std::fs::remove_file(&path) {
-        Ok(()) => {}
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-        Err(e) => return Err(failed("remove the old socket", e)),
-    }
-    let listener = UnixListener::bind(&path).map_err(|e| failed("listen on", e))?;
-    // The folder is private already; this is the second wall.
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).map_err(|e| failed("protect", e))?;
-    Ok(listener)
 }
 
 struct Loop {

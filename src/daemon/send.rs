@@ -40,7 +40,7 @@ pub async fn send(socket: &Path, request: &SendRequest) -> Result<String, SendEr
         (Some(text), None) if text.len() > TEXT_MAX => Err(SendError::TooLong(text.len())),
         (Some(text), None) => {
             shim_client::input(socket, text.as_bytes(), true).await?;
-            Ok(format!("typed {} characters", text.chars().count()))
+            Ok(typed(text))
         }
         (None, Some(key)) => {
             let bytes = key_bytes(key).ok_or_else(|| SendError::UnknownKey(key.chars().take(32).collect()))?;
@@ -49,6 +49,19 @@ pub async fn send(socket: &Path, request: &SendRequest) -> Result<String, SendEr
         }
         (None, None) | (Some(_), Some(_)) => Err(SendError::OneOfTwo),
     }
+}
+
+/// What was typed of a text: the recorder leaves control characters out, but for tabs and line feeds.
+fn typed(text: &str) -> String {
+    let left_out = text.chars().filter(|c| c.is_control() && !matches!(c, '\n' | '\t')).count();
+    let typed = text.chars().count() - left_out;
+    let mut words = if typed == 1 { "typed 1 character".to_owned() } else { format!("typed {typed} characters") };
+    match left_out {
+        0 => {}
+        1 => words.push_str("; 1 control character was left out"),
+        n => words.push_str(&format!("; {n} control characters were left out")),
+    }
+    words
 }
 
 /// The bytes a terminal sends for a key, by tmux's names for keys, in any case.
@@ -87,6 +100,13 @@ fn key_bytes(name: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_out_is_not_counted_as_typed() {
+        assert_eq!(typed("go on\n"), "typed 6 characters");
+        assert_eq!(typed("a\x1b[31mb\x07"), "typed 6 characters; 2 control characters were left out");
+        assert_eq!(typed("\x03x"), "typed 1 character; 1 control character was left out");
+    }
 
     #[test]
     fn keys_by_name() {

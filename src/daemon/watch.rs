@@ -3,6 +3,7 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
+use super::earlier;
 use super::inbox::Inbox;
 use super::perform::Rim;
 use crate::adapters::shim_client;
@@ -69,6 +70,7 @@ struct Follow {
     attempt: AttemptId,
     files: AttemptFiles,
     output: Option<Output>,
+    ours: bool,
     told_start: bool,
     told_output: Option<Instant>,
     born: Instant,
@@ -96,7 +98,17 @@ impl Follow {
                 None
             }
         };
-        Self { rim, inbox, attempt, files, output, told_start: false, told_output: None, born: Instant::now() }
+        Self {
+            rim,
+            inbox,
+            attempt,
+            files,
+            output,
+            ours: false,
+            told_start: false,
+            told_output: None,
+            born: Instant::now(),
+        }
     }
 
     async fn run(mut self) {
@@ -152,6 +164,13 @@ impl Follow {
                 return Look::NotYet;
             }
         };
+        if !self.ours && !seen.recorder_lives {
+            if earlier::is_of_another(self.files.run_dir(), self.rim.journal_id()) {
+                // The start puts these files out of the way; they say nothing of this attempt.
+                return Look::NotYet;
+            }
+            self.ours = seen.state != AttemptState::NotStarted;
+        }
         match &seen.state {
             AttemptState::NotStarted => Look::NotYet,
             AttemptState::Running { start } => {
@@ -169,12 +188,20 @@ impl Follow {
             }
             AttemptState::Unfinished { start } => {
                 self.tell_start(start).await;
-                let why = if start.boot_id == clock::boot_id() {
-                    "its recorder was killed before it could record the exit"
-                } else {
-                    "the host was rebooted"
-                };
-                self.tell_end(seen.lost(why, clock::wall())).await;
+                if start.boot_id != clock::boot_id() {
+                    self.tell_end(seen.lost("the host was rebooted", clock::wall())).await;
+                    return Look::Over;
+                }
+                // Nothing may run beside the next attempt.
+                let ended = self.rim.leftovers(&self.attempt, start).end().await;
+                if ended.left > 0 {
+                    let part = format!("end of {}", self.attempt);
+                    let what = format!("{} processes of it cannot be ended", ended.left);
+                    let _ = self.inbox.tell(Event::Trouble { part, what }).await;
+                }
+                let mut exit = seen.lost("its recorder was killed before it could record the exit", clock::wall());
+                exit.orphans = ended.found;
+                self.tell_end(exit).await;
                 Look::Over
             }
         }

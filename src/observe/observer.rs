@@ -4,9 +4,9 @@ use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
 use super::numbers::number;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
-use crate::core::run::{ErrorSeen, MetricSeen, OutputSeen};
+use crate::core::run::{EXAMPLES_MAX, ErrorSeen, MetricSeen, OutputSeen, same_error_line};
 use crate::core::time::Wall;
-use crate::terminal::{Line, LineScanner, harmless, shorten};
+use crate::terminal::{Line, LineScanner, harmless, redact, shorten};
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::collections::VecDeque;
 
@@ -150,7 +150,7 @@ impl Observer {
 }
 
 fn kept(line: &str) -> String {
-    shorten(&harmless(line), KEPT_CHARS).into_owned()
+    shorten(&redact(&harmless(line)), KEPT_CHARS).into_owned()
 }
 
 impl Sight {
@@ -197,7 +197,7 @@ impl Sight {
     fn line(&mut self, line: Line<'_>, at: Wall) {
         match line {
             Line::Draft { text } => self.search(text, at),
-            Line::Done { text, written, redrawn } => {
+            Line::Done { text, written, redrawn, .. } => {
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);
                 finder.line(text, |error| self.error(error, redrawn, at));
@@ -239,8 +239,19 @@ impl Sight {
         let errors = &mut self.seen.errors;
         let full = errors.len() >= ERRORS_MAX && !errors.contains_key(&fingerprint);
         let key = if full { OTHER_ERRORS.to_owned() } else { fingerprint };
-        let error =
-            errors.entry(key).or_insert_with(|| ErrorSeen { sample: kept(line), count: 0, first: at, last: at });
+        let error = errors.entry(key).or_insert_with(|| ErrorSeen {
+            sample: kept(line),
+            more: Vec::new(),
+            count: 0,
+            first: at,
+            last: at,
+        });
+        if error.count > 0 && !full && error.more.len() < EXAMPLES_MAX && error.sample != line {
+            let line = kept(line);
+            if !std::iter::once(&error.sample).chain(&error.more).any(|known| same_error_line(known, &line)) {
+                error.more.push(line);
+            }
+        }
         error.count += 1;
         error.last = at;
         self.changed = true;

@@ -2,4 +2,6 @@
 
 pub mod clock;
 pub mod command;
+pub mod leftovers;
 pub mod process;
+pub mod tree;

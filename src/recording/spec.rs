@@ -22,6 +22,10 @@ pub struct Spec {
     pub version: u32,
     /// The attempt's id, `2026-11-21/load/1.2`; handed to the program as `NIGHTKEEP_ATTEMPT`.
     pub attempt: String,
+    /// The id of the journal that knows the attempt: another journal may give the same attempt id again. Empty in specs
+    /// of before there was one.
+    #[serde(default)]
+    pub journal: String,
     /// Program and arguments.
     pub argv: Vec<String>,
     /// Absolute working directory.
@@ -142,6 +146,7 @@ mod tests {
         Spec {
             version: SPEC_VERSION,
             attempt: "2026-11-21/load/1.2".into(),
+            journal: "j".into(),
             argv: vec!["python".into(), "-m".into(), "loaders.run".into()],
             dir: "/srv/load".into(),
             env: [("TOKEN".to_owned(), "hunter2".to_owned())].into(),

@@ -106,6 +106,9 @@ fn totals(facts: &Facts) -> Totals {
             | RunState::Held => &mut totals.to_come,
         };
         *counter += 1;
+        if matches!(run.state, RunState::BackingOff { .. } | RunState::Limited { .. }) {
+            totals.to_retry += 1;
+        }
     }
     let mut spent: BTreeMap<Use, u64> = BTreeMap::new();
     let mut ran_all = Duration::ZERO;

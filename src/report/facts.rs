@@ -30,7 +30,7 @@ pub struct Facts {
     pub close_reason: Option<String>,
     /// When it began and ended (or the last fact was journaled), as time passed.
     pub window: (Elapsed, Elapsed),
-    /// The time of the last fact that is told.
+    /// The time of the last fact that is told; of an open night that is watched, now.
     pub last: Wall,
     /// The plan in force at the end.
     pub plan: Plan,

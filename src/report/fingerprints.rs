@@ -1,12 +1,13 @@
 //! The errors of a night by fingerprint, and what became of each.
 
-use super::facts::{Facts, RunFacts};
+use super::facts::{AttemptFacts, Facts, RunFacts};
 use super::model::{Cure, ErrorReport, RetryReport};
 use super::needs::stable_id;
 use super::passage::Use;
 use super::sessions::{ATTEMPTS_MAX, quote};
+use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
-use crate::core::run::Outcome;
+use crate::core::run::{EXAMPLES_MAX, Outcome, same_error_line};
 use crate::core::time::Wall;
 use crate::status::zone::rfc3339;
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ const ERRORS_MAX: usize = 200;
 
 struct Kind<'f> {
     sample: &'f str,
+    more: Vec<&'f str>,
     count: u64,
     first: Wall,
     last: Wall,
@@ -34,6 +36,7 @@ pub fn errors(facts: &Facts) -> (Vec<ErrorReport>, u64, u64) {
             for (fingerprint, seen) in &attempt.output.errors {
                 let kind = kinds.entry((&run.id.session, fingerprint)).or_insert_with(|| Kind {
                     sample: &seen.sample,
+                    more: Vec::new(),
                     count: 0,
                     first: seen.first,
                     last: seen.last,
@@ -47,6 +50,12 @@ pub fn errors(facts: &Facts) -> (Vec<ErrorReport>, u64, u64) {
                     kind.attempts.push(attempt.id.number);
                 }
                 kind.newest = newest;
+                for line in std::iter::once(&seen.sample).chain(&seen.more) {
+                    let known = std::iter::once(&kind.sample).chain(&kind.more).any(|k| same_error_line(k, line));
+                    if !known && kind.more.len() < EXAMPLES_MAX {
+                        kind.more.push(line);
+                    }
+                }
             }
         }
     }
@@ -59,6 +68,7 @@ pub fn errors(facts: &Facts) -> (Vec<ErrorReport>, u64, u64) {
             session: session.to_string(),
             fingerprint: quote(fingerprint),
             sample: quote(kind.sample),
+            more: kind.more.into_iter().map(quote).collect(),
             count: kind.count,
             first: rfc3339(kind.first),
             last: rfc3339(kind.last),
@@ -72,6 +82,10 @@ pub fn errors(facts: &Facts) -> (Vec<ErrorReport>, u64, u64) {
 }
 
 /// What became of something seen in a run, for the last time in its last attempt or in an earlier one.
+fn failed_by_itself(attempt: &AttemptFacts) -> bool {
+    attempt.verdict.as_ref().is_some_and(|verdict| verdict.class != FailureClass::Operator)
+}
+
 fn cure(facts: &Facts, run: &RunFacts, in_last_attempt: bool) -> Cure {
     let good = |run: &RunFacts| run.state.outcome() == Some(Outcome::Succeeded);
     let later = || facts.runs.values().filter(|r| r.id.session == run.id.session && r.id.number > run.id.number);
@@ -86,12 +100,12 @@ fn cure(facts: &Facts, run: &RunFacts, in_last_attempt: bool) -> Cure {
     }
 }
 
-/// The runs with more than one attempt.
+/// The runs that were tried again after a failure. One that the operator started again has not failed by that.
 pub fn retries(facts: &Facts) -> Vec<RetryReport> {
     let mut out: Vec<RetryReport> = facts
         .runs
         .values()
-        .filter(|run| run.attempts.len() > 1)
+        .filter(|run| run.attempts.iter().rev().skip(1).any(failed_by_itself))
         .map(|run| {
             let between: u64 = run
                 .spent(&facts.gaps)
@@ -99,7 +113,7 @@ pub fn retries(facts: &Facts) -> Vec<RetryReport> {
                 .filter(|s| matches!(s.spent, Use::BackingOff | Use::Limited))
                 .map(|s| s.to - s.from)
                 .sum();
-            let class = |a: &super::facts::AttemptFacts| a.verdict.as_ref().map(|v| v.class.as_str().to_owned());
+            let class = |a: &AttemptFacts| a.verdict.as_ref().map(|v| v.class.as_str().to_owned());
             RetryReport {
                 session: run.id.session.to_string(),
                 run: run.id.to_string(),

@@ -13,7 +13,7 @@ use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::run::{OutputSeen, RunState};
-use crate::core::time::Wall;
+use crate::core::time::{At, Wall};
 use crate::status::{text, words};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -28,6 +28,17 @@ pub fn fold<'j>(night: &NightId, journal: impl IntoIterator<Item = (i64, &'j Ent
     for (seq, entry) in journal {
         folder.add(seq, entry);
     }
+    folder.finish()
+}
+
+/// The same as of now, when a daemon watches: what is still going on in an open night has lasted until now. A night
+/// that is over tells the same at any time.
+pub fn fold_as_of<'j>(night: &NightId, journal: impl IntoIterator<Item = (i64, &'j Entry)>, now: At) -> Facts {
+    let mut folder = Folder::new(night);
+    for (seq, entry) in journal {
+        folder.add(seq, entry);
+    }
+    folder.watched_until(now);
     folder.finish()
 }
 
@@ -432,6 +443,14 @@ impl Folder {
             return;
         }
         self.facts.moments.push(Moment { at, session: session.cloned(), what, weight });
+    }
+
+    fn watched_until(&mut self, now: At) {
+        if self.phase == Phase::Open && self.stopped.is_none() && now.wall >= self.facts.last {
+            self.passage.advance(now, None);
+            self.end = self.passage.elapsed();
+            self.facts.last = now.wall;
+        }
     }
 
     fn finish(mut self) -> Facts {

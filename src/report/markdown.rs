@@ -200,10 +200,11 @@ impl Page<'_> {
     fn footer(&self, dropped: &[&str]) -> String {
         let sources = &self.report.sources;
         let mut out = format!(
-            "Made from {} of the journal (numbers {} to {}), the last of {}; nightkeep {}.",
+            "Made from {} of the journal (numbers {} to {}), {} {}; nightkeep {}.",
             count(sources.facts, "fact", "facts"),
             sources.first_seq,
             sources.last_seq,
+            if self.report.window.open { "as of" } else { "the last of" },
             self.at(&self.report.made_at),
             sources.version
         );

@@ -130,10 +130,13 @@ impl Page<'_> {
                 lines.push(format!("- attempt {}: started {start}, ran {}, {end}", a.number, span_of_seconds(a.ran)));
             }
             for check in &s.checks {
-                let result = if check.passed { "holds" } else { "**does not hold**" };
                 let seen =
                     if check.seen.is_empty() { String::new() } else { format!(", seen: {}", prose(&check.seen)) };
-                lines.push(format!("- {} {result}{seen}", code(&check.text)));
+                lines.push(match check.text.strip_prefix("forbid ").filter(|_| !check.passed) {
+                    Some(what) => format!("- **forbidden, but seen**: {}{}", code(what), in_brackets(&check.seen)),
+                    None if check.passed => format!("- {} holds{seen}", code(&check.text)),
+                    None => format!("- {} **does not hold**{seen}", code(&check.text)),
+                });
             }
             lines.extend(s.metrics.iter().map(|m| format!("- {}", code(&metric(m)))));
             if !s.last_words.is_empty() && s.state == "succeeded" {
@@ -244,7 +247,7 @@ impl Page<'_> {
                 self.at(&e.first),
                 self.at(&e.last),
                 e.cure.words(),
-                code_cell(&cut_at_word(&e.sample, 120))
+                code_cell(&cut_at_word(&e.sample, 120)) + &also(&e.more)
             )]
         };
         Section {
@@ -399,16 +402,37 @@ fn more_of(lines: &mut Vec<String>, all: u64, shown: usize, what: &str) {
     }
 }
 
+/// Other lines that were counted with the one that is shown.
+fn also(more: &[String]) -> String {
+    more.iter().map(|line| format!("; also {}", code_cell(&cut_at_word(line, 60)))).collect()
+}
+
 fn state_words(session: &SessionReport) -> String {
     let word = session.state.replace('_', " ");
     if session.unverified { format!("{word}, unverified") } else { word }
 }
 
 fn attempts(session: &SessionReport) -> String {
+    let counted = session.attempts.iter().filter(|a| a.counted).count();
     match session.attempts_max {
         0 => session.attempt_count.to_string(),
+        // More than are allowed: some took none of them.
+        max if session.attempt_count > u64::from(max) => {
+            format!("{}, {counted} of {max} counted", session.attempt_count)
+        }
         max => format!("{} of {max}", session.attempt_count),
     }
+}
+
+/// The reason without the exit that it begins with, where more is said.
+fn own_reason(session: &SessionReport) -> &str {
+    let exit = session.exit.as_ref().map_or("", |exit| exit.words.as_str());
+    let rest = session.reason.strip_prefix(exit).and_then(|rest| rest.strip_prefix([';', ',']));
+    rest.map_or(session.reason.as_str(), str::trim_start)
+}
+
+fn in_brackets(seen: &str) -> String {
+    if seen.is_empty() { String::new() } else { format!(" ({})", prose(seen)) }
 }
 
 /// One line on what came of a session: its numbers, its checks, or why it is where it is.
@@ -422,14 +446,25 @@ fn result(session: &SessionReport) -> String {
         .collect();
     let red = session.checks.iter().find(|c| !c.passed);
     match red {
-        Some(check) => parts.push(format!("{} does not hold", code_cell(&cut_at_word(&check.text, 60)))),
+        Some(check) => parts.push(match check.text.strip_prefix("forbid ") {
+            Some(what) => format!("forbidden, but seen: {}", code_cell(&cut_at_word(what, 60))),
+            None => format!(
+                "{} does not hold{}",
+                code_cell(&cut_at_word(&check.text, 60)),
+                in_brackets(&cut_at_word(&check.seen, 60))
+            ),
+        }),
         None if !session.checks.is_empty() => {
             parts.push(format!("checks: {0} of {0} good", session.checks.len()));
         }
         None => {}
     }
-    if parts.is_empty() || session.state != "succeeded" {
-        let reason = cut_at_word(&session.reason, 100);
+    // A check that is red is the reason, and the state and the exit have columns of their own.
+    let told = session.state == "partial" && red.is_some() || session.state == "succeeded" && !parts.is_empty();
+    if session.unverified && session.checks.is_empty() {
+        parts.push("no check was declared".to_owned());
+    } else if !told {
+        let reason = cut_at_word(own_reason(session), 100);
         if !reason.is_empty() {
             parts.push(prose(&reason));
         }

@@ -18,4 +18,4 @@ mod sessions;
 pub mod text;
 
 pub use build::{build, check_code};
-pub use fold::fold;
+pub use fold::{fold, fold_as_of};

@@ -179,6 +179,9 @@ pub struct Totals {
     pub running: u64,
     /// Held, limited, backing off, queued, waiting or scheduled.
     pub to_come: u64,
+    /// Of these, waiting to be tried again after a failure or a limit.
+    #[serde(default)]
+    pub to_retry: u64,
     /// Entries of `needs_you`.
     pub needs_you: u64,
     /// Runs.
@@ -444,6 +447,9 @@ pub struct ErrorReport {
     pub fingerprint: String,
     /// One line as it stood.
     pub sample: String,
+    /// Some of the other lines that were counted with it.
+    #[serde(default)]
+    pub more: Vec<String>,
     /// How often.
     pub count: u64,
     /// First seen.

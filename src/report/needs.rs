@@ -7,6 +7,7 @@ use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
 use crate::core::plan::DependencyOn;
 use crate::core::run::{Outcome, RunState};
+use crate::core::success::missed;
 use crate::status::words;
 use crate::status::zone::rfc3339;
 use sha2::{Digest, Sha256};
@@ -116,10 +117,9 @@ fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> 
             Some((kind, format!("{name} failed for good{word}: {}", quote(&ending(run))), command))
         }
         Outcome::Partial => {
-            let missed = run.attempts.last().and_then(|a| a.checks.iter().find(|c| !c.passed));
-            let why = match missed {
-                Some(check) if check.seen.is_empty() => format!("{} does not hold", check.text),
-                Some(check) => format!("{} does not hold, seen: {}", check.text, check.seen),
+            let red = run.attempts.last().and_then(|a| a.checks.iter().find(|c| !c.passed));
+            let why = match red {
+                Some(check) => missed(&check.text, &check.seen),
                 None => run.reason.clone(),
             };
             let what = format!("{name} ended without an error but is not complete: {}", quote(&why));
@@ -227,13 +227,14 @@ pub fn verdict(totals: &Totals, unreadable: bool) -> Verdict {
 /// The sentence that says it all.
 pub fn title(totals: &Totals) -> String {
     let going_on = totals.running + totals.to_come > 0;
+    let still = if totals.running > 0 { "Still running" } else { "Not over" };
     let needs = match (totals.needs_you, going_on) {
         (0, false) => "Nothing needs you.".to_owned(),
-        (0, true) => "Still running, nothing needs you so far.".to_owned(),
+        (0, true) => format!("{still}, nothing needs you so far."),
         (1, false) => "1 thing needs you.".to_owned(),
-        (1, true) => "Still running, 1 thing needs you.".to_owned(),
+        (1, true) => format!("{still}, 1 thing needs you."),
         (n, false) => format!("{n} things need you."),
-        (n, true) => format!("Still running, {n} things need you."),
+        (n, true) => format!("{still}, {n} things need you."),
     };
     format!("{needs} {}", counts(totals))
 }
@@ -256,7 +257,8 @@ pub fn counts(totals: &Totals) -> String {
         (totals.skipped, "skipped"),
         (totals.stopped, "stopped"),
         (totals.running, "running"),
-        (totals.to_come, "to come"),
+        (totals.to_retry, "waiting to be tried again"),
+        (totals.to_come.saturating_sub(totals.to_retry), "to come"),
     ];
     for (n, word) in others {
         if n > 0 {

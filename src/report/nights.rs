@@ -35,8 +35,11 @@ pub struct NightLine {
     pub sessions: u64,
     /// Ended as they should.
     pub finished: u64,
-    /// Failed for good, or not complete.
+    /// Failed for good.
     pub failed: u64,
+    /// Ended without an error, but not complete.
+    #[serde(default)]
+    pub partial: u64,
     /// What needs a person.
     pub needs_you: u64,
     /// Starts beyond the first of their run.
@@ -80,7 +83,7 @@ pub fn nights(reports: &[Report]) -> Nights {
 }
 
 fn failed(report: &Report) -> u64 {
-    report.totals.failed + report.totals.partial
+    report.totals.failed
 }
 
 fn line(report: &Report, before: Option<&Report>) -> NightLine {
@@ -94,6 +97,7 @@ fn line(report: &Report, before: Option<&Report>) -> NightLine {
         sessions: report.totals.sessions,
         finished: report.totals.succeeded,
         failed: failed(report),
+        partial: report.totals.partial,
         needs_you: report.totals.needs_you,
         retries: report.totals.retries,
         errors: report.totals.errors,
@@ -130,7 +134,7 @@ pub fn text(nights: &Nights, columns: usize) -> String {
     if nights.nights.is_empty() {
         return "No night yet. `nightkeep up` begins the first.\n".to_owned();
     }
-    let heads = ["NIGHT", "FROM", "TO", "TOOK", "FINISHED", "FAILED", "NEED YOU", "RETRIES"];
+    let heads = ["NIGHT", "FROM", "TO", "TOOK", "FINISHED", "FAILED", "PARTIAL", "NEED YOU", "RETRIES"];
     let mut rows: Vec<(Vec<String>, String)> =
         vec![(heads.iter().map(|h| (*h).to_owned()).collect(), "AGAINST THE NIGHT BEFORE".to_owned())];
     for night in &nights.nights {
@@ -149,6 +153,7 @@ pub fn text(nights: &Nights, columns: usize) -> String {
                 span_of_seconds(night.seconds),
                 format!("{} of {}", night.finished, night.sessions),
                 signed(night.failed, trend.map(|t| t.failed)),
+                night.partial.to_string(),
                 night.needs_you.to_string(),
                 signed(night.retries, trend.map(|t| t.retries)),
             ],

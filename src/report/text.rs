@@ -13,6 +13,8 @@ use jiff::tz::TimeZone;
 pub const PUSH_MAX: usize = 400;
 /// Columns of the page.
 const COLUMNS: usize = 100;
+/// Columns that the lines of a wrapped sentence stand to the right of its first.
+const INDENT: usize = 3;
 
 /// The notification: `[2 need you] …`, cut at a word.
 pub fn push(report: &Report) -> String {
@@ -25,7 +27,11 @@ pub fn push(report: &Report) -> String {
         (n, _) => format!("[{n} need you]"),
     };
     let going_on = report.totals.running + report.totals.to_come > 0;
-    let still = if going_on { "Still running. " } else { "" };
+    let still = match (going_on, report.totals.running) {
+        (false, _) => "",
+        (true, 0) => "Not over. ",
+        (true, _) => "Still running. ",
+    };
     let mut out = format!("{state} {still}{}", counts(&report.totals));
     for need in &report.needs_you {
         out.push_str(&format!(" {}; try `{}`.", cut_at_word(need.what.trim_end_matches('.'), 100), need.command));
@@ -87,7 +93,7 @@ pub fn page(report: &Report) -> String {
     }
     for error in report.errors.iter().take(10) {
         let times = count(error.count, "time", "times");
-        out.add(&format!("{}: {times}, {}: {}", error.session, error.cure.words(), cut(&error.sample, COLUMNS)));
+        out.add(&format!("{}: {times}, {}: {}", error.session, error.cure.words(), error_lines(error)));
     }
     if !report.projects.is_empty() {
         out.head("Projects");
@@ -103,6 +109,12 @@ pub fn page(report: &Report) -> String {
     out.text
 }
 
+/// The line, and others that were counted with it.
+fn error_lines(error: &super::model::ErrorReport) -> String {
+    let more: String = error.more.iter().map(|line| format!("; also: {}", cut(line, COLUMNS / 2))).collect();
+    format!("{}{more}", cut(&error.sample, COLUMNS))
+}
+
 #[derive(Default)]
 struct Lines {
     text: String,
@@ -110,9 +122,9 @@ struct Lines {
 
 impl Lines {
     fn add(&mut self, sentence: &str) {
-        for line in wrap(sentence, COLUMNS) {
-            self.text.push_str(&line);
-            self.text.push('\n');
+        for (i, line) in wrap(sentence, COLUMNS - INDENT).iter().enumerate() {
+            let indent = if i == 0 { 0 } else { INDENT };
+            self.text.push_str(&format!("{:indent$}{line}\n", ""));
         }
     }
     fn head(&mut self, title: &str) {
@@ -134,15 +146,24 @@ fn session_table(sessions: &[SessionReport], out: &mut String) {
         };
         let ran = span_of_seconds(session.ran);
         let line = format!(
-            "{}  {}  {}  {}  {}  {tail}",
+            "{}  {}  {}  {}  {}",
             pad(&state, 14),
             pad(&session.name, name),
             pad(exit, 18),
             pad(&attempts, 11),
             pad(&ran, 11)
         );
+        if width(&line) + 2 + width(&tail) <= COLUMNS {
+            out.push_str(format!("{line}  {tail}").trim_end());
+            out.push('\n');
+            continue;
+        }
+        // Where there is no room beside the row, the words stand below it, whole.
         out.push_str(cut(&line, COLUMNS).trim_end());
         out.push('\n');
+        for line in wrap(&tail, COLUMNS - 2 * INDENT) {
+            out.push_str(&format!("{:width$}{line}\n", "", width = 2 * INDENT));
+        }
     }
 }
 

@@ -18,7 +18,6 @@ mod start;
 mod sync;
 mod sys;
 mod terminal;
-mod tree;
 mod typing;
 mod viewer;
 

@@ -6,9 +6,10 @@ use super::oom::OomCounter;
 use super::output::Output;
 use super::relay::{Parts, Relay};
 use super::signals::Signals;
+use super::sys;
 use super::terminal::{self, Outer};
-use super::{sys, tree};
-use crate::os::clock;
+
+use crate::os::{clock, tree};
 use crate::recording::events::{EVENTS_FILE, EVENTS_VERSION, LOCK_FILE, Line, RecorderEvent};
 use crate::recording::spec::{Spec, SpecError};
 use rustix::fs::FlockOperation;

@@ -63,6 +63,7 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         }),
         sessions: rows.into_iter().map(|(_, _, status)| status).collect(),
         alerts: alerts(state),
+        file_problem: None,
         seq: ctx.seq,
         outages: outages(state),
         safe_mode: state.breakers.safe_mode.clone(),
@@ -266,8 +267,12 @@ fn reason(
     if run.state.outcome() == Some(Outcome::Succeeded)
         && run.last_attempt().is_some_and(|a| words::unverified(&a.checks, &a.output))
     {
-        if !words.is_empty() {
-            words.push_str("; ");
+        // The run's own reason may end with the bare word.
+        words.truncate(words.strip_suffix("unverified").unwrap_or(&words).trim_end().len());
+        match words.chars().next_back() {
+            None => {}
+            Some(',') => words.push(' '),
+            Some(_) => words.push_str("; "),
         }
         words.push_str("unverified: no check was declared");
     }

@@ -140,6 +140,10 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
             Some(to) => format!("Night {}, over: {} to {}", night.id, time(&night.from), time(to)),
         },
     };
+    if let Some(problem) = &status.file_problem {
+        let first = harmless(problem.lines().next().unwrap_or_default());
+        lines.push((Tone::Bad, format!("The changed file is not taken over: {first}")));
+    }
     if status.sessions.is_empty() {
         lines.push((Tone::Strong, format!("{night}. No sessions.")));
         lines.push((Tone::Normal, "`nightkeep init` writes a sessions.toml for this folder.".into()));
@@ -299,7 +303,8 @@ fn state_cell(session: &SessionStatus) -> String {
 fn try_cell(session: &SessionStatus) -> String {
     match (session.attempt, session.attempts_max) {
         (0, _) => String::new(),
-        (n, 0) => n.to_string(),
+        // Attempts that were not counted can make more than are allowed: then the number alone is true.
+        (n, max) if max == 0 || n > max => n.to_string(),
         (n, max) => format!("{n}/{max}"),
     }
 }
@@ -399,7 +404,7 @@ fn exit(exit: &ExitStatus) -> String {
         (None, None) => "exit unknown".to_owned(),
     };
     match &exit.class {
-        Some(class) => format!("{ending} ({class})"),
+        Some(class) => format!("{ending} ({})", class.replace('_', " ")),
         None => ending,
     }
 }

@@ -12,6 +12,7 @@ use crate::core::ids::SessionName;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
 use crate::core::state::State;
+use crate::core::success::missed;
 use crate::core::time::{At, Wall};
 use crate::protocol::{SCHEMA, Why, WhyStep};
 use jiff::tz::TimeZone;
@@ -29,13 +30,14 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
     }
     let mut steps: Vec<Step> = Vec::new();
     if let Some(run) = run {
-        from_run(run, &mut steps);
+        from_run(run, history, &mut steps);
         from_history(run, history, &mut steps);
         let known = history.iter().any(|e| matches!(&e.fact, Fact::RunMoved { run: id, .. } if *id == run.id));
         if !known {
             steps.push(step(run.since.wall, moved(&run.state, &run.reason), None));
         }
-        steps.sort_by_key(|s| s.at);
+        // Of one moment, in the order of the journal; what it does not tell comes first.
+        steps.sort_by_key(|s| (s.at, s.place));
     }
     let next = match run {
         Some(run) => next(run, plan, state, now, zone),
@@ -53,12 +55,14 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
 
 struct Step {
     at: Wall,
+    /// The place of its fact in the history.
+    place: usize,
     what: String,
     evidence: Option<String>,
 }
 
 fn step(at: Wall, what: String, evidence: Option<String>) -> Step {
-    Step { at, what, evidence }
+    Step { at, place: 0, what, evidence }
 }
 
 fn moved(state: &RunState, reason: &str) -> String {
@@ -68,25 +72,36 @@ fn moved(state: &RunState, reason: &str) -> String {
     }
 }
 
-fn from_run(run: &Run, steps: &mut Vec<Step>) {
+/// The place of the first fact that fits; 0 when there is none.
+fn place_of(history: &[Entry], fits: impl Fn(&Fact) -> bool) -> usize {
+    history.iter().position(|entry| fits(&entry.fact)).map_or(0, |at| at + 1)
+}
+
+fn from_run(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
     let created = match &run.redriven_from {
         Some(first) => format!("run {} created, the second chance of {first}", run.id),
         None => format!("run {} created", run.id),
     };
     steps.push(step(run.created.wall, created, None));
     for attempt in &run.attempts {
-        from_attempt(attempt, steps);
+        from_attempt(attempt, history, steps);
     }
 }
 
-fn from_attempt(attempt: &Attempt, steps: &mut Vec<Step>) {
+fn from_attempt(attempt: &Attempt, history: &[Entry], steps: &mut Vec<Step>) {
     let n = attempt.id.number;
-    steps.push(step(attempt.intended.wall, format!("attempt {n}: start decided"), None));
+    let id = &attempt.id;
+    let place = place_of(history, |fact| matches!(fact, Fact::AttemptIntended { attempt } if attempt == id));
+    steps.push(Step { place, ..step(attempt.intended.wall, format!("attempt {n}: start decided"), None) });
     if let Some(started) = &attempt.started {
         let seen = format!("recorder {}", started.shim_pid);
-        steps.push(step(started.at, format!("attempt {n}: runs as process {}", started.pid), Some(seen)));
+        let place = place_of(history, |fact| matches!(fact, Fact::AttemptStarted { attempt, .. } if attempt == id));
+        let what = format!("attempt {n}: runs as process {}", started.pid);
+        steps.push(Step { place, ..step(started.at, what, Some(seen)) });
     }
     let Some(exit) = &attempt.exit else { return };
+    let place = place_of(history, |fact| matches!(fact, Fact::AttemptEnded { attempt, .. } if attempt == id));
+    let mut tell = |what: String, evidence| steps.push(Step { place, ..step(exit.at, what, evidence) });
     let mut what = format!("attempt {n}: {} after {}", words::exit(exit), span(exit.ran));
     if exit.stopped {
         what.push_str(", as it was told to");
@@ -95,27 +110,29 @@ fn from_attempt(attempt: &Attempt, steps: &mut Vec<Step>) {
         what.push_str(&format!("; {} of its output could not be kept", bytes(exit.lost_bytes)));
     }
     let last = harmless(&attempt.output.last_line);
-    steps.push(step(exit.at, what, (!last.is_empty()).then(|| format!("last line: {last}"))));
+    tell(what, (!last.is_empty()).then(|| format!("last line: {last}")));
     if let Some(verdict) = &attempt.verdict {
         let counts = if verdict.counted { "takes one of the attempts" } else { "takes no attempt" };
-        let what = format!("attempt {n}: classed as {}, {counts}", verdict.class.as_str());
-        steps.push(step(exit.at, what, Some(format!("rule {}", harmless(&verdict.rule)))));
+        let what = format!("attempt {n}: classed as {}, {counts}", verdict.class.as_str().replace('_', " "));
+        tell(what, Some(format!("rule {}", harmless(&verdict.rule))));
     }
     for check in &attempt.checks {
-        let result = if check.passed { "holds" } else { "does not hold" };
-        let what = format!("attempt {n}: {} {result}", harmless(&check.text));
-        steps.push(step(exit.at, what, Some(harmless(&check.seen)).filter(|seen| !seen.is_empty())));
+        let text = harmless(&check.text);
+        let result = if check.passed { format!("{text} holds") } else { missed(&text, "") };
+        let what = format!("attempt {n}: {result}");
+        tell(what, Some(harmless(&check.seen)).filter(|seen| !seen.is_empty()));
     }
     for (name, metric) in &attempt.output.metrics {
         let total = metric.total.map_or_else(String::new, |t| format!(" of {}", number(t)));
         let what = format!("attempt {n}: {} reached {}{total}", harmless(name), number(metric.value));
-        steps.push(step(exit.at, what, Some("read from the output".to_owned())));
+        tell(what, Some("read from the output".to_owned()));
     }
 }
 
 fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
-    for entry in history {
+    for (i, entry) in history.iter().enumerate() {
         let at = entry.at.wall;
+        let step = |at, what, evidence| Step { place: i + 1, ..step(at, what, evidence) };
         match &entry.fact {
             Fact::RunMoved { run: id, to, reason } if *id == run.id => steps.push(step(at, moved(to, reason), None)),
             Fact::CounterReset { run: id, reason } if *id == run.id => {
@@ -136,7 +153,10 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 if let Some(reason) = &by.reason {
                     who.push_str(&format!(", because: {}", harmless(reason)));
                 }
-                steps.push(step(at, format!("operator: {}: {}", harmless(verb), harmless(result)), Some(who)));
+                // What was asked for comes before what followed, though its outcome is journaled last.
+                let asked = history.iter().position(|e| e.at.wall == at).unwrap_or(i);
+                let what = format!("operator: {}: {}", harmless(verb), harmless(result));
+                steps.push(Step { place: asked, ..step(at, what, Some(who)) });
             }
             Fact::AlertMoved { alert, why } if alert.session.as_deref() == Some(run.id.session.as_str()) => {
                 let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));

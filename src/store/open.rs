@@ -58,6 +58,7 @@ pub(super) async fn open_writer(path: &Path) -> Result<(SqliteConnection, Head),
     if format < FORMAT {
         migrator().run(&mut db).await.map_err(of_migration)?;
     }
+    ensure_id(&mut db).await?;
     let head = read_head(&mut db).await?;
     Ok((db, head))
 }
@@ -104,6 +105,22 @@ fn of_migration(error: sqlx::migrate::MigrateError) -> JournalError {
         return JournalError::of(error);
     }
     JournalError::Other { why: error.to_string() }
+}
+
+/// Gives a journal the name that tells it from every other, once.
+async fn ensure_id(db: &mut SqliteConnection) -> Result<(), JournalError> {
+    if read_id(&mut *db).await?.is_none() {
+        let id = format!("{:032x}", fastrand::u128(..));
+        let insert = sqlx::query("INSERT OR IGNORE INTO meta (key, value) VALUES ('id', $1)").bind(id);
+        insert.execute(db).await.map_err(JournalError::of)?;
+    }
+    Ok(())
+}
+
+/// The journal's own name.
+pub(super) async fn read_id(db: impl sqlx::SqliteExecutor<'_>) -> Result<Option<String>, JournalError> {
+    let id = sqlx::query_scalar("SELECT value FROM meta WHERE key = 'id'");
+    id.fetch_optional(db).await.map_err(JournalError::of)
 }
 
 /// The last event, or what stands before the first one.

@@ -3,7 +3,7 @@
 use super::chain::Head;
 use super::error::JournalError;
 use super::model::{Broken, Event, Filter, NewEvent, NightSpan, PAGE_MAX, Row};
-use super::open::{check_format, hash_of, read_base, reader_options};
+use super::open::{check_format, hash_of, read_base, read_id, reader_options};
 use sqlx::sqlite::{SqlitePool, SqlitePoolOptions};
 use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
@@ -189,6 +189,12 @@ impl Reader {
             .await
             .map_err(JournalError::of)?;
         Ok(noted.and_then(|value| value.parse().ok()).unwrap_or(0))
+    }
+
+    /// The journal's own name: made with it, the same for as long as it lives, no other journal has it.
+    pub async fn id(&self) -> Result<String, JournalError> {
+        // Only a journal that no writer of this version opened yet has none.
+        Ok(read_id(&self.pool).await?.unwrap_or_default())
     }
 
     /// Lets the connections go.

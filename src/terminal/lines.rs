@@ -22,6 +22,11 @@ const PIECE: usize = 1024;
 /// Most times one sequence repeats a character or a move.
 const REPEAT_MAX: u16 = 4096;
 const ESC: u8 = 0x1b;
+/// Ends any sequence.
+const CAN: u8 = 0x18;
+/// Most bytes of a string sequence (a title, a clipboard write). One that is longer was never ended: what comes then is
+/// text again.
+const STRING_MAX: usize = 4096;
 
 /// What the scanner gives out. The texts hold no control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +39,8 @@ pub enum Line<'a> {
         written: &'a str,
         /// Whether it may have been given before: it stands in a part of the screen that is being redrawn.
         redrawn: bool,
+        /// Whether a row with this very text was given before and is written anew: nothing that a reader has not seen.
+        again: bool,
     },
     /// A state of a line that is about to be overwritten.
     Draft {
@@ -52,6 +59,32 @@ pub struct LineScanner {
     /// The start of a character whose rest is still to come. The parser is never given half a character: completing one
     /// it can lose the character behind it.
     half: Vec<u8>,
+    place: InSequence,
+}
+
+/// Where the bytes stand, as far as string sequences need it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum InSequence {
+    /// In text, or in a sequence that ends by itself.
+    Elsewhere,
+    /// Behind an escape character.
+    Begun,
+    /// In a string sequence, behind this many of its bytes.
+    String(usize),
+}
+
+impl InSequence {
+    fn next(self, byte: u8) -> Self {
+        match (self, byte) {
+            (_, ESC) => Self::Begun,
+            (_, CAN | 0x1a) | (Self::Elsewhere, _) => Self::Elsewhere,
+            // Other controls are carried out in the midst of a sequence.
+            (Self::Begun, ..=0x1f | 0x7f) => Self::Begun,
+            (Self::Begun, b']' | b'P' | b'X' | b'^' | b'_') => Self::String(0),
+            (Self::Begun, _) | (Self::String(_), 0x07) => Self::Elsewhere,
+            (Self::String(length), _) => Self::String(length + 1),
+        }
+    }
 }
 
 struct Screens {
@@ -73,7 +106,7 @@ impl LineScanner {
     /// Starts with an empty screen.
     pub fn new() -> Self {
         let screens = Screens { main: Screen::main(), alternate: None, last_char: None, between: true };
-        Self { parser: Parser::new(), screens, half: Vec::new() }
+        Self { parser: Parser::new(), screens, half: Vec::new(), place: InSequence::Elsewhere }
     }
     /// Takes the next bytes and gives out what became certain with them.
     pub fn feed(&mut self, bytes: &[u8], mut out: impl FnMut(Line<'_>)) {
@@ -105,6 +138,30 @@ impl LineScanner {
         }
     }
     fn parse(&mut self, bytes: &[u8], out: &mut Out<'_>) {
+        let mut rest = bytes;
+        if self.place != InSequence::Elsewhere || bytes.contains(&ESC) {
+            while let Some(end) = self.endless_string(rest) {
+                let (string, behind) = rest.split_at(end);
+                self.advance(string, out);
+                self.advance(&[CAN], out);
+                self.place = InSequence::Elsewhere;
+                rest = behind;
+            }
+        }
+        self.advance(rest, out);
+    }
+    /// Where in these bytes a string sequence becomes too long; it ends before that byte. Notes the place behind them.
+    fn endless_string(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, &byte) in bytes.iter().enumerate() {
+            // A character is not cut in two.
+            if matches!(self.place, InSequence::String(STRING_MAX..)) && !(0x80..=0xbf).contains(&byte) {
+                return Some(at);
+            }
+            self.place = self.place.next(byte);
+        }
+        None
+    }
+    fn advance(&mut self, bytes: &[u8], out: &mut Out<'_>) {
         self.parser.advance(&mut Performer { screens: &mut self.screens, out }, bytes);
         if bytes.contains(&ESC) {
             // The last sequence may still be going on; the next text will tell.
@@ -296,6 +353,8 @@ impl Perform for Performer<'_, '_> {
             'J' => match number(p, 0) {
                 0 => screen.erase_below(out),
                 1 => screen.erase_above(out),
+                // What scrolled away is out of reach already.
+                3 => {}
                 _ => screen.clear(out),
             },
             'K' => match number(p, 0) {
@@ -439,6 +498,25 @@ mod tests {
     }
 
     #[test]
+    fn a_string_sequence_that_never_ends_swallows_little() {
+        for begin in ["\x1b]0;", "\x1bP", "\x1bPq", "\x1b_", "\x1b^", "\x1bX"] {
+            let raw = format!("{begin}{}\r\nstill here\r\n", "log line\r\n".repeat(500));
+            let lines = scan(&raw);
+            assert_eq!(lines.last().map(String::as_str), Some("still here"), "{begin:?}");
+            assert!(lines.len() < 200, "{begin:?}");
+            assert_eq!(scan_chunks(raw.as_bytes().chunks(7), true), scan_chunks([raw.as_bytes()], true), "{begin:?}");
+            let within = format!("{begin}{}\x1b\\ok\r\n", "x".repeat(STRING_MAX - 20));
+            assert_eq!(scan(within), ["ok"], "{begin:?}");
+            // What ends any sequence ends this one.
+            assert_eq!(scan(format!("{begin}abc\x18ok\r\n")), ["ok"], "{begin:?}");
+            assert_eq!(scan(format!("{begin}abc\x1aok\r\n")), ["ok"], "{begin:?}");
+            assert_eq!(scan(format!("{begin}abc\x1b[1mok\r\n")), ["ok"], "{begin:?}");
+        }
+        let wide = format!("\x1b]0;{}\r\nend\r\n", "é".repeat(3000));
+        assert!(scan(&wide).iter().all(|line| !line.contains('\u{fffd}')), "{:?}", scan(&wide));
+    }
+
+    #[test]
     fn bytes_that_are_no_text_become_replacement_characters() {
         assert_eq!(scan(b"a\xff\xc3b\n"), ["a\u{fffd}\u{fffd}b"]);
         assert_eq!(scan(b"\xc0\x80\n"), ["\u{fffd}\u{fffd}"]);
@@ -528,6 +606,67 @@ mod tests {
             assert_eq!(lines.iter().filter(|l| **l == line).count(), 1, "{line}");
         }
         assert!(lines.len() < 210, "{}", lines.len());
+    }
+
+    /// What a reader has not seen yet, in order.
+    fn new_to_a_reader(raw: &str) -> Vec<String> {
+        let mut scanner = LineScanner::new();
+        let mut lines = Vec::new();
+        let mut take = |line: Line<'_>| match line {
+            Line::Done { text, again: false, .. } => lines.push(text.to_owned()),
+            Line::Done { .. } | Line::Draft { .. } => {}
+        };
+        scanner.feed(raw.as_bytes(), &mut take);
+        scanner.finish(&mut take);
+        lines
+    }
+
+    #[test]
+    fn text_on_rows_that_the_screen_had_before_is_new() {
+        let numbers: Vec<String> = (1..=100).map(|n| n.to_string()).collect();
+        let rest = format!("{}\r\nerror: link failed\r\n", numbers.join("\r\n"));
+        for clear in ["\x1b[2J\x1b[H", "\x1b[H\x1b[2J\x1b[3J", "\x1b[H\x1b[J", "\x1bc"] {
+            let lines = new_to_a_reader(&format!("building\r\n{clear}{rest}"));
+            let expected = ["building"].into_iter().chain(numbers.iter().map(String::as_str));
+            assert_eq!(lines, expected.chain(["error: link failed"]).collect::<Vec<_>>(), "{clear:?}");
+        }
+        let mut lines = new_to_a_reader(&format!("building\r\n\x1b[5;10r{rest}"));
+        assert_eq!(lines.len(), 102);
+        lines.sort();
+        // Written over the first row, as a terminal does.
+        assert!(
+            ["building", "1uilding", "50", "100", "error: link failed"]
+                .iter()
+                .all(|l| lines.contains(&(*l).to_owned()))
+        );
+        let up = new_to_a_reader("load 1\r\nload 2\r\n\x1b[2A\x1b[Kdone 1\r\n\x1b[Kdone 2\r\nend\r\n");
+        assert_eq!(up, ["load 1", "load 2", "end", "done 1", "done 2"]);
+    }
+
+    #[test]
+    fn equal_lines_after_a_cleared_screen_are_all_new() {
+        let lines = new_to_a_reader(&format!("start\r\n\x1bc{}", "ok\r\n".repeat(50)));
+        assert_eq!(lines.len(), 51);
+    }
+
+    #[test]
+    fn a_screen_cleared_and_written_again_as_it_was_is_not_new() {
+        let frame = |n: usize| format!("\x1b[H\x1b[2Jevery 2s\r\n\r\nsame\r\nturn {}\r\n", n / 10);
+        let lines = new_to_a_reader(&(0..30).map(frame).collect::<String>());
+        assert_eq!(lines, ["every 2s", "", "same", "turn 0", "turn 1", "turn 2"]);
+    }
+
+    #[test]
+    fn a_block_that_moves_down_is_not_new() {
+        let mut raw = String::from("box\r\nhelp\r\n");
+        for i in 0..20 {
+            raw.push_str(&format!("\x1b[2A\x1b[Jhistory {i}\r\nbox\r\nhelp\r\n"));
+        }
+        let mut lines = new_to_a_reader(&raw);
+        lines.sort();
+        lines.dedup();
+        assert_eq!(new_to_a_reader(&raw).len(), lines.len());
+        assert_eq!(lines.len(), 22);
     }
 
     #[test]

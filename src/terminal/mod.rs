@@ -2,8 +2,10 @@
 
 pub mod harmless;
 pub mod lines;
+pub mod redact;
 mod row;
 mod screen;
 
 pub use harmless::{fit, harmless, pad, shorten, width};
 pub use lines::{Line, LineScanner};
+pub use redact::redact;

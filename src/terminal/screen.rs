@@ -20,6 +20,8 @@ const ALTERNATE_LINE_MAX: usize = 512;
 const HEIGHT: usize = 24;
 /// Most rows of a screen; a larger address means "the last row".
 const HEIGHT_MAX: usize = 120;
+/// Most erased rows that are remembered, to know them when they are written again.
+const ERASED_MAX: usize = 2 * WINDOW;
 
 /// How rows are moved within the scroll region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +44,27 @@ struct Row {
     given: bool,
     /// The hash of the text that was given out, known once the row is changed.
     given_hash: Option<u64>,
+}
+
+impl Row {
+    /// Whether it neither holds text nor ever was a line.
+    fn is_untouched(&self) -> bool {
+        self.text.is_empty() && !self.given && self.given_hash.is_none()
+    }
+}
+
+/// Remembers the text of a row that is no longer there.
+fn remember(erased: &mut VecDeque<u64>, text: u64) {
+    if erased.len() >= ERASED_MAX {
+        erased.pop_front();
+    }
+    erased.push_back(text);
+}
+
+/// Whether a row with this text is remembered; it is forgotten with the answer.
+fn take(erased: &mut VecDeque<u64>, text: u64) -> bool {
+    let at = erased.iter().position(|&known| known == text);
+    at.is_some_and(|at| erased.remove(at).is_some())
 }
 
 fn hash(text: &str) -> u64 {
@@ -69,6 +92,8 @@ pub(super) struct Screen {
     saved: (u64, usize),
     /// The number of rows there were when the cursor last went up.
     went_up_at: Option<u64>,
+    /// Hashes of rows that were given out and then erased or overwritten; one is taken out when its text comes again.
+    erased: VecDeque<u64>,
     line_max: usize,
     alternate: bool,
 }
@@ -87,6 +112,7 @@ impl Screen {
             region: None,
             saved: (0, 0),
             went_up_at: None,
+            erased: VecDeque::new(),
             line_max: LINE_MAX,
             alternate: false,
         }
@@ -244,6 +270,9 @@ impl Screen {
     }
     /// Erases from the cursor to the end of the screen.
     pub(super) fn erase_below(&mut self, out: &mut Out<'_>) {
+        if self.active == self.top() && self.row.col() == 0 {
+            return self.clear(out);
+        }
         self.erase(Erase::ToEnd, out);
         for index in self.active + 1..self.rows.len() {
             self.set_text(index, "");
@@ -260,13 +289,25 @@ impl Screen {
     pub(super) fn clear(&mut self, out: &mut Out<'_>) {
         self.draft(out);
         self.store();
+        let top = self.top();
+        let shows_text = self.rows.range(top..).any(|row| !row.text.is_empty());
+        let mut seen = Vec::new();
         for index in 0..self.rows.len() {
+            if index >= top && !self.rows[index].is_untouched() {
+                seen.push(hash(&self.rows[index].text));
+            }
             self.give_changed(index, out);
         }
-        for index in self.top()..self.rows.len() {
-            self.set_text(index, "");
+        if shows_text {
+            self.erased.clear();
         }
-        self.anchor = self.gone + self.top() as u64;
+        for text in seen {
+            remember(&mut self.erased, text);
+        }
+        // The rows are taken away, not emptied: what is written now is new text on new rows.
+        self.bytes -= self.rows.drain(top..).map(|row| row.text.len()).sum::<usize>();
+        self.rows.resize_with(self.active + 1, Row::default);
+        self.anchor = self.gone + top as u64;
         self.went_up_at = Some(self.gone + self.rows.len() as u64);
         self.enter(self.active);
     }
@@ -356,6 +397,10 @@ impl Screen {
         self.leave(out);
         if target < self.active {
             self.went_up_at = Some(self.gone + self.rows.len() as u64);
+            // Rows that a cleared screen has not shown yet are not there: the next line feed ends a line as usual.
+            if self.rows.range(target..).all(Row::is_untouched) {
+                self.rows.truncate(target + 1);
+            }
         }
         while self.rows.len() <= target {
             self.rows.push_back(Row::default());
@@ -405,18 +450,25 @@ impl Screen {
             return;
         }
         if row.given && row.given_hash.is_none() {
-            row.given_hash = Some(hash(&row.text));
+            let given = hash(&row.text);
+            row.given_hash = Some(given);
+            remember(&mut self.erased, given);
         }
         self.bytes = self.bytes - row.text.len() + text.len();
         row.text.clear();
         row.text.push_str(text);
-        row.given = text.is_empty() || row.given_hash == Some(hash(text));
+        let as_given = row.given_hash.filter(|&given| given == hash(text));
+        row.given = text.is_empty() || as_given.is_some();
+        if let Some(given) = as_given {
+            take(&mut self.erased, given);
+        }
     }
     /// Gives out a row whose text was not given yet.
     fn give_changed(&mut self, index: usize, out: &mut Out<'_>) {
         let row = &mut self.rows[index];
         if !row.given && !row.text.is_empty() && !self.alternate {
-            out(Line::Done { text: &row.text, written: &row.text, redrawn: true });
+            let again = take(&mut self.erased, hash(&row.text));
+            out(Line::Done { text: &row.text, written: &row.text, redrawn: true, again });
         }
         row.given = true;
         row.given_hash = None;
@@ -458,7 +510,11 @@ impl Screen {
         row.given_hash = None;
         if !self.alternate {
             let written = fresh.map_or(row.text.as_str(), |end| &row.text[..end]);
-            out(Line::Done { text: &row.text, written, redrawn });
+            let again = redrawn && take(&mut self.erased, hash(&row.text));
+            if !redrawn {
+                self.erased.clear();
+            }
+            out(Line::Done { text: &row.text, written, redrawn, again });
         }
     }
     /// Lets rows go that are too far up to be changed. Gives a used, empty string for the next row.

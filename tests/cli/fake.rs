@@ -146,6 +146,7 @@ pub fn status(sessions: &[(&str, &str)]) -> Status {
         night: Some(NightStatus { id: "2026-11-21".into(), from: "2026-11-21T22:00:00Z".into(), to: None }),
         sessions: sessions.iter().map(|(name, state)| session(name, state)).collect(),
         alerts: Vec::new(),
+        file_problem: None,
         seq: 7,
         outages: Vec::new(),
         safe_mode: None,

@@ -60,8 +60,11 @@ fn what_needs_none_works_before_the_first_night() {
     home.run(&["report"]).exits(4).says("error: there was no night yet");
     home.run(&["report", "--night", "2026-11-21"]).exits(4).says("2026-11-21");
     home.run(&["report", "--night", "yesterday"]).exits(2);
-    home.run(&["why", "tests"]).exits(4);
-    home.run(&["logs", "tests"]).exits(4).says("tests has no output yet");
+    home.run(&["why", "tests"]).exits(4).says("tests is declared and has not run yet");
+    home.run(&["wait", "tests"]).exits(4).says("tests is declared and has not run yet");
+    home.run(&["logs", "tests"]).exits(4).says("tests is declared and has not run yet");
+    home.run(&["why", "test"]).exits(4).says("did you mean tests?");
+    home.run(&["report", "--format", "html"]).exits(2).says("not in effect yet");
     home.run(&["logs", "test"]).exits(4).says("did you mean tests?");
     home.run(&["wait", "nobody"]).exits(4).says("no session is called");
     home.run(&["wait", "tests", "--timeout", "5"]).exits(2).says("90s");
@@ -190,4 +193,31 @@ fn an_unknown_trust_mode_is_an_error_not_less_care() {
     let home = Home::with_sessions();
     write(&home.path("home/.config/nightkeep/config.toml"), "[security]\ntrust = \"none\"\n");
     home.run(&["up", "--trust"]).exits(2).says("unknown value of `[security] trust`");
+}
+
+#[tokio::test]
+async fn a_damaged_journal_is_no_empty_one() {
+    use sqlx::ConnectOptions as _;
+    let home = Home::with_sessions();
+    let path = home.instance().journal();
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let journal = nightkeep::store::Journal::open(&path).await.unwrap();
+    let event = nightkeep::store::NewEvent {
+        at_wall: 1,
+        at_mono: 1,
+        night: Some("2026-11-21".to_owned()),
+        session: None,
+        kind: "test".to_owned(),
+        body: "{}".to_owned(),
+    };
+    journal.append(vec![event.clone(), event], vec![]).await.unwrap();
+    journal.close().await;
+    let mut db = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    for sql in ["DROP TRIGGER events_are_not_deleted", "DELETE FROM events"] {
+        sqlx::query(sql).execute(&mut db).await.unwrap();
+    }
+    sqlx::Connection::close(db).await.unwrap();
+    home.run(&["report"]).exits(1).says("is damaged: fact 1");
+    home.run(&["report", "--check"]).exits(3).says("is damaged");
+    home.run(&["nights"]).exits(1).says("is damaged");
 }

@@ -307,6 +307,8 @@ fn secrets_in_clear_are_warned_about_and_not_repeated_in_the_words() {
     let told: Vec<_> = of(&outcome, Severity::Warning).into_iter().filter(|d| d.message().contains("secret")).collect();
     assert_eq!(told.len(), 2, "{}", rendered(&outcome));
     assert!(told.iter().all(|d| !d.to_string().contains("t0p") && !d.to_string().contains("ghp_1")));
+    let shown = rendered(&outcome);
+    assert!(!shown.contains("t0p") && !shown.contains("ghp_1"), "nor does an excerpt show it: {shown}");
     assert!(told[1].hints()[0].contains("{ env = \"NAME\" }"));
     let loaded = outcome.loaded.unwrap();
     assert!(!format!("{:?}", loaded.settings.raw.alerts).contains("t0p"), "nor does Debug show it");

@@ -7,18 +7,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
-/// Sessions that keep ending and starting again while the daemon dies: each start and end leaves a line in a file that
+/// Enough that some are left when the last kill comes.
+const SESSIONS: u32 = 400;
+
+/// Sessions that start and end all the time while the daemon dies: each start and end leaves a line in a file that
 /// nightkeep knows nothing of.
 fn busy_night(house_of: &std::path::Path) -> String {
     let truth = house_of.display();
-    let mut toml = String::from(
-        "[limits]\nconcurrent = 6\n[defaults]\nretry = { max_attempts = 100, initial_delay = '50ms', max_delay = '100ms', min_uptime = '1ms', hard_cap_starts = 1000 }\n",
-    );
-    for n in 0..10 {
+    let mut toml = String::from("[limits]\nconcurrent = 6\n[defaults]\nretry = { max_attempts = 1 }\n");
+    for n in 0..SESSIONS {
         let _ = writeln!(
             toml,
-            "[sessions.s{n}]\ncommand = '''echo \"start $NIGHTKEEP_ATTEMPT\" >> {truth}/truth; echo working; sleep 0.{n}; echo \"end $NIGHTKEEP_ATTEMPT {code}\" >> {truth}/truth; exit {code}'''",
-            code = 10 + n,
+            "[sessions.s{n}]\ncommand = '''echo \"start $NIGHTKEEP_ATTEMPT\" >> {truth}/truth; echo working; sleep 0.{tenths}; echo \"end $NIGHTKEEP_ATTEMPT {code}\" >> {truth}/truth; exit {code}'''\nsuccess = {{ exit_codes = [{code}] }}",
+            code = 10 + n % 10,
+            tenths = n % 10,
         );
     }
     toml

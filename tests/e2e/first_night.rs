@@ -51,6 +51,21 @@ retry = { max_attempts = 1 }
 "#;
 
 #[test]
+fn git_does_not_see_what_the_night_leaves_and_a_folder_of_before_is_let_be() {
+    let house = House::new("[sessions.one]\ncommand = 'true'\n");
+    house.ok(&["up", "--trust"]);
+    house.until_state("one", "succeeded");
+    house.ok(&["down"]);
+    assert_eq!(std::fs::read_to_string(house.logs().join(".gitignore")).unwrap(), "*\n");
+
+    let house = House::new("[sessions.one]\ncommand = 'true'\n");
+    std::fs::create_dir(house.logs()).unwrap();
+    house.ok(&["up", "--trust"]);
+    house.ok(&["down"]);
+    assert!(!house.logs().join(".gitignore").exists());
+}
+
+#[test]
 fn one_of_everything() {
     let house = House::new(NIGHT);
     house.ok(&["up", "--trust"]);
@@ -136,7 +151,10 @@ command = "echo more >> notes && git commit -qam 'more notes' && echo committed"
 fn secrets_of_the_environment_are_on_no_command_line_and_not_in_the_tmux_server() {
     let house = House::new("[sessions.peek]\ncommand = 'echo secret=$FAKE_SECRET; sleep 600'\n");
     house.ok(&["up", "--trust"]);
-    house.until("the secret reaches the session", || house.session("peek")["output"]["last_line"] == "secret=hunter2");
+    house.until("the secret reaches the session", || {
+        house.session("peek")["output"]["last_line"] == "secret=[redacted]"
+    });
+    assert_eq!(house.raw("peek"), b"secret=hunter2\r\n");
     for pid in crate::house::pids_mentioning(&house.path("").display().to_string()) {
         let cmdline = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         assert!(!String::from_utf8_lossy(&cmdline).contains("hunter2"), "on the command line of {pid}");

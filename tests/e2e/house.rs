@@ -109,7 +109,7 @@ impl House {
     /// The daemon's process id, if one runs.
     pub fn daemon_pid(&self) -> Option<u32> {
         let text = fs::read_to_string(self.logs().join("daemon.lock")).ok()?;
-        let pid: u32 = text.trim().parse().ok()?;
+        let pid: u32 = text.lines().next()?.trim().parse().ok()?;
         let cmdline = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
         String::from_utf8_lossy(&cmdline).contains("nightkeep").then_some(pid)
     }

@@ -58,7 +58,7 @@ command = "trap '' INT TERM HUP; setsid sh -c 'trap \"\" INT TERM HUP; while :; 
     let acts = house.facts_of("operator_acted");
     let hold = acts.iter().find(|a| a["verb"] == "hold").expect("the hold is journaled");
     assert_eq!(hold["by"]["reason"], "not tonight");
-    assert!(hold["by"]["who"].as_str().is_some_and(|who| who.starts_with("uid ")));
+    assert!(hold["by"]["who"].as_str().is_some_and(|who| !who.is_empty() && !who.starts_with("pid ")));
     house.ok(&["down", "--now"]);
 }
 
@@ -83,6 +83,24 @@ fn a_session_cannot_steer_its_own_supervisor() {
     house.ok(&["up", "--trust"]);
     house.until("it was refused", || house.session("rogue")["output"]["last_line"] == "code 5");
     assert_eq!(house.session("other")["state"], "running");
+}
+
+#[test]
+fn a_session_cannot_have_other_files_trusted() {
+    let program = env!("CARGO_BIN_EXE_nightkeep");
+    let asks = format!(
+        "cd ..; cp w/other.toml x.toml\nfor with in '' 'env -i HOME=/nowhere'; do\n\
+         $with {program} trust --file x.toml; echo \"code $?\"\n\
+         $with {program} up --trust --file x.toml; echo \"code $?\"\ndone\necho asked; sleep 600\n"
+    );
+    let house = House::new("[sessions.rogue]\ncommand = 'sh ./asks'\n");
+    std::fs::write(house.path("w/asks"), asks).unwrap();
+    std::fs::write(house.path("w/other.toml"), "[sessions.evil]\ncommand = 'sleep 600'\n").unwrap();
+    house.ok(&["up", "--trust"]);
+    house.until("it has asked", || house.session("rogue")["output"]["last_line"] == "asked");
+    let said = String::from_utf8_lossy(&house.raw("rogue")).into_owned();
+    assert_eq!(said.matches("code 5").count(), 4, "{said}");
+    assert!(!house.path("logs").exists(), "nothing of it began");
 }
 
 #[test]

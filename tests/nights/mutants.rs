@@ -98,10 +98,10 @@ impl Mutant {
             Self::NeverArms => &["L1", "L7", "L8"],
             Self::CountsOutages => &["S8"],
             Self::WaitsTooLong => &["S9"],
-            Self::StartsEarly => &["S7"],
+            Self::StartsEarly => &["S7", "S9"],
             Self::SkipsDependencies => &["S10"],
             Self::ForgetsTheCount => &["S5", "S6", "S9"],
-            Self::RevivesTheStopped => &["S17"],
+            Self::RevivesTheStopped => &["S17", "S10"],
             Self::StopsOnReload => &["S24"],
             Self::RaisesTheDead => &["S11"],
             Self::WritesNoReport => &["L4"],
@@ -229,7 +229,22 @@ impl Mutant {
                     }
                 }
             }
-            Self::StartsBehindBreakers => night.state.breakers.by_key.clear(),
+            Self::StartsBehindBreakers => {
+                let held =
+                    night.state.runs.values().any(|run| night.state.held_by(run).is_some() && !run.state.is_ended());
+                if let Some(at) = at.filter(|_| held && !night.state.closing()) {
+                    // The breakers are forgotten, and with them the waits behind them.
+                    night.state.breakers.by_key.clear();
+                    for run in night.state.runs.values_mut() {
+                        if let RunState::Limited { until } = &mut run.state {
+                            (until.mono, until.wall, until.delay) = (at.mono, at.wall, std::time::Duration::ZERO);
+                        }
+                    }
+                    let more = night.step(at, Event::Timer { timer: Timer::Pacing, epoch: 0 });
+                    step.facts.extend(more.facts);
+                    step.effects.extend(more.effects);
+                }
+            }
             Self::NeverTriesAgain => {
                 let of_breaker = |e: &Effect| matches!(e, Effect::Arm { timer: Timer::Breaker(_), .. });
                 step.effects.retain(|effect| !of_breaker(effect));

@@ -11,7 +11,7 @@ use nightkeep::core::plan::{
 use nightkeep::core::run::{CheckResult, Due, ErrorSeen, MetricSeen, Outcome, OutputSeen, RunState, Started};
 use nightkeep::core::time::{At, Mono, Wall};
 use nightkeep::report::model::Report;
-use nightkeep::report::{build, fold};
+use nightkeep::report::{build, fold, fold_as_of};
 use std::time::Duration;
 
 pub fn berlin() -> TimeZone {
@@ -172,6 +172,11 @@ impl Journal {
         let night = self.night.clone();
         self.add(Fact::NightClosed { night, reason: reason.into() });
     }
+    /// The report made by a daemon that watches, this many seconds after the last fact.
+    pub fn report_after(&self, seconds: u64) -> Report {
+        let now = self.at.plus(Duration::from_secs(seconds));
+        build(&fold_as_of(&self.night, self.entries.iter().map(|(seq, entry)| (*seq, entry)), now), &berlin())
+    }
     pub fn report(&self) -> Report {
         build(&fold(&self.night, self.entries.iter().map(|(seq, entry)| (*seq, entry))), &berlin())
     }
@@ -216,7 +221,7 @@ pub fn metric(mut output: OutputSeen, name: &str, value: f64, total: Option<f64>
 
 pub fn error(mut output: OutputSeen, fingerprint: &str, sample: &str, count: u64) -> OutputSeen {
     let at = output.last_at.unwrap();
-    let seen = ErrorSeen { sample: sample.into(), count, first: Wall(at.0 - 60_000), last: at };
+    let seen = ErrorSeen { sample: sample.into(), more: Vec::new(), count, first: Wall(at.0 - 60_000), last: at };
     output.errors.insert(fingerprint.into(), seen);
     output
 }

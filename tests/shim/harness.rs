@@ -62,6 +62,7 @@ impl Bed {
         let spec = Spec {
             version: SPEC_VERSION,
             attempt: "2026-11-21/test/1.1".into(),
+            journal: String::new(),
             argv: argv.iter().map(|a| (*a).to_owned()).collect(),
             dir: dir.path().to_path_buf(),
             env: env.into_iter().map(|(k, v)| (k.to_owned(), v)).collect(),

@@ -93,7 +93,7 @@ async fn a_night_of_commits_and_loose_ends() {
     repo.commit("change readme");
     repo.write("a.txt", "1\n2\n");
     repo.write("loose", "x");
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!(work.problem, None);
     assert_eq!(subjects(&work), ["change readme", "add a"]);
     assert_eq!((work.commit_count, work.file_count, work.dirty_count, work.rewritten), (2, 3, 2, false));
@@ -108,10 +108,25 @@ async fn a_night_of_commits_and_loose_ends() {
 }
 
 #[tokio::test]
+async fn what_we_write_ourselves_is_left_out() {
+    let repo = Repo::new();
+    let began = repo.base().await;
+    fs::create_dir_all(repo.path().join("sub/logs")).unwrap();
+    repo.write("sub/logs/committed", "1\n");
+    repo.write("sub/logs-of-mine", "1\n");
+    repo.commit("add");
+    repo.write("sub/logs/loose", "x");
+    repo.write("loose", "x");
+    let work = work_since(repo.path(), &began, Some(&repo.path().join("sub/logs"))).await;
+    assert_eq!((work.file_count, work.dirty_count, work.problem.clone()), (1, 1, None));
+    assert_eq!((paths(&work, true), paths(&work, false)), (vec!["sub/logs-of-mine"], vec!["loose"]));
+}
+
+#[tokio::test]
 async fn nothing_done_is_nothing() {
     let repo = Repo::new();
     let began = repo.base().await;
-    assert_eq!(work_since(repo.path(), &began).await, ProjectWork::default());
+    assert_eq!(work_since(repo.path(), &began, None).await, ProjectWork::default());
     assert_eq!(commits_since(repo.path(), &began).await.unwrap(), 0);
 }
 
@@ -120,13 +135,13 @@ async fn no_repository_and_one_that_is_made_meanwhile() {
     let dir = tempfile::tempdir().unwrap();
     let began = base(dir.path()).await;
     assert_eq!(began, GitBase::None);
-    assert_eq!(work_since(dir.path(), &began).await, ProjectWork::default());
+    assert_eq!(work_since(dir.path(), &began, None).await, ProjectWork::default());
     assert_eq!(commits_since(dir.path(), &began).await.unwrap(), 0);
     git_in(dir.path(), &["init", "-q"]);
     fs::write(dir.path().join("a"), "1\n").unwrap();
     git_in(dir.path(), &["add", "-A"]);
     git_in(dir.path(), &["commit", "-q", "-m", "born"]);
-    assert_eq!(subjects(&work_since(dir.path(), &began).await), ["born"]);
+    assert_eq!(subjects(&work_since(dir.path(), &began, None).await), ["born"]);
 }
 
 #[tokio::test]
@@ -134,12 +149,12 @@ async fn a_folder_that_is_gone_is_a_failure_in_words() {
     let dir = tempfile::tempdir().unwrap();
     let gone = dir.path().join("gone");
     assert!(matches!(base(&gone).await, GitBase::Failed { why } if why.contains("cannot start")));
-    let work = work_since(&gone, &GitBase::Unborn).await;
+    let work = work_since(&gone, &GitBase::Unborn, None).await;
     assert!(work.problem.is_some());
     let failed = GitBase::Failed { why: "disk\u{1b}".to_owned() };
     let repo = Repo::new();
     repo.write("loose", "x");
-    let work = work_since(repo.path(), &failed).await;
+    let work = work_since(repo.path(), &failed, None).await;
     assert_eq!(work.problem.as_deref(), Some("git at the start: disk\u{fffd}"));
     assert_eq!(work.dirty_count, 1, "what can be told is told");
 }
@@ -151,10 +166,10 @@ async fn the_first_commit_of_all_is_the_nights() {
     assert_eq!(began, GitBase::Unborn);
     repo.write("staged", "1\n");
     repo.git(&["add", "staged"]);
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!((work.commit_count, work.dirty_count, work.problem.as_deref()), (0, 1, None));
     repo.commit("first");
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!((subjects(&work), paths(&work, true)), (vec!["first"], vec!["staged"]));
 }
 
@@ -166,14 +181,14 @@ async fn detached_heads_bare_repositories_and_work_trees() {
     let began = base(&tree).await;
     assert_eq!(began, GitBase::At { head: repo.head(), branch: None });
     git_in(&tree, &["commit", "-q", "--allow-empty", "-m", "in the tree"]);
-    assert_eq!(subjects(&work_since(&tree, &began).await), ["in the tree"]);
+    assert_eq!(subjects(&work_since(&tree, &began, None).await), ["in the tree"]);
     assert_eq!(commits_since(repo.path(), &began).await.unwrap(), 0, "the main work tree did not move");
 
     let bare = tempfile::tempdir().unwrap();
     git_in(bare.path(), &["clone", "-q", "--bare", repo.path().to_str().unwrap(), "b.git"]);
     let bare = bare.path().join("b.git");
     assert!(matches!(base(&bare).await, GitBase::At { .. }));
-    let work = work_since(&bare, &began).await;
+    let work = work_since(&bare, &began, None).await;
     assert_eq!((work.problem, work.dirty_count), (None, 0));
 }
 
@@ -188,7 +203,7 @@ async fn merges_count_what_they_bring() {
     repo.write("main", "m\n");
     repo.commit("on main");
     repo.git(&["merge", "-q", "--no-ff", "-m", "merge side", "side"]);
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!((work.commit_count, work.rewritten), (3, false));
     assert_eq!(paths(&work, true), ["main", "side"]);
 }
@@ -212,12 +227,12 @@ async fn rewritten_history_is_said_and_not_counted_twice() {
     repo.commit("b");
     repo.write("c", "1\n");
     repo.commit("c");
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert!(work.rewritten);
     assert_eq!((subjects(&work), paths(&work, true)), (vec!["c"], vec!["c"]));
     assert_eq!(commits_since(repo.path(), &began).await.unwrap(), 1);
     let lost = GitBase::At { head: "1234567890".repeat(4), branch: None };
-    let work = work_since(repo.path(), &lost).await;
+    let work = work_since(repo.path(), &lost, None).await;
     assert_eq!(work.problem.as_deref(), Some("git merge-base: the night's first commit is gone"));
     let odd = GitBase::At { head: "--all".to_owned(), branch: None };
     assert!(commits_since(repo.path(), &odd).await.is_err());
@@ -233,7 +248,7 @@ async fn names_and_messages_of_any_bytes() {
     }
     repo.commit("sub\u{1b}]0;title\u{7}ject %H %x00\n\nbody");
     repo.write(OsStr::from_bytes(b"loose\n\xff"), "x");
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!(work.problem, None);
     assert_eq!(subjects(&work), ["sub\u{fffd}]0;title\u{fffd}ject %H %x00"]);
     let mut shown = paths(&work, true);
@@ -269,7 +284,7 @@ async fn bounds_hold_and_counts_are_whole() {
     import.args(["fast-import", "--quiet"]).current_dir(repo.path()).stdin(stream);
     assert!(import.status().unwrap().success());
     repo.git(&["reset", "-q", "--hard"]);
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!((work.commits.len(), work.commit_count), (200, 250));
     assert_eq!((work.files.len(), work.file_count), (500, 1000));
     assert_eq!(work.commits[0].at_ms, 4_000_000_249_000, "a time in the future stays what it is");
@@ -318,7 +333,7 @@ async fn a_hostile_configuration_runs_nothing() {
     repo.write("data", "3\n");
     repo.write("other", "x\n");
     assert!(!repo.pwned().exists());
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!(work.problem, None);
     assert_eq!(subjects(&work), ["signed, says the config"]);
     assert!(paths(&work, false).contains(&"data"), "{work:?}");
@@ -352,7 +367,7 @@ async fn a_missing_object_is_not_fetched_by_the_repositorys_program() {
         repo.git(&["config", key, value]);
     }
     let began_at = Instant::now();
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!(work.commit_count, 1);
     assert!(work.problem.is_some(), "the file's lines cannot be counted");
     assert!(!repo.pwned().exists(), "something of the repository ran");
@@ -368,7 +383,7 @@ async fn a_lock_that_is_held_does_not_stop_us_and_we_take_none() {
     repo.write("README", "two\n");
     fs::write(repo.path().join(".git/index.lock"), "").unwrap();
     let before = fs::read(repo.path().join(".git/index")).unwrap();
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!((work.problem.as_deref(), work.dirty_count), (None, 1));
     assert_eq!(fs::read(repo.path().join(".git/index")).unwrap(), before);
 }
@@ -382,7 +397,7 @@ async fn odd_things_in_the_work_tree_are_not_opened() {
     let _socket = std::os::unix::net::UnixListener::bind(repo.path().join("sock")).unwrap();
     // A huge file that holds nothing.
     fs::File::create(repo.path().join("huge")).unwrap().set_len(5 << 30).unwrap();
-    let work = work_since(repo.path(), &began).await;
+    let work = work_since(repo.path(), &began, None).await;
     assert_eq!(work.problem, None);
     assert_eq!(paths(&work, false), ["huge", "zero"]);
 }

@@ -3,8 +3,8 @@
 use super::Check;
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, shown_path};
-use crate::cli::parts;
 use crate::cli::trust_store::{TrustBy, TrustStore};
+use crate::cli::{launch, parts};
 use crate::client::{ClientError, VERSION};
 use crate::instance::Instance;
 use crate::os::clock;
@@ -153,7 +153,11 @@ async fn journal(instance: &Instance) -> Check {
     if written > now + CLOCK_SLACK {
         return Check::broken(NAME, "it was written later than now: the clock went back", "set the clock");
     }
-    let set_aside = format!("`nightkeep down`, then move {} away; the raw output stays", shown_path(&path));
+    let shown = shown_path(&path);
+    let set_aside = format!(
+        "`nightkeep down`, then move {shown}, {shown}-wal and {shown}-shm away together and keep them; \
+        the raw output stays, and the next `up` runs the sessions anew"
+    );
     match parts::journal_check(instance).await {
         Ok(None) => Check::ok(NAME, format!("whole, {} KiB", meta.len() / 1024)),
         Ok(Some(damage)) => Check::broken(NAME, damage, set_aside),
@@ -175,7 +179,10 @@ async fn daemon(context: &Context, instance: &Instance) -> Check {
                 "`nightkeep down`, then `nightkeep up`",
             ),
         },
-        Err(ClientError::NoDaemon { .. }) => Check::ok(NAME, "none runs"),
+        Err(ClientError::NoDaemon { .. }) => match launch::out_of_reach(instance) {
+            None => Check::ok(NAME, "none runs"),
+            Some(failure) => from_failure(NAME, &failure),
+        },
         Err(error) => {
             let log = shown_path(&instance.daemon_log());
             Check::broken(NAME, error.to_string(), format!("see {log}; end it by the process id in its lock file"))

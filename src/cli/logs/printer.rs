@@ -6,6 +6,7 @@ use crate::cli::parts::CleanLines;
 use crate::cli::when;
 use crate::core::time::Wall;
 use crate::recording::attempt::AttemptFiles;
+use crate::terminal;
 use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io::{self, BufWriter, Read as _, Seek as _, SeekFrom, StdoutLock, Write as _};
@@ -105,7 +106,10 @@ impl<'a> Printer<'a> {
 
 type Out = BufWriter<StdoutLock<'static>>;
 
-fn line_out(out: &mut Out, zone: Option<&TimeZone>, began: Wall, line: &str) -> io::Result<()> {
+/// Writes a line such that nothing in it turns, hides or piles up on the reader's terminal, and no secret is told.
+fn line_out(out: &mut impl io::Write, zone: Option<&TimeZone>, began: Wall, line: &str) -> io::Result<()> {
+    let line = terminal::harmless(line);
+    let line = terminal::redact(&line);
     match zone {
         Some(zone) => writeln!(out, "{} {line}", when::clock_time(began, zone)),
         None => writeln!(out, "{line}"),
@@ -212,6 +216,22 @@ mod tests {
         file.write_all(&[1; 10]).unwrap();
         let opened = File::open(file.path()).unwrap();
         (file, Index { file: opened, frame: 0 })
+    }
+
+    #[test]
+    fn a_line_is_harmless_to_read() {
+        let mut out = Vec::new();
+        let line = format!("a\u{202e}b\u{2066}c\u{200b}d\u{feff}e{}", "\u{301}".repeat(40));
+        line_out(&mut out, None, Wall(0), &line).unwrap();
+        let shown = String::from_utf8(out).unwrap();
+        assert_eq!(shown, format!("a\\u{{202e}}b\\u{{2066}}cde{}\n", "\u{301}".repeat(3)));
+    }
+
+    #[test]
+    fn a_secret_is_not_printed() {
+        let mut out = Vec::new();
+        line_out(&mut out, None, Wall(0), "DB_PASSWORD=hunter22 ok").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "DB_PASSWORD=[redacted] ok\n");
     }
 
     #[test]

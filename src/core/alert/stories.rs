@@ -221,7 +221,7 @@ fn more_than_a_hundred_errors_in_an_hour_are_a_spike_until_there_are_few() {
     let at = desk.at.wall;
     let mut print = |desk: &mut Desk, errors: u64, bytes: u64| {
         output.bytes = bytes;
-        let seen = ErrorSeen { sample: "E".into(), count: 0, first: at, last: at };
+        let seen = ErrorSeen { sample: "E".into(), count: 0, first: at, last: at, more: Vec::new() };
         output.errors.entry("v1-x".into()).or_insert(seen).count += errors;
         desk.step(Event::Output { attempt: attempt.clone(), output: Box::new(output.clone()) });
     };

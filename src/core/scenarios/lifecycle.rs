@@ -163,7 +163,10 @@ fn a_metric_short_of_its_total_is_partial_although_the_exit_was_good() {
     asked.success.require = require;
     let mut desk = Desk::open([asked]);
     desk.runs("x", code(0));
-    assert_eq!(desk.run("x").reason, "exit 0, but metric:profiles=complete: profiles was never seen");
+    assert_eq!(
+        desk.run("x").reason,
+        "exit 0, but metric:profiles=complete does not hold, seen: profiles was never seen"
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod dependencies;
 mod evening;
 mod lifecycle;
+mod outage;
 mod reload;
 mod restart;
 mod verbs;

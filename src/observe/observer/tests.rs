@@ -222,3 +222,15 @@ fn session_patterns() {
         assert_eq!(fits(pattern, name), expected, "{pattern} {name}");
     }
 }
+
+#[test]
+fn errors_counted_together_keep_examples_that_differ() {
+    let mut observer = Observer::new(&session(&[], &[]), &[]).unwrap();
+    for i in 0..12 {
+        observer.feed(format!("03:12:{i:02} ERROR test_{} FAILED\r\n", i % 4 + 1).as_bytes(), Wall(i));
+    }
+    let errors = &observer.finish().errors;
+    let error = errors.values().next().unwrap();
+    assert_eq!((errors.len(), error.count), (1, 12));
+    assert_eq!(error.more, ["03:12:01 ERROR test_2 FAILED", "03:12:02 ERROR test_3 FAILED"]);
+}

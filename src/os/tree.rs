@@ -1,5 +1,6 @@
-//! The processes below the shim. It is their subreaper: whoever leaves its parent, its session or its process group
-//! comes back as a child of the shim, so the tree by parents is complete.
+//! Trees of processes. Below a recorder the tree by parents is complete: it is their subreaper, so whoever leaves its
+//! parent, its session or its process group comes back as its child. Without a recorder, what a process was started with
+//! tells whose it is.
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
@@ -14,6 +15,7 @@ pub struct Process {
     pub start: u64,
 }
 
+#[derive(Clone)]
 struct Entry {
     process: Process,
     parent: u32,
@@ -25,6 +27,45 @@ pub fn descendants(root: u32) -> Vec<Process> {
     let Ok(proc) = fs::read_dir("/proc") else { return Vec::new() };
     let pids = proc.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     below(root, pids.filter_map(look).collect())
+}
+
+/// All living processes whose environment at their start held all of these entries (`NAME=value`), those that are still
+/// who they were among `known`, and the descendants of both; never ourselves, nor whoever we descend from.
+pub fn marked(entries: &[String], known: &[Process]) -> Vec<Process> {
+    let Ok(proc) = fs::read_dir("/proc") else { return Vec::new() };
+    let all: Vec<Entry> =
+        proc.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter_map(look).collect();
+    let mut ours = vec![std::process::id()];
+    // No process tree is deeper than this; the bound guards against a race that makes a loop.
+    for _ in 0..256 {
+        let Some(entry) = all.iter().find(|entry| Some(&entry.process.pid) == ours.last()) else { break };
+        ours.push(entry.parent);
+    }
+    let is_root = |entry: &&Entry| {
+        !entry.zombie
+            && !ours.contains(&entry.process.pid)
+            && (known.contains(&entry.process) || holds(entry.process.pid, entries))
+    };
+    let mut found: Vec<Process> = all.iter().filter(is_root).map(|entry| entry.process).collect();
+    for root in found.clone() {
+        for process in below(root.pid, all.clone()) {
+            if !found.contains(&process) && !ours.contains(&process.pid) {
+                found.push(process);
+            }
+        }
+    }
+    found
+}
+
+/// Whether a process was started with all of these; nobody is with none.
+fn holds(pid: u32, entries: &[String]) -> bool {
+    if entries.is_empty() {
+        return false;
+    }
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut missing: Vec<&[u8]> = entries.iter().map(String::as_bytes).collect();
+    environment.split(|&b| b == 0).for_each(|entry| missing.retain(|wanted| *wanted != entry));
+    missing.is_empty()
 }
 
 fn below(root: u32, mut others: Vec<Entry>) -> Vec<Process> {
