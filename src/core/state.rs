@@ -1,6 +1,6 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
-use super::alert::Alerts;
+use super::alert::{Alerts, Before};
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::guard::Breakers;
@@ -84,8 +84,9 @@ impl State {
     /// nothing, so that any journal can be folded.
     pub fn apply(&mut self, entry: &Entry) {
         let at = entry.at;
-        let night = self.night.as_ref().map(|night| night.id.as_str());
-        self.alerts.apply(entry, self.daemon.as_ref(), self.last, night);
+        let night = self.night.as_ref().map(|night| &night.id);
+        let before = Before { daemon: self.daemon.as_ref(), last: self.last, night, runs: &self.runs };
+        self.alerts.apply(entry, &before);
         self.last = Some(at);
         match &entry.fact {
             Fact::DaemonStarted { pid, version, boot_id, unwatched_ms: _ } => {

@@ -51,6 +51,7 @@ impl<'n> Turn<'n> {
     pub(super) fn fact(&mut self, fact: Fact) {
         let entry = Entry { at: self.at, fact };
         self.night.state.apply(&entry);
+        self.night.post.note(&entry.fact);
         self.facts.push(entry);
     }
     /// Asks the rim for a deed.

@@ -9,7 +9,7 @@ use crate::core::queue::satisfies;
 use crate::core::run::{Outcome, Run};
 use crate::core::state::State;
 use crate::core::time::Mono;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Trouble without an end of its own counts as over after this long without more of it.
@@ -17,6 +17,8 @@ pub(super) const TROUBLE_LASTS: Duration = Duration::from_secs(600);
 /// More errors than this in an hour, in at least [`SPIKE_MINUTES`] of its minutes, are a spike ...
 const SPIKE: u64 = 100;
 const SPIKE_MINUTES: usize = 10;
+/// ... if they are more than this many times what is usual; ...
+const SPIKE_TIMES: u64 = 5;
 /// ... and fewer than this end it.
 const SPIKE_OVER: u64 = 50;
 /// Says which masks made a fingerprint, so that other masks do not regroup history.
@@ -36,48 +38,93 @@ pub(super) struct Condition {
     pub(super) because_of: Option<String>,
 }
 
-/// All that is wrong, by what makes two the same.
-pub(super) fn conditions(state: &State, now: Mono) -> BTreeMap<String, Condition> {
-    let mut found = BTreeMap::new();
-    of_runs(state, &mut found);
-    of_errors(state, now, &mut found);
-    of_outages(state, &mut found);
-    if let Some((_, problem)) = &state.alerts.broken_file {
+/// A part of the state that conditions follow from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    /// The newest run of a session.
+    Session(SessionName),
+    /// Errors in the output of all sessions.
+    Errors,
+    /// One breaker.
+    Outage(String),
+    /// Parked projects.
+    Parked,
+    /// Safe mode.
+    SafeMode,
+    /// The file.
+    File,
+    /// Trouble without an end of its own.
+    Troubles,
+    /// Channels that do not work.
+    Channels,
+}
+
+/// The conditions of one part of the state, by what makes two the same.
+pub(super) type Found = Vec<(String, Condition)>;
+
+/// All parts there are.
+pub(super) fn everything(state: &State) -> BTreeSet<Source> {
+    let sessions = state.night_runs().map(|run| Source::Session(run.id.session.clone()));
+    let outages = state.breakers.open().map(|(key, _)| Source::Outage(key.clone()));
+    let single = [Source::Errors, Source::Parked, Source::SafeMode, Source::File, Source::Troubles, Source::Channels];
+    sessions.chain(outages).chain(single).collect()
+}
+
+/// What is wrong with one part.
+pub(super) fn of_source(source: &Source, state: &State, now: Mono) -> Found {
+    match source {
+        Source::Session(name) => of_session(state, name),
+        Source::Errors => of_errors(state, now),
+        Source::Outage(key) => of_outage(state, key),
+        Source::Parked => of_parked(state),
+        Source::SafeMode => of_safe_mode(state),
+        Source::File => of_file(state),
+        Source::Troubles => of_troubles(state, now),
+        Source::Channels => of_channels(state),
+    }
+}
+
+fn of_file(state: &State) -> Found {
+    let Some((_, problem)) = &state.alerts.broken_file else { return Found::new() };
+    let condition = Condition {
+        severity: Severity::High,
+        title: "the changed sessions.toml was not taken".to_owned(),
+        body: format!("{}\nThe old one stays in force.", clean(problem)),
+        command: Some("nightkeep check".to_owned()),
+        ..plain("config")
+    };
+    vec![(same("config", None, None, "", ""), condition)]
+}
+
+fn of_troubles(state: &State, now: Mono) -> Found {
+    let lately = state.alerts.troubles.iter().filter(|(_, trouble)| now.since(trouble.last) < TROUBLE_LASTS);
+    let found = lately.map(|(what, trouble)| {
+        let condition = Condition {
+            severity: trouble.severity,
+            title: format!("trouble with {}", clean(&trouble.part)),
+            body: clean(&trouble.what),
+            command: Some("nightkeep doctor".to_owned()),
+            ..plain("trouble")
+        };
+        (same("trouble", None, None, "", what), condition)
+    });
+    found.collect()
+}
+
+fn of_channels(state: &State) -> Found {
+    let declared = state.alerts.channels.iter().filter(|(name, _)| state.plan.channels.contains_key(*name));
+    let broken = declared.filter_map(|(name, log)| Some((name, log.broken.as_ref()?)));
+    let found = broken.map(|(name, why)| {
         let condition = Condition {
             severity: Severity::High,
-            title: "the changed sessions.toml was not taken".to_owned(),
-            body: format!("{}\nThe old one stays in force.", clean(problem)),
-            command: Some("nightkeep check".to_owned()),
-            ..plain("config")
+            title: format!("the channel {name} does not work"),
+            body: format!("A message was given up: {}", clean(why)),
+            command: Some(format!("nightkeep alerts test {name}")),
+            ..plain("channel")
         };
-        found.insert(same("config", None, None, "", ""), condition);
-    }
-    for (what, trouble) in &state.alerts.troubles {
-        if now.since(trouble.last) < TROUBLE_LASTS {
-            let condition = Condition {
-                severity: trouble.severity,
-                title: format!("trouble with {}", clean(&trouble.part)),
-                body: clean(&trouble.what),
-                command: Some("nightkeep doctor".to_owned()),
-                ..plain("trouble")
-            };
-            found.insert(same("trouble", None, None, "", what), condition);
-        }
-    }
-    for (name, log) in &state.alerts.channels {
-        let declared = state.plan.channels.contains_key(name);
-        if let Some(why) = log.broken.as_ref().filter(|_| declared) {
-            let condition = Condition {
-                severity: Severity::High,
-                title: format!("the channel {name} does not work"),
-                body: format!("A message was given up: {}", clean(why)),
-                command: Some(format!("nightkeep alerts test {name}")),
-                ..plain("channel")
-            };
-            found.insert(same("channel", None, None, name, ""), condition);
-        }
-    }
-    found
+        (same("channel", None, None, name, ""), condition)
+    });
+    found.collect()
 }
 
 fn plain(kind: &'static str) -> Condition {
@@ -99,28 +146,15 @@ fn same(kind: &str, project: Option<&str>, session: Option<&str>, class: &str, f
     format!("{kind}|{project}|{session}|{class}|{FINGERPRINT_VERSION} {fingerprint}")
 }
 
-fn of_runs(state: &State, found: &mut BTreeMap<String, Condition>) {
-    let mut newest: BTreeMap<&SessionName, &Run> = BTreeMap::new();
-    for run in state.night_runs() {
-        newest.insert(&run.id.session, run);
-    }
-    for (name, run) in &newest {
-        let Some(outcome) = run.state.outcome() else { continue };
-        if let Some((same, condition)) = of_end(state, name, run, outcome, &newest) {
-            found.insert(same, condition);
-        }
-    }
+fn of_session(state: &State, name: &SessionName) -> Found {
+    let Some(run) = state.latest_run(name) else { return Found::new() };
+    let ended = run.state.outcome().and_then(|outcome| of_end(state, name, run, outcome));
+    ended.into_iter().collect()
 }
 
-fn of_end(
-    state: &State,
-    name: &SessionName,
-    run: &Run,
-    outcome: Outcome,
-    newest: &BTreeMap<&SessionName, &Run>,
-) -> Option<(String, Condition)> {
-    let project = project_of(state, name);
-    let base = |kind| Condition { session: Some(name.to_string()), project: project.clone(), ..plain(kind) };
+fn of_end(state: &State, name: &SessionName, run: &Run, outcome: Outcome) -> Option<(String, Condition)> {
+    let project = || project_of(state, name);
+    let base = |kind| Condition { session: Some(name.to_string()), project: project(), ..plain(kind) };
     let condition = match outcome {
         Outcome::Failed => {
             let class = class(run);
@@ -149,7 +183,7 @@ fn of_end(
             title: format!("{name} did not run"),
             body: clean(&run.reason),
             command: Some(format!("nightkeep why {name}")),
-            because_of: cause(state, name, newest),
+            because_of: cause(state, name),
             ..base("blocked")
         },
         Outcome::Succeeded | Outcome::Stopped | Outcome::Skipped | Outcome::Unfinished => return None,
@@ -158,10 +192,10 @@ fn of_end(
 }
 
 /// The condition that keeps a session from running: the end of the one it comes after.
-fn cause(state: &State, name: &SessionName, newest: &BTreeMap<&SessionName, &Run>) -> Option<String> {
+fn cause(state: &State, name: &SessionName) -> Option<String> {
     let after = &state.session(name)?.after;
     after.iter().find_map(|dependency| {
-        let run = newest.get(&dependency.session)?;
+        let run = state.latest_run(&dependency.session)?;
         let outcome = run.state.outcome().filter(|outcome| !satisfies(dependency, *outcome))?;
         Some(same_of_run(state, &dependency.session, run, outcome))
     })
@@ -189,19 +223,24 @@ fn project_of(state: &State, name: &SessionName) -> Option<String> {
     state.session(name).and_then(|session| session.project.as_ref()).map(ToString::to_string)
 }
 
-/// What is down, and what was parked because of it: one alert each, whatever number of sessions it holds up.
-fn of_outages(state: &State, found: &mut BTreeMap<String, Condition>) {
-    for (key, breaker) in state.breakers.open() {
-        let condition = Condition {
-            severity: if breaker.overdue { Severity::Critical } else { Severity::High },
-            title: format!("{key} is down"),
-            body: clean(&breaker.cause),
-            command: Some("nightkeep status".to_owned()),
-            ..plain("outage")
-        };
-        found.insert(same("outage", None, None, key, ""), condition);
-    }
-    for (project, why) in &state.breakers.parked {
+/// What is down: one alert, whatever number of sessions it holds up.
+fn of_outage(state: &State, key: &str) -> Found {
+    let Some(breaker) = state.breakers.by_key.get(key).filter(|breaker| !breaker.is_closed()) else {
+        return Found::new();
+    };
+    let condition = Condition {
+        severity: if breaker.overdue { Severity::Critical } else { Severity::High },
+        title: format!("{key} is down"),
+        body: clean(&breaker.cause),
+        command: Some("nightkeep status".to_owned()),
+        ..plain("outage")
+    };
+    vec![(same("outage", None, None, key, ""), condition)]
+}
+
+/// What was parked: one alert for all sessions of the project.
+fn of_parked(state: &State) -> Found {
+    let found = state.breakers.parked.iter().map(|(project, why)| {
         let project = project.to_string();
         let condition = Condition {
             severity: Severity::Critical,
@@ -211,18 +250,21 @@ fn of_outages(state: &State, found: &mut BTreeMap<String, Condition>) {
             project: Some(project.clone()),
             ..plain("parked")
         };
-        found.insert(same("parked", Some(&project), None, "", ""), condition);
-    }
-    if let Some(why) = &state.breakers.safe_mode {
-        let condition = Condition {
-            severity: Severity::Critical,
-            title: "safe mode: nothing is started".to_owned(),
-            body: clean(why),
-            command: Some("nightkeep doctor".to_owned()),
-            ..plain("safe_mode")
-        };
-        found.insert(same("safe_mode", None, None, "", ""), condition);
-    }
+        (same("parked", Some(&project), None, "", ""), condition)
+    });
+    found.collect()
+}
+
+fn of_safe_mode(state: &State) -> Found {
+    let Some(why) = &state.breakers.safe_mode else { return Found::new() };
+    let condition = Condition {
+        severity: Severity::Critical,
+        title: "safe mode: nothing is started".to_owned(),
+        body: clean(why),
+        command: Some("nightkeep doctor".to_owned()),
+        ..plain("safe_mode")
+    };
+    vec![(same("safe_mode", None, None, "", ""), condition)]
 }
 
 /// The outage or parked project that explains a failure.
@@ -256,16 +298,23 @@ fn explained(state: &State, name: &SessionName, run: &Run) -> Option<String> {
 }
 
 /// Error spikes: of a session, else of a project whose sessions together have one.
-fn of_errors(state: &State, now: Mono, found: &mut BTreeMap<String, Condition>) {
-    let mut projects: BTreeMap<String, (u64, usize, bool)> = BTreeMap::new();
+fn of_errors(state: &State, now: Mono) -> Found {
+    let mut found = Found::new();
+    let mut projects: BTreeMap<String, (Hour, bool)> = BTreeMap::new();
     for (session, errors) in &state.alerts.errors {
         let (sum, minutes) = errors.of_the_hour(now);
+        if sum == 0 {
+            continue;
+        }
+        let usual = state.alerts.usual_errors(session);
+        let hour = Hour { sum, minutes, usual };
         let project = SessionName::new(session).ok().and_then(|name| project_of(state, &name));
         let same = same("errors", project.as_deref(), Some(session), "", "");
-        let spikes = spikes(state, &same, sum, minutes);
+        let spikes = spikes(state, &same, hour);
         if let Some(project) = &project {
-            let all = projects.entry(project.clone()).or_default();
-            *all = (all.0 + sum, all.1.max(minutes), all.2 || spikes);
+            let (all, one_does) = projects.entry(project.clone()).or_default();
+            *all = all.with(hour);
+            *one_does |= spikes;
         }
         if spikes {
             let condition = Condition {
@@ -273,33 +322,66 @@ fn of_errors(state: &State, now: Mono, found: &mut BTreeMap<String, Condition>) 
                 session: Some(session.clone()),
                 project,
                 title: format!("{session}: more than {SPIKE} errors in an hour"),
-                body: format!("{sum} error lines in its output within the last hour"),
+                body: hour.told("its output"),
                 command: Some(format!("nightkeep logs {session}")),
                 ..plain("errors")
             };
-            found.insert(same, condition);
+            found.push((same, condition));
         }
     }
-    for (project, (sum, minutes, one_does)) in projects {
+    for (project, (hour, one_does)) in projects {
         let same = same("errors", Some(&project), None, "", "");
-        if !one_does && spikes(state, &same, sum, minutes) {
+        if !one_does && spikes(state, &same, hour) {
             let condition = Condition {
                 severity: Severity::High,
                 title: format!("{project}: more than {SPIKE} errors in an hour"),
-                body: format!("{sum} error lines in the output of its sessions within the last hour"),
+                body: hour.told("the output of its sessions"),
                 command: Some("nightkeep status".to_owned()),
                 project: Some(project),
                 ..plain("errors")
             };
-            found.insert(same, condition);
+            found.push((same, condition));
         }
+    }
+    found
+}
+
+/// The errors of an hour.
+#[derive(Debug, Clone, Copy, Default)]
+struct Hour {
+    sum: u64,
+    /// Minutes of it in which there were any.
+    minutes: usize,
+    /// The median of the worst hours of the nights before, where there were any.
+    usual: Option<u64>,
+}
+
+impl Hour {
+    fn with(self, other: Self) -> Self {
+        let usual = match (self.usual, other.usual) {
+            (Some(one), Some(two)) => Some(one + two),
+            (one, two) => one.or(two),
+        };
+        Self { sum: self.sum + other.sum, minutes: self.minutes.max(other.minutes), usual }
+    }
+    /// Whether this many errors are a spike: many, and more than usual. Where nothing is known of usual nights they must
+    /// not come all at once, as one crash may print many lines.
+    fn is_spike(self) -> bool {
+        self.sum > SPIKE
+            && self.usual.map_or(self.minutes >= SPIKE_MINUTES, |usual| self.sum > usual.saturating_mul(SPIKE_TIMES))
+    }
+    fn told(self, whose: &str) -> String {
+        let usual =
+            self.usual.map_or_else(String::new, |usual| format!("; the worst hour of a usual night has {usual}"));
+        format!("{} error lines in {whose} within the last hour{usual}", self.sum)
     }
 }
 
 /// Once there is a spike, it takes fewer errors to keep it than to begin it.
-fn spikes(state: &State, same: &str, sum: u64, minutes: usize) -> bool {
-    let goes_on = state.alerts.known.values().any(|alert| alert.same == same && alert.holds);
-    if goes_on { sum >= SPIKE_OVER } else { sum > SPIKE && minutes >= SPIKE_MINUTES }
+fn spikes(state: &State, same: &str, hour: Hour) -> bool {
+    let goes_on =
+        || state.alerts.known.values().any(|alert| alert.kind == "errors" && alert.same == same && alert.holds);
+    hour.is_spike() || (hour.sum >= SPIKE_OVER && goes_on())
 }
 
 /// Text that comes from outside, on lines of its own but without control characters, at most 400 characters.

@@ -3,10 +3,11 @@
 
 use super::conditions::Condition;
 use super::message::Severity;
+use super::watch::Watch;
 use super::{Alert, AlertAct, Alerts, Snooze, Stage};
 use crate::core::time::{Mono, Wall};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// An alert is told once it held this long; what is over sooner stands in the report only.
@@ -36,18 +37,27 @@ pub(super) struct Scene<'s> {
 /// An alert as it is from now on, and why.
 pub(super) type Move = (Alert, &'static str);
 
-/// What changes now.
-pub(super) fn advance(alerts: &Alerts, conditions: &BTreeMap<String, Condition>, scene: Scene<'_>) -> Vec<Move> {
+/// What changes now: of what is to be looked at, by what makes two the same, and of alerts that time alone changes.
+pub(super) fn advance(alerts: &Alerts, watch: &Watch, look: &BTreeSet<String>, scene: Scene<'_>) -> Vec<Move> {
     let mut moves = Vec::new();
     let mut last = alerts.last;
-    // Newest first.
-    let mut known: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
-    for alert in alerts.known.values().rev() {
-        known.entry(&alert.same).or_default().push(alert);
-    }
-    for (same, condition) in conditions {
-        let caused = condition.because_of.as_ref().is_some_and(|cause| conditions.contains_key(cause));
-        match current(known.get(same.as_str()), scene) {
+    let due = alerts.known.values().filter(|alert| next_change(alert).is_some_and(|at| at <= scene.now));
+    let due: BTreeSet<&str> = due.map(|alert| alert.same.as_str()).collect();
+    let look: BTreeSet<&str> = due.into_iter().chain(look.iter().map(String::as_str)).collect();
+    for same in look {
+        let numbers = watch.alerts.get(same).map(Vec::as_slice).unwrap_or_default();
+        let of_it = || numbers.iter().rev().filter_map(|number| alerts.known.get(number));
+        let Some(condition) = watch.wrong.get(same) else {
+            moves.extend(
+                of_it().filter(|alert| alert.holds || !alert.is_over()).filter_map(|alert| ceased(alert, scene)),
+            );
+            continue;
+        };
+        let caused = condition.because_of.as_ref().is_some_and(|cause| watch.wrong.contains_key(cause));
+        let lately = |alert: &&Alert| alert.stage == Stage::Resolved && scene.now.since(alert.changed) < FLAP_WITHIN;
+        // The one that stands for it: one that is not over, or was not long ago.
+        let standing = of_it().find(|alert| !alert.is_over() || alert.holds);
+        match standing.or_else(|| of_it().find(lately)) {
             Some(alert) => moves.extend(holds(alert, condition, caused, scene)),
             None => {
                 last += 1;
@@ -55,20 +65,7 @@ pub(super) fn advance(alerts: &Alerts, conditions: &BTreeMap<String, Condition>,
             }
         }
     }
-    let gone = alerts
-        .known
-        .values()
-        .filter(|alert| (alert.holds || !alert.is_over()) && !conditions.contains_key(&alert.same));
-    moves.extend(gone.filter_map(|alert| ceased(alert, scene)));
     moves
-}
-
-/// The alert that stands for a condition: one that is not over, or was not long ago.
-fn current<'a>(of_it: Option<&Vec<&'a Alert>>, scene: Scene<'_>) -> Option<&'a Alert> {
-    let lately = |alert: &&Alert| alert.stage == Stage::Resolved && scene.now.since(alert.changed) < FLAP_WITHIN;
-    let of_it = of_it?;
-    let standing = of_it.iter().copied().find(|alert| !alert.is_over() || alert.holds);
-    standing.or_else(|| of_it.iter().copied().find(lately))
 }
 
 fn new(number: u64, same: &str, condition: &Condition, caused: bool, scene: Scene<'_>) -> Alert {

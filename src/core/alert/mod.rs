@@ -20,15 +20,18 @@ mod stories;
 mod telling;
 pub mod template;
 mod turn;
+mod watch;
 
 pub(super) use turn::Post;
 
 use super::fact::{Entry, Fact};
+use super::ids::{NightId, RunId, SessionName};
+use super::run::Run;
 use super::state::DaemonSeen;
 use super::time::{At, Mono, Wall};
 use message::{Message, MessageKind, Severity};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 pub use telling::{CAP_CRITICAL, CAP_HOUR, CAP_NIGHT};
@@ -37,6 +40,9 @@ pub use telling::{CAP_CRITICAL, CAP_HOUR, CAP_NIGHT};
 const KEPT: usize = 50;
 /// Most alerts kept that are over.
 const KEPT_ENDED: usize = 200;
+/// Nights of which the errors are remembered, and for how many sessions.
+const NIGHTS_KEPT: usize = 7;
+const SESSIONS_KEPT: usize = 2_000;
 /// A reboot takes at most this much of the alerts' clock, whatever the wall clock says.
 const REBOOT_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
@@ -56,6 +62,8 @@ pub struct Alerts {
     pub troubles: BTreeMap<String, Trouble>,
     /// Errors in the output, by session.
     pub errors: BTreeMap<String, Errors>,
+    /// How many errors the worst hour of each of the last nights had, by session, newest last.
+    pub errors_before: BTreeMap<String, Vec<u64>>,
     /// The file was changed and could not be taken: since when, and the first problem.
     pub broken_file: Option<(Wall, String)>,
     /// Messages of the night that were given up, at most the newest fifty.
@@ -64,6 +72,14 @@ pub struct Alerts {
     pub summed_up: bool,
     /// What makes the boot's clock the alerts' own, in milliseconds.
     pub offset: i64,
+}
+
+/// What else was known before a fact.
+pub(super) struct Before<'a> {
+    pub(super) daemon: Option<&'a DaemonSeen>,
+    pub(super) last: Option<At>,
+    pub(super) night: Option<&'a NightId>,
+    pub(super) runs: &'a BTreeMap<RunId, Run>,
 }
 
 /// Where an alert stands.
@@ -207,6 +223,9 @@ pub struct Errors {
     pub total: u64,
     /// Errors by minute, of the last hour.
     pub minutes: Vec<(u64, u64)>,
+    /// The most errors there were in an hour of this night.
+    #[serde(default)]
+    pub worst: u64,
 }
 
 /// A message that could not be delivered.
@@ -324,9 +343,10 @@ impl Alerts {
         standing
     }
 
-    /// Takes a fact into account. `daemon` and `last` are as they were before it.
-    pub(super) fn apply(&mut self, entry: &Entry, daemon: Option<&DaemonSeen>, last: Option<At>, night: Option<&str>) {
-        if let (Fact::DaemonStarted { boot_id, .. }, Some(before), Some(last)) = (&entry.fact, daemon, last)
+    /// Takes a fact into account.
+    pub(super) fn apply(&mut self, entry: &Entry, before: &Before<'_>) {
+        if let (Fact::DaemonStarted { boot_id, .. }, Some(before), Some(last)) =
+            (&entry.fact, before.daemon, before.last)
             && before.boot_id != *boot_id
         {
             let took = entry.at.wall.since(last.wall).min(REBOOT_AT_MOST);
@@ -359,8 +379,8 @@ impl Alerts {
             }
         } else if let Fact::NightOpened { night: opened, .. } = &entry.fact {
             self.summed_up = false;
-            if night != Some(opened.as_str()) {
-                self.errors.clear();
+            if before.night != Some(opened) {
+                self.remember_errors(before);
                 self.given_up.clear();
                 self.known.retain(|_, alert| !alert.is_over());
                 for channel in self.channels.values_mut() {
@@ -387,6 +407,28 @@ impl Alerts {
                 | Fact::NightOpened { .. }
                 | Fact::DaemonStarted { .. }
         )
+    }
+
+    /// The errors of a night that is over become those of a night before.
+    fn remember_errors(&mut self, before: &Before<'_>) {
+        let errors = std::mem::take(&mut self.errors);
+        let ran = before.runs.values().filter(|run| Some(&run.id.night) == before.night && !run.attempts.is_empty());
+        let ran: BTreeSet<&SessionName> = ran.map(|run| &run.id.session).collect();
+        for session in ran {
+            let worst = errors.get(session.as_str()).map_or(0, |errors| errors.worst);
+            let nights = self.errors_before.entry(session.to_string()).or_default();
+            nights.push(worst);
+            nights.drain(..nights.len().saturating_sub(NIGHTS_KEPT));
+        }
+        while self.errors_before.len() > SESSIONS_KEPT {
+            self.errors_before.pop_first();
+        }
+    }
+    /// How many errors the worst hour of a usual night has: the median of the last nights; `None` when there were none.
+    pub(super) fn usual_errors(&self, session: &str) -> Option<u64> {
+        let mut nights = self.errors_before.get(session)?.clone();
+        nights.sort_unstable();
+        nights.get(nights.len() / 2).copied()
     }
 
     fn forget_old(&mut self) {
@@ -482,6 +524,8 @@ impl Errors {
         let minute = now.0 / Self::MINUTE;
         self.minutes.retain(|(at, _)| at + 60 > minute);
         if new > 0 {
+            let before: u64 = self.minutes.iter().map(|(_, count)| count).sum();
+            self.worst = self.worst.max(before + new);
             match self.minutes.last_mut().filter(|(at, _)| *at == minute) {
                 Some((_, count)) => *count += new,
                 None => self.minutes.push((minute, new)),

@@ -3,10 +3,11 @@
 use super::conditions::Condition;
 use super::lifecycle::{Scene, act, advance, next_change};
 use super::message::Severity;
+use super::watch::{Watch, by_same};
 use super::{AlertAct, Alerts};
 use crate::core::time::{Mono, Wall};
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -153,10 +154,13 @@ impl Real {
             command: None,
             because_of: None,
         };
-        let conditions: BTreeMap<_, _> = self.on.then(|| ("same".to_owned(), condition)).into_iter().collect();
+        let mut watch = Watch::default();
+        watch.wrong.extend(self.on.then(|| ("same".to_owned(), condition)));
+        let look = BTreeSet::from(["same".to_owned()]);
         for _ in 0..2 {
+            watch.alerts = by_same(&self.alerts);
             let scene = Scene { now: self.now, wall: Wall(0), night: None };
-            for (alert, _) in advance(&self.alerts, &conditions, scene) {
+            for (alert, _) in advance(&self.alerts, &watch, &look, scene) {
                 self.alerts.last = self.alerts.last.max(alert.number);
                 self.alerts.known.insert(alert.number, alert);
             }

@@ -6,7 +6,7 @@ use super::message::{Message, MessageKind, Severity};
 use super::{Alert, Alerts, ChannelLog, Stage, Told};
 use crate::core::plan::{ChannelPlan, Plan};
 use crate::core::time::Mono;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Most messages to a channel in an hour, critical ones not counted; one more says that others wait.
@@ -38,20 +38,81 @@ struct Want<'a> {
     kind: MessageKind,
 }
 
+/// Who is told, as the file says it, worked out once for a plan.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rules {
+    /// The channels told first.
+    first: BTreeSet<String>,
+    /// The steps of the escalation after the first telling, by time.
+    steps: Vec<(Duration, Vec<String>)>,
+}
+
+impl Rules {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let first = plan.alerts.first(&plan.channels).into_iter().map(str::to_owned).collect();
+        let later = plan.alerts.escalate.iter().filter(|step| !step.after.is_zero());
+        let mut steps: Vec<(Duration, Vec<String>)> = later.map(|step| (step.after, step.to.clone())).collect();
+        steps.sort_by_key(|(after, _)| *after);
+        Self { first, steps }
+    }
+    /// When a step of the escalation is due, after the alert opened. The steps come again and again, five times.
+    fn step_after(&self, step: u32) -> Option<Duration> {
+        let (last, count) = (self.steps.last()?.0, u32::try_from(self.steps.len()).ok()?);
+        let (after, _) = self.steps.get(usize::try_from(step % count).ok()?)?;
+        (step / count < LOOPS).then(|| last.saturating_mul(step / count) + *after)
+    }
+    /// How many steps of the escalation are due: by time for critical alerts, else those that somebody asked for.
+    pub(super) fn steps_due(&self, alert: &Alert, now: Mono) -> u32 {
+        if alert.severity < Severity::Critical {
+            return alert.escalated;
+        }
+        let open = now.since(alert.opened);
+        let mut due = 0;
+        while self.step_after(due).is_some_and(|after| after <= open) {
+            due += 1;
+        }
+        due.max(alert.escalated)
+    }
+    /// Whether a step goes to a channel. Without steps in the file one that somebody asks for goes to all.
+    fn step_to(&self, step: u32, channel: &str) -> bool {
+        let Ok(count) = u32::try_from(self.steps.len()) else { return false };
+        if count == 0 {
+            return true;
+        }
+        let step = usize::try_from(step % count).ok().and_then(|step| self.steps.get(step));
+        step.is_some_and(|(_, to)| to.iter().any(|to| to == channel))
+    }
+}
+
 /// What the decisions about one moment have in common.
 pub(super) struct Ground<'a> {
     pub(super) alerts: &'a Alerts,
     pub(super) plan: &'a Plan,
+    pub(super) rules: &'a Rules,
     pub(super) scene: Scene<'a>,
     pub(super) quiet: bool,
-    /// The channels told first.
-    first: BTreeSet<&'a str>,
+    /// The alerts of which there may be something to tell.
+    news: Vec<&'a Alert>,
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(alerts: &'a Alerts, plan: &'a Plan, scene: Scene<'a>, quiet: bool) -> Self {
-        Self { alerts, plan, scene, quiet, first: plan.alerts.first(&plan.channels) }
+    pub(super) fn new(alerts: &'a Alerts, plan: &'a Plan, rules: &'a Rules, scene: Scene<'a>, quiet: bool) -> Self {
+        Self { alerts, plan, rules, scene, quiet, news: alerts.known.values().filter(|alert| is_news(alert)).collect() }
     }
+}
+
+/// Whether there may be something to tell of an alert.
+pub(super) fn is_news(alert: &Alert) -> bool {
+    match alert.stage {
+        Stage::Open => is_loud(alert),
+        Stage::Resolved => alert.told.values().any(|told| told.delivered && !told.resolved),
+        Stage::Pending | Stage::Inhibited | Stage::Expired => false,
+    }
+}
+
+/// Whether an open alert is told at all.
+fn is_loud(alert: &Alert) -> bool {
+    alert.stage == Stage::Open && alert.holds && alert.acked.is_none() && alert.snoozed.is_none()
 }
 
 /// The next message to queue, if there is one.
@@ -61,11 +122,14 @@ pub(super) fn next_letter(ground: &Ground<'_>) -> Option<Letter> {
 
 fn on_channel(ground: &Ground<'_>, channel: &ChannelPlan) -> Option<Letter> {
     let Ground { alerts, scene, quiet, .. } = *ground;
-    let none = ChannelLog::default();
-    let log = alerts.channels.get(&channel.name).unwrap_or(&none);
-    let (critical, rest): (Vec<Want<'_>>, Vec<Want<'_>>) = (alerts.known.values())
+    let (critical, rest): (Vec<Want<'_>>, Vec<Want<'_>>) = (ground.news.iter())
         .filter_map(|alert| want(ground, channel, alert))
         .partition(|want| want.alert.severity == Severity::Critical);
+    if critical.is_empty() && rest.is_empty() {
+        return None;
+    }
+    let none = ChannelLog::default();
+    let log = alerts.channels.get(&channel.name).unwrap_or(&none);
     if !critical.is_empty() && sent(log, scene.now, true) < CAP_CRITICAL {
         return Some(letter(channel, first_group(critical), scene));
     }
@@ -99,7 +163,7 @@ fn sent(log: &ChannelLog, now: Mono, critical: bool) -> usize {
 
 /// What a channel is to be told of an alert now.
 fn want<'a>(ground: &Ground<'_>, channel: &ChannelPlan, alert: &'a Alert) -> Option<Want<'a>> {
-    let Ground { alerts, plan, scene, .. } = *ground;
+    let Ground { alerts, plan, rules, scene, .. } = *ground;
     let want = |kind| Some(Want { alert, kind });
     let told = alert.told.get(&channel.name);
     if alert.stage == Stage::Resolved {
@@ -108,17 +172,16 @@ fn want<'a>(ground: &Ground<'_>, channel: &ChannelPlan, alert: &'a Alert) -> Opt
             .any(|outgoing| outgoing.message.channel == channel.name && outgoing.alerts.contains(&alert.number));
         return if owed && !under_way { want(MessageKind::Resolved) } else { None };
     }
-    let silent = alert.stage != Stage::Open || !alert.holds || alert.acked.is_some() || alert.snoozed.is_some();
-    if silent || !plan.alerts.admits(channel, alert.severity) {
+    if !is_loud(alert) || !plan.alerts.admits(channel, alert.severity) {
         return None;
     }
-    let steps = steps_due(plan, alert, scene.now);
-    let mine = (told.map_or(0, |told| told.steps)..steps).any(|step| step_to(plan, step, &channel.name));
+    let steps = rules.steps_due(alert, scene.now);
+    let mine = (told.map_or(0, |told| told.steps)..steps).any(|step| rules.step_to(step, &channel.name));
     if mine {
         return want(MessageKind::Escalated);
     }
     match told {
-        None if ground.first.contains(channel.name.as_str()) => {
+        None if rules.first.contains(channel.name.as_str()) => {
             let group_waits = alerts.known.values().any(|other| {
                 other.number != alert.number
                     && other.group() == alert.group()
@@ -132,48 +195,6 @@ fn want<'a>(ground: &Ground<'_>, channel: &ChannelPlan, alert: &'a Alert) -> Opt
             if due && !alert.flapping { want(MessageKind::Repeated) } else { None }
         }
     }
-}
-
-/// The steps of the escalation after the first telling, by time.
-fn steps(plan: &Plan) -> Vec<(Duration, &[String])> {
-    let later = plan.alerts.escalate.iter().filter(|step| !step.after.is_zero());
-    let mut steps: Vec<(Duration, &[String])> = later.map(|step| (step.after, step.to.as_slice())).collect();
-    steps.sort_by_key(|(after, _)| *after);
-    steps
-}
-
-/// When a step of the escalation is due, after the alert opened. The steps come again and again, five times.
-fn step_after(steps: &[(Duration, &[String])], step: u32) -> Option<Duration> {
-    let (_, count) = (steps.last()?, u32::try_from(steps.len()).ok()?);
-    let round = steps.last()?.0.checked_mul(step / count)?;
-    let (after, _) = steps.get(usize::try_from(step % count).ok()?)?;
-    (step / count < LOOPS).then(|| round + *after)
-}
-
-/// How many steps of the escalation are due: by time for critical alerts, else those that somebody asked for.
-pub(super) fn steps_due(plan: &Plan, alert: &Alert, now: Mono) -> u32 {
-    if alert.severity < Severity::Critical {
-        return alert.escalated;
-    }
-    let (steps, open) = (steps(plan), now.since(alert.opened));
-    let mut due = 0;
-    while step_after(&steps, due).is_some_and(|after| after <= open) {
-        due += 1;
-    }
-    due.max(alert.escalated)
-}
-
-/// Whether a step goes to a channel. Without steps in the file one that somebody asks for goes to all.
-fn step_to(plan: &Plan, step: u32, channel: &str) -> bool {
-    let steps = steps(plan);
-    let count = u32::try_from(steps.len()).unwrap_or(u32::MAX);
-    if count == 0 {
-        return true;
-    }
-    usize::try_from(step % count)
-        .ok()
-        .and_then(|step| steps.get(step))
-        .is_some_and(|(_, to)| to.iter().any(|to| to == channel))
 }
 
 /// Those that belong to the first one's group, and tell the same kind of thing.
@@ -255,8 +276,8 @@ fn told(channel: &ChannelPlan, want: &Want<'_>, scene: Scene<'_>) -> Alert {
 }
 
 /// Notes which steps an escalated message stands for.
-pub(super) fn note_steps(plan: &Plan, alert: &mut Alert, now: Mono) {
-    let due = steps_due(plan, alert, now);
+pub(super) fn note_steps(rules: &Rules, alert: &mut Alert, now: Mono) {
+    let due = rules.steps_due(alert, now);
     for told in alert.told.values_mut().filter(|told| told.steps == u32::MAX) {
         told.steps = due;
     }
@@ -271,7 +292,7 @@ fn more(channel: &ChannelPlan, waiting: usize, scene: Scene<'_>) -> Letter {
 }
 
 /// The word at the night's end: what needs somebody, or that nothing does.
-pub(super) fn of_the_night(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Vec<Message> {
+pub(super) fn of_the_night(alerts: &Alerts, plan: &Plan, rules: &Rules, scene: Scene<'_>) -> Vec<Message> {
     let needs: Vec<&Alert> = alerts.standing().into_iter().filter(|alert| alert.needs_somebody()).collect();
     let title = match needs.len() {
         0 => "Nothing needs you.".to_owned(),
@@ -281,8 +302,7 @@ pub(super) fn of_the_night(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Ve
     let lines = needs.iter().take(LISTED).map(|alert| format!("{} {}", alert.id(), alert.title));
     let body = lines.collect::<Vec<_>>().join("\n");
     let severity = if needs.is_empty() { Severity::Low } else { Severity::Medium };
-    let first =
-        plan.channels.values().filter(|channel| plan.alerts.first(&plan.channels).contains(channel.name.as_str()));
+    let first = plan.channels.values().filter(|channel| rules.first.contains(channel.name.as_str()));
     first.map(|channel| summary(channel, "end", title.clone(), body.clone(), 0, severity, scene)).collect()
 }
 
@@ -314,40 +334,37 @@ fn summary(
 }
 
 /// When something is to be told at the latest, as far as time alone decides.
-pub(super) fn next_telling(alerts: &Alerts, plan: &Plan, scene: Scene<'_>) -> Option<Mono> {
-    let steps = steps(plan);
-    let mut times: BTreeMap<Mono, ()> = BTreeMap::new();
-    let quietened =
-        |alert: &&Alert| alert.stage == Stage::Open && alert.holds && alert.acked.is_none() && alert.snoozed.is_none();
-    for alert in alerts.known.values().filter(quietened) {
-        let due = steps_due(plan, alert, scene.now);
+pub(super) fn next_telling(ground: &Ground<'_>) -> Option<Mono> {
+    let Ground { plan, rules, scene, .. } = *ground;
+    let mut next: Option<Mono> = None;
+    let mut sooner = |at: Mono| {
+        if at > scene.now && next.is_none_or(|known| at < known) {
+            next = Some(at);
+        }
+    };
+    for alert in ground.news.iter().filter(|alert| alert.stage == Stage::Open) {
         if alert.severity == Severity::Critical
-            && let Some(after) = step_after(&steps, due)
+            && let Some(after) = rules.step_after(rules.steps_due(alert, scene.now))
         {
-            times.insert(alert.opened.plus(after), ());
+            sooner(alert.opened.plus(after));
         }
         if let Some(repeat) = plan.alerts.repeat_of(alert.severity) {
-            times.extend(alert.told.values().map(|told| (told.last.plus(repeat), ())));
+            alert.told.values().for_each(|told| sooner(told.last.plus(repeat)));
         }
     }
-    times.into_keys().find(|at| *at > scene.now)
+    next
 }
 
 /// When to look again because something is wanted that may not be told yet: the next end of a group's wait or of a cap's
 /// hour. `None` when nothing waits.
 pub(super) fn waits_until(ground: &Ground<'_>) -> Option<Mono> {
-    let Ground { alerts, plan, scene, .. } = *ground;
-    let untold = |alert: &&Alert| match alert.stage {
-        Stage::Open => alert.holds && alert.acked.is_none() && alert.snoozed.is_none(),
-        Stage::Resolved => alert.told.values().any(|told| told.delivered && !told.resolved),
-        Stage::Pending | Stage::Inhibited | Stage::Expired => false,
-    };
-    let waits = alerts.known.values().filter(untold).any(|alert| {
+    let Ground { alerts, plan, rules, scene, .. } = *ground;
+    let waits = ground.news.iter().any(|alert| {
         plan.channels.values().any(|channel| {
             let first = !alert.told.contains_key(&channel.name)
                 && alert.stage == Stage::Open
                 && plan.alerts.admits(channel, alert.severity)
-                && ground.first.contains(channel.name.as_str());
+                && rules.first.contains(channel.name.as_str());
             first || want(ground, channel, alert).is_some()
         })
     });

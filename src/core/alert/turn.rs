@@ -1,15 +1,17 @@
 //! Alerts within a step: what changed is journaled, what is to be told goes to the outbox in the same transaction, and
 //! only then is it handed out.
 
-use super::conditions::{TROUBLE_LASTS, conditions};
+use super::conditions::TROUBLE_LASTS;
 use super::lifecycle::{self, Scene, advance, next_change};
 use super::message::{MessageKind, Outcome, Severity};
 use super::quiet;
 use super::telling;
+use super::watch::Watch;
 use super::{Alert, AlertAct, Outgoing, Settled};
 use crate::core::effect::Effect;
 use crate::core::event::Timer;
 use crate::core::fact::{Actor, Fact};
+use crate::core::night::Night;
 use crate::core::time::Mono;
 use crate::core::turn::Turn;
 use std::collections::BTreeSet;
@@ -23,6 +25,8 @@ const RETRY_AFTER_AT_MOST: Duration = Duration::from_secs(3600);
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(6 * 3600);
 /// How often what waits for something else is looked at.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// The timer is never armed for less.
+const AT_LEAST: Duration = Duration::from_secs(1);
 /// Most messages queued in one step.
 const AT_ONCE: usize = 64;
 
@@ -36,55 +40,83 @@ pub(in crate::core) struct Post {
     armed: Option<Mono>,
     /// The timer ran out.
     pub(in crate::core) due: bool,
+    /// What is wrong.
+    watch: Watch,
+}
+
+impl Post {
+    /// Takes note of a fact, which is in the state by now.
+    pub(in crate::core) fn note(&mut self, fact: &Fact) {
+        self.watch.note(fact);
+    }
 }
 
 impl Turn<'_> {
-    /// The timer of the alerts ran out.
+    /// The timer of the alerts ran out. One that was armed before a later one was is of no use.
     pub(in crate::core) fn alerts_due(&mut self) {
-        self.night.post.armed = None;
-        self.night.post.due = true;
+        let soon = self.state().alerts.now(self.at).plus(AT_LEAST);
+        if self.night.post.armed.is_none_or(|armed| armed <= soon) {
+            self.night.post.armed = None;
+            self.night.post.due = true;
+        }
     }
 
     /// Holds the alerts against what is wrong now, and tells what is to be told.
     pub(in crate::core) fn tend_alerts(&mut self) {
-        self.night.post.due = false;
+        let due = std::mem::take(&mut self.night.post.due);
+        if !due && !self.plan_known && !self.night.post.watch.is_touched() {
+            return;
+        }
         let (now, wall) = (self.state().alerts.now(self.at), self.at.wall);
         let night = self.state().night.as_ref().map(|night| night.id.to_string());
         let scene = Scene { now, wall, night: night.as_deref() };
-        // A second round follows up on what the first one changed.
-        for _ in 0..2 {
-            let found = conditions(self.state(), now);
-            let moves = advance(&self.state().alerts, &found, scene);
-            if moves.is_empty() {
-                break;
-            }
-            for (alert, why) in moves {
-                self.alert_moved(alert, why);
-            }
-        }
+        self.hold_against_what_is_wrong(scene, due);
         if self.night.awaits_plan {
             // Who is to be told stands in the file.
             return;
         }
-        let plan = &self.state().plan;
-        // Without a channel there is nobody to be quiet for.
-        let is_quiet = !plan.channels.is_empty()
-            && quiet::is_quiet(plan.alerts.quiet, wall, &quiet::zone(plan.timezone.as_deref()));
         self.drop_what_is_over();
         self.sum_up(scene);
+        let alerts = &self.state().alerts;
+        let is_quiet = (alerts.known.values().any(telling::is_news) || !alerts.outbox.is_empty()) && self.is_quiet();
         for _ in 0..AT_ONCE {
             let state = self.state();
-            let ground = telling::Ground::new(&state.alerts, &state.plan, scene, is_quiet);
+            let rules = &self.night.post.watch.rules;
+            let ground = telling::Ground::new(&state.alerts, &state.plan, rules, scene, is_quiet);
             let Some(letter) = telling::next_letter(&ground) else { break };
             let alerts = letter.moved.iter().map(|alert| alert.number).collect();
             for mut alert in letter.moved {
-                telling::note_steps(&self.state().plan, &mut alert, now);
+                telling::note_steps(&self.night.post.watch.rules, &mut alert, now);
                 self.alert_moved(alert, "told");
             }
             self.fact(Fact::MessageQueued { message: Box::new(letter.message), alerts });
         }
         self.hand_out(now, is_quiet);
         self.arm_alerts(scene, is_quiet);
+    }
+
+    /// Moves the alerts to where they stand by what is wrong now.
+    fn hold_against_what_is_wrong(&mut self, scene: Scene<'_>, due: bool) {
+        // A second round follows up on what the first one changed.
+        for round in 0..2 {
+            let Night { post, state, .. } = &mut *self.night;
+            let look = post.watch.refresh(state, scene.now, due && round == 0);
+            let moves = advance(&state.alerts, &post.watch, &look, scene);
+            if moves.is_empty() {
+                return;
+            }
+            for (alert, why) in moves {
+                self.alert_moved(alert, why);
+            }
+        }
+    }
+
+    /// Whether it is quiet. Without a channel there is nobody to be quiet for.
+    fn is_quiet(&self) -> bool {
+        let plan = &self.state().plan;
+        !plan.channels.is_empty()
+            && plan.alerts.quiet.is_some()
+            && quiet::is_quiet(plan.alerts.quiet, self.at.wall, &quiet::zone(plan.timezone.as_deref()))
     }
 
     fn alert_moved(&mut self, alert: Alert, why: &str) {
@@ -120,7 +152,7 @@ impl Turn<'_> {
         if !closed || state.alerts.summed_up || state.night_runs().next().is_none() {
             return;
         }
-        for message in telling::of_the_night(&state.alerts, &state.plan, scene) {
+        for message in telling::of_the_night(&state.alerts, &state.plan, &self.night.post.watch.rules, scene) {
             self.fact(Fact::MessageQueued { message: Box::new(message), alerts: Vec::new() });
         }
     }
@@ -170,7 +202,7 @@ impl Turn<'_> {
         let result = match alerts.by_id(id) {
             None => Err("no such alert".to_owned()),
             Some(alert) => {
-                let steps = telling::steps_due(&self.state().plan, alert, now);
+                let steps = self.night.post.watch.rules.steps_due(alert, now);
                 lifecycle::act(alert, act, &by.who, now, steps)
             }
         };
@@ -193,13 +225,13 @@ impl Turn<'_> {
         let mut next: Option<Mono> = None;
         let mut sooner = |at: Mono| next = Some(next.map_or(at, |known: Mono| known.min(at)));
         alerts.known.values().filter_map(next_change).for_each(&mut sooner);
-        telling::next_telling(alerts, plan, scene).into_iter().for_each(&mut sooner);
         let troubles = alerts.troubles.values().map(|trouble| trouble.last.plus(TROUBLE_LASTS));
         troubles.filter(|over| *over > now).for_each(&mut sooner);
         if alerts.known.values().any(|alert| alert.kind == "errors" && alert.holds && !alert.is_over()) {
             sooner(now.plus(LOOK_AGAIN));
         }
-        let ground = telling::Ground::new(alerts, plan, scene, is_quiet);
+        let ground = telling::Ground::new(alerts, plan, &self.night.post.watch.rules, scene, is_quiet);
+        telling::next_telling(&ground).into_iter().for_each(&mut sooner);
         let waits = telling::waits_until(&ground);
         let mut held_back = false;
         for (_, outgoing) in alerts.outbox.iter().filter(|(key, _)| !self.night.post.under_way.contains(*key)) {
@@ -215,7 +247,7 @@ impl Turn<'_> {
         waits.into_iter().for_each(&mut sooner);
         let Some(next) = next else { return };
         // Never at once: what is due now was done in this step.
-        let next = next.max(now.plus(Duration::from_secs(1)));
+        let next = next.max(now.plus(AT_LEAST));
         if self.night.post.armed.is_none_or(|armed| next < armed || armed <= now) {
             self.night.post.armed = Some(next);
             self.effect(Effect::Arm { timer: Timer::Alerts, epoch: 0, after: next.since(now) });
