@@ -3,8 +3,8 @@
 pub mod sse;
 
 use crate::protocol::{
-    AddRequest, AlertRequest, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, StreamedFact, UpRequest,
-    VerbRequest, Why,
+    AddRequest, AlertRequest, ChannelTested, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status,
+    StreamedFact, UpRequest, VerbRequest, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +24,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a deed may take: typing into a session waits until it arrived, `up` reads the file.
 const DEED_DEADLINE: Duration = Duration::from_secs(60);
+/// A channel may have to write to many, each of whom may take its time.
+const TEST_DEADLINE: Duration = Duration::from_secs(300);
 /// A stream that is silent this long counts as lost. The daemon sends a comment more often than that.
 const STREAM_SILENCE: Duration = Duration::from_secs(90);
 /// Largest answer that is read, in bytes.
@@ -151,6 +153,10 @@ impl Client {
     /// Does something about an alert, or about all of a session. The id must be a checked one.
     pub async fn alert(&self, id: &str, request: &AlertRequest) -> Result<Done, ClientError> {
         self.post(&format!("/v1/alerts/{id}"), request).await
+    }
+    /// Sends a test message over a channel. The name must be a checked one.
+    pub async fn channel_test(&self, channel: &str) -> Result<ChannelTested, ClientError> {
+        self.call(self.http.post(url(&format!("/v1/channels/{channel}/test"))), TEST_DEADLINE).await
     }
     /// The journal's facts after `seq`, then each new one as it comes.
     pub async fn events(&self, after: i64) -> Result<EventStream, ClientError> {

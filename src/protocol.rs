@@ -266,6 +266,28 @@ pub struct AlertRequest {
     pub reason: Option<String>,
 }
 
+/// What came of a test message: the answer to `POST /v1/channels/{name}/test`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChannelTested {
+    /// Version of this form; [`SCHEMA`].
+    pub schema: u32,
+    /// The channel.
+    pub channel: String,
+    /// Its type.
+    pub r#type: String,
+    /// Whether the other side has taken it.
+    pub delivered: bool,
+    /// Why not.
+    pub why: Option<String>,
+    /// Whether trying again cannot help.
+    pub permanent: bool,
+    /// After how many seconds the service wants to be asked again.
+    pub retry_after: Option<f64>,
+    /// Whose environment the secrets were taken from: `daemon`, or `command` when none runs.
+    #[serde(default)]
+    pub environment: String,
+}
+
 /// `POST /v1/up`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UpRequest {

@@ -30,6 +30,8 @@ mod new_journal;
 mod operator;
 #[path = "e2e/outage.rs"]
 mod outage;
+#[path = "e2e/ping.rs"]
+mod ping;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

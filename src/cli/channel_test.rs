@@ -3,35 +3,20 @@
 use super::context::Context;
 use super::failure::{Exit, Failure, close_names, shown_path};
 use super::{check, parts, trust};
-use crate::core::alert::message::Outcome;
+use crate::client::ClientError;
 use crate::core::plan::Plan;
 use crate::os::clock;
-use crate::protocol::SCHEMA;
-use serde::Serialize;
 use std::path::Path;
-use std::time::Duration;
 
 /// Sends a test message over a channel of sessions.toml; exit 1 if it did not arrive
 ///
-/// Secrets are read as at night, from the environment of this command and from files. Quiet hours and severities do not
-/// hold it up.
+/// While a daemon runs it is the daemon that sends, with the secrets in its environment, as at night; without one this
+/// command does, with those in its own. Quiet hours and severities do not hold it up.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  nightkeep alerts test phone")]
 pub struct Args {
     /// Which channel
     channel: String,
-}
-
-/// `alerts test --json`.
-#[derive(Serialize)]
-struct Tested<'a> {
-    schema: u32,
-    channel: &'a str,
-    r#type: &'a str,
-    delivered: bool,
-    why: Option<&'a str>,
-    permanent: bool,
-    retry_after: Option<f64>,
 }
 
 /// Runs the command.
@@ -42,37 +27,51 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let channel = plan.channels.get(name).ok_or_else(|| no_such_channel(name, &plan, &file))?;
     // A channel starts programs and hands out secrets: a file that nobody read must not do that.
     trust::ensure(context, &file, &plan, false)?;
-    let kind = channel.way.as_str();
-    let outcome = context.block_on(async { Ok(parts::try_channel(channel, clear, clock::wall()).await) })?;
-    let (why, retry_after, permanent) = match &outcome {
-        Outcome::Delivered => (None, None, false),
-        Outcome::Failed { why, retry_after, permanent } => (Some(why.as_str()), *retry_after, *permanent),
-    };
+    let instance = context.instance()?;
+    let client = context.client(&instance)?;
+    let tested = context.block_on(async {
+        match client.channel_test(&channel.name).await {
+            Ok(tested) => {
+                context.note_skew(&client);
+                return Ok(tested);
+            }
+            Err(ClientError::NoDaemon { .. }) => {
+                context.out.talk("note: no daemon runs: secrets are taken from the environment of this command");
+            }
+            // It goes by an older file, or is of an older version.
+            Err(ClientError::Refused(refusal)) if refusal.exit_code == Exit::NotFound.code() => {
+                context
+                    .out
+                    .talk("note: the daemon does not know the channel yet: this command sends the message itself");
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(parts::test_channel(channel, clear, clock::wall()).await)
+    })?;
     if context.json {
-        context.out.json(&Tested {
-            schema: SCHEMA,
-            channel: name,
-            r#type: kind,
-            delivered: why.is_none(),
-            why,
-            permanent,
-            retry_after: retry_after.map(|wait| wait.as_secs_f64()),
-        })?;
+        context.out.json(&tested)?;
     }
-    match why {
+    let shown = format!("{name} ({})", tested.r#type);
+    match &tested.why {
         None if context.json => Ok(()),
-        None => context.out.line(&format!("{name} ({kind}): delivered")),
+        None => {
+            context.out.line(&format!("{shown}: delivered, with the environment of {}", whose(&tested.environment)))
+        }
         Some(_) if context.json => Err(Failure::silent(Exit::Failed)),
         Some(why) => {
-            let failure = Failure::new(Exit::Failed, format!("{name} ({kind}): not delivered: {why}"));
-            Err(failure.hint(advice(retry_after, permanent)))
+            let what = format!("{shown}: not delivered, with the environment of {}: {why}", whose(&tested.environment));
+            Err(Failure::new(Exit::Failed, what).hint(advice(tested.retry_after, tested.permanent)))
         }
     }
 }
 
-fn advice(retry_after: Option<Duration>, permanent: bool) -> String {
+fn whose(environment: &str) -> &'static str {
+    if environment == "daemon" { "the daemon" } else { "this command" }
+}
+
+fn advice(retry_after: Option<f64>, permanent: bool) -> String {
     match (retry_after, permanent) {
-        (Some(wait), _) => format!("the service asks to wait {} s", wait.as_secs()),
+        (Some(wait), _) => format!("the service asks to wait {} s", wait.ceil()),
         (None, true) => {
             "at night this would not be tried again: see docs/alerts.md for what each channel needs".to_owned()
         }

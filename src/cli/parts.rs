@@ -6,7 +6,6 @@ use super::context::Context;
 use super::failure::{Exit, Failure, shown_path};
 use super::found::Found;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
-use crate::core::alert::message::Outcome as AlertOutcome;
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
@@ -18,7 +17,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
-use crate::protocol::{Status, UpRequest, Why};
+use crate::protocol::{ChannelTested, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
@@ -320,8 +319,9 @@ pub async fn journal_check(instance: &Instance) -> Result<Option<String>, Failur
 }
 
 /// Sends a test message over a channel, with the environment of this process.
-pub async fn try_channel(channel: &ChannelPlan, clear: ClearSecrets, at: Wall) -> AlertOutcome {
-    daemon::try_channel(channel, clear, at).await
+pub async fn test_channel(channel: &ChannelPlan, clear: ClearSecrets, at: Wall) -> ChannelTested {
+    let outcome = daemon::try_channel(channel, clear, at).await;
+    daemon::tested(channel, outcome, "command")
 }
 
 /// What a report is to cover.

@@ -79,6 +79,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("log_per_session", plan.log_per_session.map_or("no cap".to_owned(), show_size)),
         shown("min_free_disk", plan.min_free_disk.map_or("1GiB".to_owned(), show_size)),
         hidden("rules", &plan.rules),
+        hidden("alerts", &plan.alerts),
     ]
 }
 

@@ -62,6 +62,12 @@ impl Night {
         }
     }
 
+    /// Whether what is kept beside the state still follows from it; the error says what does not. It looks at everything,
+    /// so it is for tests.
+    pub fn check(&self, at: At) -> Result<(), String> {
+        self.post.check(&self.state, self.state.alerts.now(at))
+    }
+
     /// Takes one event. The state is that after the facts; a step whose facts could not be journaled must not be acted
     /// on, and the state must be read again from the journal.
     pub fn step(&mut self, at: At, event: Event) -> Step {

@@ -2,6 +2,7 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+use super::channels::{tested, try_channel};
 use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
@@ -12,9 +13,10 @@ use crate::core::event::{Event, Verb};
 use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{RunId, SessionName};
 use crate::core::state::State as Night;
+use crate::os::clock;
 use crate::protocol::{
-    AddRequest, AlertRequest, AlertStatus, Done, DownRequest, Refusal, RetryRequest, SCHEMA, SendRequest, Status,
-    StreamedFact, UpRequest, VerbRequest, Why,
+    AddRequest, AlertRequest, AlertStatus, ChannelTested, Done, DownRequest, Refusal, RetryRequest, SCHEMA,
+    SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
@@ -170,6 +172,7 @@ fn router(api: Api) -> Router {
         .route("/v1/dead/retry", post(retry))
         .route("/v1/alerts", get(alerts))
         .route("/v1/alerts/{id}", post(alert_act))
+        .route("/v1/channels/{name}/test", post(channel_test))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -461,6 +464,26 @@ async fn alert_act(
         did.extend(done(&api.inbox.ask(Event::AlertAct { alert, act: request.act, by }).await?)?.0.did);
     }
     Ok(Json(Done { schema: SCHEMA, did }))
+}
+
+/// Sends a test message over a channel, with the secrets of this daemon's environment.
+async fn channel_test(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+) -> Answer<ChannelTested> {
+    let wanted = name.clone();
+    let Some(plan) = api.inbox.look(move |state, _| state.plan.channels.get(&wanted).cloned()).await? else {
+        let shown: String = name.chars().take(64).flat_map(char::escape_default).collect();
+        return Err(Refused::new(StatusCode::NOT_FOUND, 4, format!("there is no channel {shown:?}"), &[]));
+    };
+    let outcome = try_channel(&plan, api.rim.clear_secrets(), clock::wall()).await;
+    let tested = tested(&plan, outcome, "daemon");
+    let result =
+        tested.why.as_ref().map_or_else(|| "done: delivered".to_owned(), |why| format!("not delivered: {why}"));
+    let by = actor(peer, None);
+    api.inbox.ask(Event::Acted { verb: "alerts test".to_owned(), target: plan.name, by, result }).await?;
+    Ok(Json(tested))
 }
 
 /// The newest dead letter of each session that fits and has had no second chance yet.

@@ -18,6 +18,7 @@ mod logging;
 mod openapi;
 mod peer;
 mod perform;
+mod ping;
 mod reconcile;
 mod reload;
 mod reports;
@@ -28,7 +29,7 @@ mod timers;
 mod watch;
 mod without;
 
-pub use channels::try_channel;
+pub use channels::{tested, try_channel};
 pub use environment::inherited;
 pub use lock::{LockError, Running, running};
 pub use openapi::openapi_json;

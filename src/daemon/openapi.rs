@@ -2,8 +2,8 @@
 
 use super::api::Health;
 use crate::protocol::{
-    AddRequest, AlertRequest, AlertStatus, Done, DownRequest, Refusal, RetryRequest, SendRequest, Status, UpRequest,
-    VerbRequest, Why,
+    AddRequest, AlertRequest, AlertStatus, ChannelTested, Done, DownRequest, Refusal, RetryRequest, SendRequest,
+    Status, UpRequest, VerbRequest, Why,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -107,6 +107,13 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "Acknowledges, snoozes, resolves or escalates an alert, or all alerts of a session.",
             Some(schema::<AlertRequest>(schemas)),
             done,
+        ),
+        route(
+            "post",
+            "/v1/channels/{name}/test",
+            "Sends a test message over a channel.",
+            None,
+            schema::<ChannelTested>(schemas),
         ),
     ]
 }

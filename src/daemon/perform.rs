@@ -17,7 +17,7 @@ use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
 use crate::core::fact::{Entry, GitBase};
 use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
-use crate::core::plan::{OnTmuxLoss, SessionPlan};
+use crate::core::plan::{ClearSecrets, OnTmuxLoss, SessionPlan};
 use crate::core::run::Started;
 use crate::core::state::State;
 use crate::instance::Instance;
@@ -135,6 +135,10 @@ impl Rim {
         self.file_problem.write().unwrap_or_else(PoisonError::into_inner).take();
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
+    /// The secrets that stand in the file itself.
+    pub fn clear_secrets(&self) -> ClearSecrets {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clear_secrets.clone()
+    }
     fn node(&self) -> String {
         let named = self.config.read().unwrap_or_else(PoisonError::into_inner).node_name.clone();
         named.unwrap_or_else(host_name)
@@ -244,10 +248,15 @@ impl Rim {
     async fn send(self: &Arc<Self>, message: Message) {
         let channel = message.channel.clone();
         let plan = self.inbox.look(move |state, _| state.plan.channels.get(&channel).cloned()).await.ok().flatten();
-        let clear = self.config.read().unwrap_or_else(PoisonError::into_inner).clear_secrets.clone();
+        let clear = self.clear_secrets();
         let outcome = match plan {
             Some(plan) => Channels::new(clear).send(&plan, &message).await,
-            None => Outcome::Failed { why: "no such channel".to_owned(), retry_after: None, permanent: true },
+            None => Outcome::Failed {
+                why: "no such channel".to_owned(),
+                retry_after: None,
+                permanent: true,
+                reached: Vec::new(),
+            },
         };
         if let Outcome::Failed { why, .. } = &outcome {
             tracing::warn!(channel = message.channel, key = message.key, "a message was not delivered: {why}");

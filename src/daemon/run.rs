@@ -7,6 +7,7 @@ use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::perform::{Rim, Settings};
+use super::ping::Ping;
 use super::timers::Timers;
 use super::{crashes, logging, reconcile, reload, sensors};
 use crate::config::{self, Context, Severity, Source};
@@ -116,8 +117,16 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let boot_id = clock::boot_id();
     let night = Night::new(state, u64::from(std::process::id()) ^ clock::wall().0.unsigned_abs(), &boot_id);
     let timers = Timers::default();
-    let turns =
-        Loop { night, seq, journal: journal.clone(), rim: Arc::clone(&rim), timers, offset: None, unwritten: None };
+    let turns = Loop {
+        night,
+        seq,
+        journal: journal.clone(),
+        rim: Arc::clone(&rim),
+        timers,
+        offset: None,
+        ping: Ping::new(Arc::clone(&rim)),
+        unwritten: None,
+    };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -258,6 +267,7 @@ struct Loop {
     timers: Timers,
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
+    ping: Ping,
     /// Why the journal could not be written for a while.
     unwritten: Option<String>,
 }
@@ -268,6 +278,12 @@ impl Loop {
             let next = self.timers.next();
             let timer = async {
                 match next {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let ping = async {
+                match self.ping.due() {
                     Some(at) => tokio::time::sleep_until(at).await,
                     None => std::future::pending().await,
                 }
@@ -283,10 +299,13 @@ impl Loop {
                     None => return,
                 },
                 () = timer => self.timers.take_due().into_iter().map(|event| Message { event, reply: None }).collect(),
+                // Nothing happens: a turn with nothing in it shows that one can be made.
+                () = ping => Vec::new(),
             };
             if !self.turn(batch, &mut looks).await {
                 return;
             }
+            self.ping.turned(&self.night.state);
         }
     }
 

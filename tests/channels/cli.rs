@@ -57,7 +57,11 @@ fn a_test_message_arrives_and_that_is_said() {
     let service = Service::start([Reply::ok("{}")]);
     let house = House::trusted(&phone(&service));
     let (code, out, err) = said(&house.run(&["--quiet", "alerts", "test", "phone"]));
-    assert_eq!((code, out.as_str()), (Some(0), "phone (ntfy): delivered\n"), "{err}");
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "phone (ntfy): delivered, with the environment of this command\n"),
+        "{err}"
+    );
     let seen = service.only();
     assert_eq!(seen.header("authorization"), "Bearer tk_Sup3rSecret");
     assert_eq!(seen.header("title"), "Test of the channel phone");
@@ -65,6 +69,7 @@ fn a_test_message_arrives_and_that_is_said() {
     let (code, out, _) = said(&house.run(&["alerts", "test", "phone", "--json"]));
     let told: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &told["delivered"], &told["type"]), (Some(0), &true.into(), &"ntfy".into()));
+    assert_eq!(told["environment"], "command");
 }
 
 #[test]
@@ -75,7 +80,10 @@ fn a_failure_says_why_and_shows_no_secret() {
     let house = House::trusted(&phone(&service));
     let (code, out, err) = said(&house.run(&["alerts", "test", "phone"]));
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert!(err.contains("error: phone (ntfy): not delivered: 127.0.0.1:"), "{err}");
+    assert!(
+        err.contains("error: phone (ntfy): not delivered, with the environment of this command: 127.0.0.1:"),
+        "{err}"
+    );
     assert!(err.contains("answered 429 Too Many Requests: no [secret] for [secret]\n"), "{err}");
     assert!(err.contains("hint: the service asks to wait 30 s"), "{err}");
     let (code, out, err) = said(&house.run(&["--quiet", "alerts", "test", "phone", "--json"]));
@@ -149,12 +157,16 @@ fn without_certificates_only_what_needs_them_fails() {
     ));
     let none = [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
     let (code, out, err) = said(&house.run_with(&["alerts", "test", "phone"], &none));
-    assert_eq!((code, out.as_str()), (Some(0), "phone (ntfy): delivered\n"), "{err}");
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "phone (ntfy): delivered, with the environment of this command\n"),
+        "{err}"
+    );
     for channel in ["tls", "mail"] {
         for variables in [&none[..], &[]] {
             let (code, _, err) = said(&house.run_with(&["alerts", "test", channel], variables));
             assert_eq!(code, Some(1), "{err}");
-            assert!(err.contains("not delivered: ") && !err.contains("panicked"), "{err}");
+            assert!(err.contains("not delivered, ") && !err.contains("panicked"), "{err}");
         }
     }
     let (code, _, err) = said(&house.run_with(&["hold", "a"], &none));

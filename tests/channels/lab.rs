@@ -26,6 +26,7 @@ pub fn message() -> Message {
         count: 1,
         night: Some("2026-11-21".into()),
         dedupe_key: Some("k1".into()),
+        reached: Vec::new(),
     }
 }
 
@@ -68,7 +69,7 @@ pub fn send_within(plan: &ChannelPlan, clear: ClearSecrets, message: &Message, d
 #[track_caller]
 pub fn failed(outcome: Outcome) -> (String, Option<Duration>, bool) {
     match outcome {
-        Outcome::Failed { why, retry_after, permanent } => (why, retry_after, permanent),
+        Outcome::Failed { why, retry_after, permanent, reached: _ } => (why, retry_after, permanent),
         Outcome::Delivered => panic!("it was delivered"),
     }
 }

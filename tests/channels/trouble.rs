@@ -2,7 +2,7 @@
 
 use super::lab::{at, clear, failed, message, ntfy, plan, send, send_within, webhook};
 use super::service::{Reply, Service};
-use nightkeep::core::alert::message::Outcome;
+use nightkeep::core::alert::message::{Message, Outcome};
 use nightkeep::core::plan::{SecretField, SecretRef, Way};
 use std::time::Duration;
 
@@ -161,6 +161,25 @@ fn a_yes_that_is_a_no_is_seen() {
     let (why, _, permanent) = failed(send(&plan(telegram), secrets, &message()));
     assert!(why.ends_with("chat not found") && permanent, "{why}");
     assert_eq!(service.requests().len(), 2, "the other chat is written to all the same");
+}
+
+#[test]
+fn a_chat_that_has_a_message_does_not_get_it_at_the_next_try() {
+    let chats = vec!["1".to_owned(), "2".to_owned(), "3".to_owned()];
+    let telegram = Way::Telegram { url: Some(SecretRef::Here), token: SecretRef::Here, chats };
+    let gone = Reply::status("400 Bad Request", r#"{"ok":false,"description":"Bad Request: chat not found"}"#);
+    let busy = Reply::status("502 Bad Gateway", "");
+    let yes = Reply::ok(r#"{"ok":true}"#);
+    let service = Service::start([gone, yes.clone(), busy, yes]);
+    let secrets = || clear(&[(SecretField::Url, &service.address), (SecretField::Token, "1:a2345")]);
+    let first = send(&plan(telegram.clone()), secrets(), &message());
+    let Outcome::Failed { why, permanent, reached, .. } = first else { panic!("two of three got nothing") };
+    assert!(!permanent && why.contains("502"), "another try helps one of them: {why}");
+    assert_eq!(reached, ["2"]);
+    let again = Message { reached, ..message() };
+    assert_eq!(send(&plan(telegram), secrets(), &again), Outcome::Delivered);
+    let written: Vec<_> = service.requests().iter().map(|r| r.json()["chat_id"].clone()).collect();
+    assert_eq!(written, [1, 2, 3, 1, 3]);
 }
 
 #[test]

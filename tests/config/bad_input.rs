@@ -48,6 +48,20 @@ fn an_empty_file_is_valid_and_says_so() {
 }
 
 #[test]
+fn the_address_that_is_fetched_is_one_and_not_fetched_too_often() {
+    let with = |rest: &str| format!("[sessions.a]\ncommand = \"x\"\n[alerts.ping]\n{rest}\n");
+    let plan = clean(&with("url = \"https://hc.example/ping/abc\"")).plan;
+    assert_eq!(plan.alerts.ping.map(|ping| ping.every.as_secs()), Some(60));
+    assert!(
+        clean(&with("url = { env = \"PING_URL\" }\nevery = \"5m\"")).settings.secret_variables.contains("PING_URL")
+    );
+    errors(&with("every = \"1m\""), &[("3:9", "url")]);
+    errors(&with("url = \"ftp://x/\""), &[("4:7", "not one of the web")]);
+    errors(&with("url = \"https://h/x\"\nevery = \"5s\""), &[("5:9", "at least 12s")]);
+    errors(&with("url = { env = \"A\", file = \"b\" }"), &[("4:7", "either in `env` or in `file`")]);
+}
+
+#[test]
 fn windows_line_ends_count_like_others() {
     assert_eq!(clean("[sessions.a]\r\ncommand = \"x\"\r\n").plan.sessions.len(), 1);
     errors("[sessions.a]\r\ncommand = \"x\"\r\ntimout = \"3h\"\r\n", &[("3:1", "did you mean `timeout`?")]);

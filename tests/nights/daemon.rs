@@ -126,6 +126,9 @@ impl Sim {
         let Some(night) = &self.night else { return Ok(()) };
         self.judge.step(event, step, &night.state, &self.world)?;
         self.journal.extend(step.facts.iter().cloned());
+        if self.rows_each_step && self.how.mutant.is_none() {
+            night.check(self.world.at()).map_err(|what| format!("S33: {what}"))?;
+        }
         if self.rows_each_step {
             let mut rows = night.state.rows_for(&step.facts);
             if self.how.mutant == Some(Mutant::LostRow) && !rows.is_empty() && self.rng.u8(0..4) == 0 {

@@ -338,6 +338,7 @@ fn alerts(rng: &mut Rng) -> (AlertsPlan, BTreeMap<String, ChannelPlan>) {
         quiet,
         repeat: rng.bool().then(|| Duration::from_secs(60 * rng.u64(5..120))),
         escalate,
+        ping: None,
     };
     (plan, channels)
 }

@@ -76,7 +76,12 @@ impl Sim {
             return Outcome::Delivered;
         }
         let retry_after = (self.rng.u8(0..4) == 0).then(|| Duration::from_secs(self.rng.u64(1..7_200)));
-        Outcome::Failed { why: "answered 500".to_owned(), retry_after, permanent: self.rng.u8(0..6) == 0 }
+        Outcome::Failed {
+            why: "answered 500".to_owned(),
+            retry_after,
+            permanent: self.rng.u8(0..6) == 0,
+            reached: Vec::new(),
+        }
     }
 
     /// Takes the reports and answers of channels out of what is on its way.

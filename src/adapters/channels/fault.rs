@@ -15,27 +15,40 @@ pub(super) struct Fault {
     why: String,
     retry_after: Option<Duration>,
     permanent: bool,
+    reached: Vec<String>,
 }
 
 impl Fault {
     /// Trying again cannot help.
     pub(super) fn permanent(why: impl Into<String>) -> Self {
-        Self { why: why.into(), retry_after: None, permanent: true }
+        Self { why: why.into(), retry_after: None, permanent: true, reached: Vec::new() }
     }
     /// Trying again may help.
     pub(super) fn passing(why: impl Into<String>) -> Self {
-        Self { why: why.into(), retry_after: None, permanent: false }
+        Self { why: why.into(), retry_after: None, permanent: false, reached: Vec::new() }
     }
     /// The other side said when to come back.
     pub(super) fn after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after = wait;
         self
     }
+    /// Some have it all the same.
+    pub(super) fn but_reached(mut self, reached: Vec<String>) -> Self {
+        self.reached = reached;
+        self
+    }
+    /// Whether trying again cannot help.
+    pub(super) fn is_permanent(&self) -> bool {
+        self.permanent
+    }
     /// What is told of it: without secrets, on one line, bounded.
     pub(super) fn outcome(self, redactor: &Redactor) -> Outcome {
-        let why = redactor.clean(&self.why);
-        let why = shorten(&harmless(&why), WHY_MAX).into_owned();
-        Outcome::Failed { why, retry_after: self.retry_after, permanent: self.permanent }
+        let why = self.told(redactor);
+        Outcome::Failed { why, retry_after: self.retry_after, permanent: self.permanent, reached: self.reached }
+    }
+    /// Why, in words that can be shown.
+    pub(super) fn told(&self, redactor: &Redactor) -> String {
+        shorten(&harmless(&redactor.clean(&self.why)), WHY_MAX).into_owned()
     }
 }
 

@@ -137,6 +137,20 @@ pub(super) async fn post(post: Post, deadline: Duration) -> Result<Answer, Fault
     Err(Fault::permanent(format!("{host} redirects in a ring")))
 }
 
+/// Fetches an address and leaves what it says; everything but a status that says yes is a fault.
+pub(super) async fn get(address: &Secret, deadline: Duration) -> Result<(), Fault> {
+    let url = Url::parse(address.expose()).map_err(|e| Fault::permanent(format!("the address cannot be read: {e}")))?;
+    let host = host_of(&url);
+    let request = client(&url, deadline)?.get(url).header(USER_AGENT, AGENT);
+    match tokio::time::timeout(deadline, request.send()).await {
+        Err(_) => Err(slow(&host, deadline)),
+        Ok(Err(e)) if e.is_timeout() => Err(slow(&host, deadline)),
+        Ok(Err(e)) => Err(Fault::passing(format!("cannot reach {host}: {}", chain(&e)))),
+        Ok(Ok(answer)) if answer.status().is_success() => Ok(()),
+        Ok(Ok(answer)) => Err(refused(answer.status(), None, "", &host)),
+    }
+}
+
 fn slow(host: &str, deadline: Duration) -> Fault {
     Fault::passing(format!("{host} did not answer within {} s", deadline.as_secs_f32()))
 }

@@ -19,7 +19,8 @@ mod webhook;
 mod words;
 
 use crate::core::alert::message::{Message, Outcome};
-use crate::core::plan::{ChannelPlan, ClearSecrets, Way};
+use crate::core::alert::plan::PING;
+use crate::core::plan::{ChannelPlan, ClearSecrets, SecretRef, Way};
 use fault::Fault;
 use secrets::Opener;
 use std::time::Duration;
@@ -60,6 +61,16 @@ impl Channels {
         }
     }
 
+    /// Fetches the address that shows somebody that the daemon works. The error says why it could not be, without secrets.
+    pub async fn ping(&self, address: &SecretRef) -> Result<(), String> {
+        let mut opener = Opener::new(&self.clear, PING);
+        let fetched = match opener.address(address) {
+            Ok(address) => http::get(&address, self.deadline).await,
+            Err(fault) => Err(fault),
+        };
+        fetched.map_err(|fault| fault.told(opener.redactor()))
+    }
+
     async fn deliver(&self, plan: &ChannelPlan, message: &Message, opener: &mut Opener<'_>) -> Result<(), Fault> {
         let own = plan.template.as_deref();
         match &plan.way {
@@ -83,16 +94,21 @@ impl Channels {
                 let token = opener.token(token)?;
                 let message = words::clean(message, opener.redactor());
                 let text = telegram::text(&message, own)?;
-                let mut first_fault = None;
+                let (mut fault, mut reached): (Option<Fault>, Vec<String>) = (None, Vec::new());
                 // One chat that is gone must not keep the others from hearing of it.
-                for chat in chats {
+                for chat in chats.iter().filter(|chat| !message.reached.contains(chat)) {
                     let request = telegram::request(&text, chat, &message, server.as_ref(), &token)?;
                     let sent = http::post(request, self.deadline).await.and_then(|a| a.recognized(telegram::took));
-                    if let Err(fault) = sent {
-                        first_fault.get_or_insert(fault);
+                    match sent {
+                        Ok(()) => reached.push(chat.clone()),
+                        // It is tried again as long as that helps one of them.
+                        Err(new) if fault.as_ref().is_none_or(|known| known.is_permanent() && !new.is_permanent()) => {
+                            fault = Some(new);
+                        }
+                        Err(_) => {}
                     }
                 }
-                first_fault.map_or(Ok(()), Err)
+                fault.map_or(Ok(()), |fault| Err(fault.but_reached(reached)))
             }
             Way::Webhook { url, auth, content_type } => {
                 let (url, auth) = (opener.address(url)?, opener.auth(auth)?);

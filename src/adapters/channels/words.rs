@@ -111,6 +111,7 @@ mod tests {
             count: 1,
             night: None,
             dedupe_key: None,
+            reached: Vec::new(),
         }
     }
 

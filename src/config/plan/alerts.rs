@@ -12,6 +12,7 @@ pub(super) fn alerts(raw: &raw::Alerts) -> AlertsPlan {
         min_severity: raw.min_severity.map_or(default.min_severity, severity),
         quiet: raw.quiet_hours.as_ref().map(|range| range.0).or(default.quiet),
         repeat: raw.repeat.as_ref().map(|period| period.0).or(default.repeat),
+        ping: default.ping,
         escalate: raw.escalate.iter().flatten().map(step).collect(),
     }
 }

@@ -3,8 +3,9 @@
 use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::raw::{self, Address, Channel, ChannelKind, Elsewhere};
-use super::Build;
+use super::{Build, ping};
 use crate::core::alert::message::Severity;
+use crate::core::alert::plan::PING;
 use crate::core::alert::template::{self, TEMPLATE_MAX, Values};
 use crate::core::ids::SessionName;
 use crate::core::plan::{
@@ -52,6 +53,9 @@ pub(super) fn clear_secrets(raw: &raw::File) -> ClearSecrets {
             keep(SecretField::Password, text);
         }
     }
+    if let Some(address) = ping::clear_address(&raw.alerts) {
+        clear.insert((PING.to_owned(), SecretField::Url), Secret::new(address));
+    }
     clear
 }
 
@@ -64,7 +68,7 @@ pub(super) fn secret_variables(raw: &raw::File) -> BTreeSet<String> {
             channel.password.as_ref().and_then(raw::Secret::elsewhere),
         ]
     });
-    places.flatten().filter_map(|place| place.env.clone()).collect()
+    places.flatten().chain(ping::place_of_address(&raw.alerts)).filter_map(|place| place.env.clone()).collect()
 }
 
 /// The keys that a kind of channel needs, and those it understands.
@@ -137,22 +141,26 @@ fn check(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) {
     check_template(build, channel, place);
 }
 
-/// A secret is in one place.
 fn check_places(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) {
     for (key, elsewhere) in [
         ("url", channel.url.as_ref().and_then(Address::elsewhere)),
         ("token", channel.token.as_ref().and_then(raw::Secret::elsewhere)),
         ("password", channel.password.as_ref().and_then(raw::Secret::elsewhere)),
     ] {
-        let Some(elsewhere) = elsewhere else { continue };
-        if elsewhere.env.is_some() == elsewhere.file.is_some() {
-            let found = build.problems.error(&place.key(key), "it is either in `env` or in `file`");
-            found.help("write { env = \"NAME\" } or { file = \"PATH\" }");
-        }
-        let bad = |name: &String| name.is_empty() || name.contains(['=', '\0']);
-        if elsewhere.env.as_ref().is_some_and(bad) {
-            build.problems.error(&place.key(key), "no environment variable has such a name");
-        }
+        check_elsewhere(build, elsewhere, &place.key(key));
+    }
+}
+
+/// A secret that is elsewhere is in one place, which can exist.
+pub(super) fn check_elsewhere(build: &mut Build<'_, '_>, elsewhere: Option<&Elsewhere>, place: &Place) {
+    let Some(elsewhere) = elsewhere else { return };
+    if elsewhere.env.is_some() == elsewhere.file.is_some() {
+        let found = build.problems.error(place, "it is either in `env` or in `file`");
+        found.help("write { env = \"NAME\" } or { file = \"PATH\" }");
+    }
+    let bad = |name: &String| name.is_empty() || name.contains(['=', '\0']);
+    if elsewhere.env.as_ref().is_some_and(bad) {
+        build.problems.error(place, "no environment variable has such a name");
     }
 }
 
@@ -278,7 +286,7 @@ fn plan(build: &mut Build<'_, '_>, name: &str, channel: &Channel, place: &Place)
     Some(ChannelPlan { name: name.to_owned(), min_severity, template: channel.template.clone(), way })
 }
 
-fn elsewhere(build: &mut Build<'_, '_>, at: &Elsewhere, place: &Place) -> Option<SecretRef> {
+pub(super) fn elsewhere(build: &mut Build<'_, '_>, at: &Elsewhere, place: &Place) -> Option<SecretRef> {
     if let Some(name) = &at.env {
         return Some(SecretRef::Env(name.clone()));
     }

@@ -7,6 +7,7 @@ mod alerts;
 mod channels;
 mod graph;
 mod later;
+mod ping;
 pub(crate) mod requirement;
 mod retry;
 mod session;
@@ -184,6 +185,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     agents::check_profiles(build);
     later::check(build);
     plan.channels = channels::channels(build);
+    plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
     (plan, settings)
 }

@@ -40,6 +40,9 @@ pub struct Message {
     /// What the alert is told apart by from other alerts.
     #[serde(default)]
     pub dedupe_key: Option<String>,
+    /// Receivers on the channel that have it from an earlier try.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reached: Vec<String>,
 }
 
 /// What a message tells.
@@ -113,5 +116,7 @@ pub enum Outcome {
         retry_after: Option<Duration>,
         /// Whether trying again cannot help.
         permanent: bool,
+        /// Receivers that have it all the same.
+        reached: Vec<String>,
     },
 }

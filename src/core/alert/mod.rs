@@ -253,6 +253,9 @@ pub enum Settled {
         due: Mono,
         /// Why the try failed.
         why: String,
+        /// Receivers that have it, and do not get it again.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        reached: Vec<String>,
     },
     /// It is not tried again.
     GivenUp {
@@ -358,7 +361,9 @@ impl Alerts {
         if let Fact::AlertMoved { alert, why: _ } = &entry.fact {
             self.last = self.last.max(alert.number);
             self.known.insert(alert.number, (**alert).clone());
-            self.forget_old();
+            if alert.is_over() && self.known.len() > KEPT_ENDED {
+                self.forget_old();
+            }
         } else if let Fact::MessageQueued { message, alerts } = &entry.fact {
             self.queue(message, alerts, now);
         } else if let Fact::MessageSettled { key, then } = &entry.fact {
@@ -466,11 +471,12 @@ impl Alerts {
     }
 
     fn settle(&mut self, key: &str, then: &Settled, at: Wall) {
-        if let Settled::Again { due, why } = then {
+        if let Settled::Again { due, why, reached } = then {
             if let Some(outgoing) = self.outbox.get_mut(key) {
                 outgoing.due = *due;
                 outgoing.tries += 1;
                 outgoing.why = Some(why.clone());
+                outgoing.message.reached.extend(reached.iter().cloned());
             }
             return;
         }

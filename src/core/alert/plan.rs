@@ -1,7 +1,7 @@
 //! Who is told of what, as the file says it: `[alerts]` without its secrets, for the plan is journaled.
 
 use super::message::Severity;
-use crate::core::plan::ChannelPlan;
+use crate::core::plan::{ChannelPlan, SecretRef};
 use crate::core::time::millis;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,11 +20,13 @@ pub struct AlertsPlan {
     pub repeat: Option<Duration>,
     /// Who else is told when nobody reacts, by time.
     pub escalate: Vec<EscalationStep>,
+    /// What is fetched again and again while the daemon works.
+    pub ping: Option<PingPlan>,
 }
 
 impl Default for AlertsPlan {
     fn default() -> Self {
-        Self { min_severity: Severity::Medium, quiet: Some(QUIET), repeat: None, escalate: Vec::new() }
+        Self { min_severity: Severity::Medium, quiet: Some(QUIET), repeat: None, escalate: Vec::new(), ping: None }
     }
 }
 
@@ -34,6 +36,19 @@ pub const QUIET: (u16, u16) = (22 * 60, 7 * 60);
 const REPEAT_HIGH: Duration = Duration::from_secs(4 * 3600);
 /// ... and one that must wake somebody after this.
 const REPEAT_CRITICAL: Duration = Duration::from_secs(3600);
+
+/// An address that is fetched again and again while the daemon works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PingPlan {
+    /// The address.
+    pub url: SecretRef,
+    /// How often.
+    #[serde(with = "millis")]
+    pub every: Duration,
+}
+
+/// What stands in the place of a channel's name where the address of the ping is kept. No channel can have this name.
+pub const PING: &str = "[ping]";
 
 /// One step of an escalation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

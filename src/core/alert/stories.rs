@@ -88,7 +88,8 @@ fn what_was_never_sent_has_no_end_to_tell() {
     fails(&mut desk, "a");
     desk.wait(seconds(31));
     let key = queued(&desk, 0)[0].key.clone();
-    let failed = Outcome::Failed { why: "answered 500".into(), retry_after: None, permanent: false };
+    let failed =
+        Outcome::Failed { why: "answered 500".into(), retry_after: None, permanent: false, reached: Vec::new() };
     desk.step(Event::Sent { key: key.clone(), outcome: failed });
     let dead = desk.run("a").id.clone();
     desk.step(Event::Redrive { run: dead, by: anna() });
@@ -96,7 +97,8 @@ fn what_was_never_sent_has_no_end_to_tell() {
     // The tries go on in vain until it is over.
     for _ in 0..12 {
         desk.wait(seconds(60));
-        let failed = Outcome::Failed { why: "answered 500".into(), retry_after: None, permanent: false };
+        let failed =
+            Outcome::Failed { why: "answered 500".into(), retry_after: None, permanent: false, reached: Vec::new() };
         desk.step(Event::Sent { key: key.clone(), outcome: failed });
     }
     assert!(desk.night.state.alerts.outbox.is_empty());
@@ -183,7 +185,7 @@ fn a_channel_that_fails_for_good_is_an_alert_on_the_others() {
     desk.wait(seconds(31));
     for message in queued(&desk, 0) {
         let outcome = if message.channel == "mail" {
-            Outcome::Failed { why: "no such mailbox".into(), retry_after: None, permanent: true }
+            Outcome::Failed { why: "no such mailbox".into(), retry_after: None, permanent: true, reached: Vec::new() }
         } else {
             Outcome::Delivered
         };
@@ -202,11 +204,17 @@ fn a_service_that_asks_to_wait_is_given_the_time() {
     fails(&mut desk, "a");
     desk.wait(seconds(31));
     let key = queued(&desk, 0)[0].key.clone();
-    let busy = Outcome::Failed { why: "429".into(), retry_after: Some(seconds(900)), permanent: false };
+    let busy =
+        Outcome::Failed { why: "429".into(), retry_after: Some(seconds(900)), permanent: false, reached: Vec::new() };
     desk.step(Event::Sent { key: key.clone(), outcome: busy });
     let due = desk.night.state.alerts.outbox[&key].due;
     assert_eq!(due.since(desk.night.state.alerts.now(desk.at)), seconds(900));
-    let endless = Outcome::Failed { why: "429".into(), retry_after: Some(seconds(90_000)), permanent: false };
+    let endless = Outcome::Failed {
+        why: "429".into(),
+        retry_after: Some(seconds(90_000)),
+        permanent: false,
+        reached: Vec::new(),
+    };
     desk.step(Event::Sent { key: key.clone(), outcome: endless });
     let due = desk.night.state.alerts.outbox[&key].due;
     assert_eq!(due.since(desk.night.state.alerts.now(desk.at)), seconds(3600), "but not more than an hour");

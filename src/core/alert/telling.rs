@@ -236,6 +236,7 @@ fn letter(channel: &ChannelPlan, wants: Vec<Want<'_>>, scene: Scene<'_>) -> Lett
         count: if single { first.count } else { count },
         night: scene.night.map(str::to_owned),
         dedupe_key: single.then(|| first.key.clone()),
+        reached: Vec::new(),
     };
     Letter { message, moved: wants.iter().map(|want| told(channel, want, scene)).collect() }
 }
@@ -330,6 +331,7 @@ fn summary(
         count,
         night: scene.night.map(str::to_owned),
         dedupe_key: None,
+        reached: Vec::new(),
     }
 }
 

@@ -80,6 +80,7 @@ pub fn check(template: &str, values: Values) -> Result<(), TemplateFault> {
         count: 1,
         night: Some("2026-11-21".into()),
         dedupe_key: Some("key".into()),
+        reached: Vec::new(),
     };
     let made = render(template, values, &document(&sample, &sample.body))?;
     match values {

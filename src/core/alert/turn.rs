@@ -12,6 +12,7 @@ use crate::core::effect::Effect;
 use crate::core::event::Timer;
 use crate::core::fact::{Actor, Fact};
 use crate::core::night::Night;
+use crate::core::state::State;
 use crate::core::time::Mono;
 use crate::core::turn::Turn;
 use std::collections::BTreeSet;
@@ -48,6 +49,10 @@ impl Post {
     /// Takes note of a fact, which is in the state by now.
     pub(in crate::core) fn note(&mut self, fact: &Fact) {
         self.watch.note(fact);
+    }
+    /// Whether what is believed to be wrong is what follows from the state; the error says where it is not.
+    pub(in crate::core) fn check(&self, state: &State, now: Mono) -> Result<(), String> {
+        self.watch.check(state, now)
     }
 }
 
@@ -186,10 +191,10 @@ impl Turn<'_> {
             Outcome::Failed { why, .. } if now.since(outgoing.queued) >= GIVEN_UP_AFTER => {
                 Settled::GivenUp { why: format!("not delivered for {} h: {why}", GIVEN_UP_AFTER.as_secs() / 3600) }
             }
-            Outcome::Failed { why, retry_after, permanent: false } => {
+            Outcome::Failed { why, retry_after, permanent: false, reached } => {
                 let doubled = RETRY.0.saturating_mul(1 << outgoing.tries.min(12)).min(RETRY.1);
                 let asked = retry_after.unwrap_or_default().min(RETRY_AFTER_AT_MOST);
-                Settled::Again { due: now.plus(doubled.max(asked)), why }
+                Settled::Again { due: now.plus(doubled.max(asked)), why, reached }
             }
         };
         self.fact(Fact::MessageSettled { key, then });

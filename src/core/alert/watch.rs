@@ -40,6 +40,9 @@ impl Watch {
         } else if let Fact::AttemptEnded { attempt, .. } | Fact::ChecksDone { attempt, .. } = fact {
             // Of a run that has not ended the next move tells.
             self.run_moved(&attempt.run.session, false);
+        } else if let Fact::HoldSet { run, .. } = fact {
+            // Whoever is skipped by hand is not blocked.
+            self.run_moved(&run.session, true);
         } else if let Fact::OutputObserved { output, .. } = fact {
             if !output.errors.is_empty() {
                 self.look_at(Source::Errors);
@@ -146,13 +149,29 @@ impl Watch {
         self.of.insert(source, sames);
     }
 
+    /// Whether all is known that does not change by time alone; the error names the part that is not.
+    pub(super) fn check(&self, state: &State, now: Mono) -> Result<(), String> {
+        let by_time = |source: &Source| matches!(source, Source::Errors | Source::Troubles);
+        for source in everything(state).iter().filter(|source| self.ready && !by_time(source)) {
+            let found = of_source(source, state, now);
+            let known = self.of.get(source).map(Vec::as_slice).unwrap_or_default();
+            let same = known.len() == found.len()
+                && found.iter().all(|(same, condition)| self.wrong.get(same) == Some(condition));
+            if !same {
+                return Err(format!("{source:?} was not looked at again: {known:?} is known, {found:?} is so"));
+            }
+        }
+        let gone =
+            self.of.keys().filter(|source| !by_time(source)).find(|source| of_source(source, state, now).is_empty());
+        gone.map_or(Ok(()), |source| Err(format!("{source:?} is wrong no longer")))
+    }
+
     fn look_at(&mut self, source: Source) {
         self.stale.insert(source);
     }
     fn run_moved(&mut self, session: &SessionName, ended: bool) {
         let source = Source::Session(session.clone());
-        let known = self.of.contains_key(&source);
-        if ended || known {
+        if ended || self.of.contains_key(&source) {
             self.look_at(source);
             self.look_at_kind("blocked");
         }
