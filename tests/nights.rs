@@ -2,10 +2,12 @@
 //! every step the invariants are checked against the truth of a fake world.
 //!
 //! `NIGHTS=100000 cargo nextest run --test nights` simulates more; `NIGHT_SEED=17 cargo nextest run --test nights replay`
-//! shows one.
+//! shows one; `KEEP_GOING=1` names every seed that breaks a promise, not only the first.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 #![expect(clippy::print_stdout, reason = "what was met, and a replayed night, are for people to read")]
 
+#[path = "nights/clock.rs"]
+mod clock;
 #[path = "nights/coverage.rs"]
 mod coverage;
 #[path = "nights/daemon.rs"]
@@ -58,6 +60,11 @@ fn nights(seeds: std::ops::Range<u64>, how: How) -> Result<Told, (u64, String)> 
                     sum.coverage.add(&told.coverage);
                 }
                 Err(found) => {
+                    if how.mutant.is_none() && from_env("KEEP_GOING").is_some() {
+                        println!("seed {seed}: {}", found.what.lines().next().unwrap_or_default());
+                        broken = broken.or(Some((seed, found.what)));
+                        continue;
+                    }
                     next.store(seeds.end, Ordering::Relaxed);
                     broken = Some((seed, found.what));
                 }

@@ -154,7 +154,8 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
         }
         None => BTreeMap::new(),
     };
-    let tonight = status::tonight::tonight(&plan, &lasted);
+    let zone = zone_of(&plan);
+    let tonight = status::tonight::tonight(&plan, &lasted, clock::wall(), &zone);
     let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
 }
@@ -197,8 +198,8 @@ async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> 
     history::state(journal).await.map_err(|e| unreadable(instance, &e))
 }
 
-fn zone_of(state: &State) -> TimeZone {
-    state.plan.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
+fn zone_of(plan: &Plan) -> TimeZone {
+    plan.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
 }
 
 /// The status from the journal; `None` when there is no journal.
@@ -213,7 +214,7 @@ pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status
         tmux_socket: &instance.tmux_socket().display().to_string(),
         output_path: &|attempt| instance.shown_output_log(attempt),
         seq: journal.last_seq().await.map_err(|e| unreadable(instance, &e))?,
-        zone: &zone_of(&state),
+        zone: &zone_of(&state.plan),
     };
     Ok(Some(status::project(&state, at, &context)))
 }
@@ -230,7 +231,7 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
         .into_iter()
         .map(|(_, entry)| entry)
         .collect();
-    Ok(status::why::why(&state, name, &history, at, &zone_of(&state)))
+    Ok(status::why::why(&state, name, &history, at, &zone_of(&state.plan)))
 }
 
 /// All nights, each with its trend; `None` when there was none yet.
@@ -399,7 +400,7 @@ async fn build(
             .collect();
         facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
     }
-    let zone = zone_of(&state(instance, journal).await?);
+    let zone = zone_of(&state(instance, journal).await?.plan);
     let told = facts.iter().map(|(seq, entry)| (*seq, entry));
     let folded = match daemon::running(&instance.lock_file()) {
         Some(_) => report::fold_as_of(night, told, clock::now()),

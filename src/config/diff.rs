@@ -3,6 +3,7 @@
 
 use super::printable::quoted;
 use super::units::{show_duration, show_size};
+use crate::core::calendar::{ClockTime, StartAt, Timing};
 use crate::core::plan::{Command, Plan, SessionPlan};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -80,7 +81,23 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("min_free_disk", plan.min_free_disk.map_or("1GiB".to_owned(), show_size)),
         hidden("rules", &plan.rules),
         hidden("alerts", &plan.alerts),
+        shown("night.start", clock(plan.night.start)),
+        shown("night.end", clock(plan.night.end)),
+        hidden("night.days", &plan.night.days),
+        hidden("night.at_end", plan.night.at_end),
     ]
+}
+
+fn clock(time: Option<ClockTime>) -> String {
+    time.map_or("none".to_owned(), |time| time.to_string())
+}
+
+fn start(timing: &Timing) -> String {
+    match &timing.start {
+        None => "with the night".to_owned(),
+        Some(StartAt::Clock(time)) => time.to_string(),
+        Some(StartAt::Cron(cron)) => format!("cron {}", quoted(cron)),
+    }
 }
 
 fn facts(session: &SessionPlan) -> Vec<Fact> {
@@ -104,6 +121,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         metrics,
         verify,
         verify_timeout,
+        timing,
         provider,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
@@ -127,6 +145,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
             exact: format!("{verify:?}"),
         },
         shown("verify_timeout", show_duration(*verify_timeout)),
+        shown("start", start(timing)),
+        shown("deadline", clock(timing.deadline)),
         shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
     ]
 }

@@ -10,15 +10,8 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 21] = [
-    ("night.start", "a night begins with `nightkeep up`"),
-    ("night.end", "a night ends with `nightkeep down`"),
-    ("night.days", "a night begins with `nightkeep up`"),
-    ("night.at_end", "what still runs when the night ends is stopped"),
+const NOT_YET: [(&str, &str); 14] = [
     ("night.keep_awake", "nothing keeps the machine from sleeping"),
-    ("@.start", "it starts as soon as it may"),
-    ("@.cron", "it starts as soon as it may"),
-    ("@.deadline", "nothing watches the time of day"),
     ("@.stall", "nothing watches for stalls"),
     ("@.on_stall", "nothing watches for stalls"),
     ("@.worktree", "it works in the project's own directory"),

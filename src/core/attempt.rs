@@ -8,6 +8,7 @@ use super::ids::{AttemptId, RunId};
 use super::plan::SessionPlan;
 use super::retry::{self, Decision};
 use super::run::{AfterStop, Attempt, CheckResult, Outcome, OutputSeen, Run, RunState, Started};
+use super::schedule::PAST_DEADLINE;
 use super::success;
 use super::turn::Turn;
 use std::time::Duration;
@@ -113,7 +114,7 @@ impl Turn<'_> {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
-                AfterStop::Unfinished if exit.stopped => {
+                AfterStop::Unfinished | AfterStop::Deadline if exit.stopped => {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
@@ -122,7 +123,7 @@ impl Turn<'_> {
                     self.failed(id, exit, verdict);
                 }
                 // It ended before the stop reached it: its own end is what is judged.
-                AfterStop::Unfinished | AfterStop::Timeout => self.ended_by_itself(id, exit),
+                AfterStop::Unfinished | AfterStop::Deadline | AfterStop::Timeout => self.ended_by_itself(id, exit),
             },
             RunState::Starting { attempt } | RunState::Running { attempt } if attempt == *id => {
                 self.ended_by_itself(id, exit);
@@ -233,6 +234,7 @@ impl Turn<'_> {
             AfterStop::Stopped => self.end(run, Outcome::Stopped, "stopped by the operator"),
             AfterStop::Skipped => self.end(run, Outcome::Skipped, "skipped by the operator"),
             AfterStop::Unfinished => self.end(run, Outcome::Unfinished, "the night ended first"),
+            AfterStop::Deadline => self.end(run, Outcome::Unfinished, PAST_DEADLINE),
             AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout if closing => {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }
@@ -321,6 +323,8 @@ impl Turn<'_> {
             self.end(id, Outcome::Failed, format!("{what}; not tried again: {withdrawn}"));
         } else if self.state().closing() {
             self.end(id, Outcome::Unfinished, format!("{what}; the night ended first"));
+        } else if self.past_deadline(id) {
+            self.end(id, Outcome::Unfinished, format!("{what}; {PAST_DEADLINE}"));
         } else if self.run(id).is_some_and(|run| run.held) {
             self.go(id, RunState::Held, format!("{what}; held by the operator"));
         } else {

@@ -6,6 +6,7 @@ use super::ids::{NightId, ProjectName, SessionName};
 use super::plan::SessionPlan;
 use super::queue::{names, satisfies};
 use super::run::{AfterStop, Outcome, Run, RunState};
+use super::schedule::Comes;
 use super::turn::Turn;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -23,6 +24,10 @@ impl Turn<'_> {
             sessions.iter().filter(|name| self.state().session(name).is_none()).cloned().collect();
         if !unknown.is_empty() {
             return self.acted("up", &target, by, format!("no such session: {}", names(&unknown)));
+        }
+        if let Some(later) = self.begins_later().filter(|_| !now) {
+            let result = if all { format!("done: {later}") } else { format!("{later}; `--now` begins it at once") };
+            return self.acted("up", &target, by, result);
         }
         self.leave_safe_mode();
         let reopened = self.open_night(night, by);
@@ -58,17 +63,21 @@ impl Turn<'_> {
         }
         self.acted("down", id.as_str(), by, "done".to_owned());
         let reason = by.reason.clone().unwrap_or_else(|| "down".to_owned());
-        if !self.state().closing() {
-            self.fact(Fact::NightClosing { night: id, reason });
+        if !self.state().closing() || self.state().calendar.stays {
+            self.fact(Fact::NightClosing { night: id, reason, stays: false });
         }
-        let grace = now.then_some(Duration::ZERO);
+        self.stop_living(now.then_some(Duration::ZERO));
+    }
+
+    /// Stops what lives as the night ends; `None` is each session's own grace.
+    pub(super) fn stop_living(&mut self, grace: Option<Duration>) {
         for run in self.ids(|run| run.state.live_attempt().is_some()) {
             match self.run(&run).map(|run| run.state.clone()) {
                 Some(RunState::Starting { attempt } | RunState::Running { attempt }) => {
                     self.stop(&attempt, AfterStop::Unfinished, grace, "the night ends");
                 }
                 // Being stopped already: a second word can only make it quicker.
-                Some(RunState::Stopping { attempt, .. }) if now => self.ask_stop(&attempt, grace),
+                Some(RunState::Stopping { attempt, .. }) if grace.is_some() => self.ask_stop(&attempt, grace),
                 Some(
                     RunState::Stopping { .. }
                     | RunState::Scheduled { .. }
@@ -95,7 +104,8 @@ impl Turn<'_> {
         }
         if self.state().night_runs().all(|run| run.state.is_ended()) {
             self.close_night("everything has ended");
-            if let Some(night) = self.state().night.as_ref().map(|night| night.id.clone()) {
+            let over = self.state().night.as_ref().filter(|_| !self.state().calendar.stays);
+            if let Some(night) = over.map(|night| night.id.clone()) {
                 self.effect(Effect::NightOver { night });
             }
         }
@@ -145,6 +155,8 @@ impl Turn<'_> {
             self.begin_night(wanted.clone(), by);
         } else if self.state().closing() {
             self.fact(Fact::NightOpened { night: id, by: by.clone() });
+            self.clock_due = true;
+            self.end_by_clock(false);
             for run in self.ids(|run| matches!(run.state, RunState::Stopping { then: AfterStop::Unfinished, .. })) {
                 if let Some(RunState::Stopping { attempt, .. }) = self.run(&run).map(|run| run.state.clone()) {
                     let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
@@ -158,24 +170,27 @@ impl Turn<'_> {
     /// Opens a night with the plan it begins with, so that its facts can be understood without those of nights before.
     fn begin_night(&mut self, night: NightId, by: &Actor) {
         self.fact(Fact::NightOpened { night, by: by.clone() });
+        self.clock_due = true;
         let plan = Box::new(self.state().plan.clone());
         self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
+        self.end_by_clock(false);
     }
 
     fn close_night(&mut self, reason: &str) {
         if let Some(night) = self.state().open_night().map(|night| night.id.clone()) {
             self.fact(Fact::NightClosed { night: night.clone(), reason: reason.to_owned() });
             self.effect(Effect::WriteReport { night });
+            self.clock_due = true;
         }
     }
 
     /// Gives a session a run if it should have one. `again` also when its last one ended for good.
-    fn want(&mut self, session: &SessionPlan, again: bool, now: bool) -> bool {
+    pub(super) fn want(&mut self, session: &SessionPlan, again: bool, now: bool) -> bool {
         let latest = self.state().latest_run(&session.name).map(|run| (run.id.clone(), run.state.clone()));
         match latest {
-            None => self.create_run(session, false, "up").is_some(),
+            None => self.create_wanted(session, now, "up"),
             Some((_, RunState::Ended { outcome })) if again || outcome == Outcome::Unfinished => {
-                self.create_run(session, false, "up again").is_some()
+                self.create_wanted(session, now, "up again")
             }
             Some((run, RunState::Scheduled { .. })) if now => {
                 self.make_ready(&run, "up --now");
@@ -183,6 +198,11 @@ impl Turn<'_> {
             }
             Some(_) => false,
         }
+    }
+
+    fn create_wanted(&mut self, session: &SessionPlan, now: bool, reason: &str) -> bool {
+        let comes = if now { Comes::Now } else { self.comes(session) };
+        self.create_run_when(session, comes, reason).is_some()
     }
 
     /// Adds to the named sessions those they come after, unless these have a run that is or will be good enough.

@@ -286,6 +286,8 @@ pub enum Timer {
     Pacing,
     /// An alert changes, or is to be told, by time alone.
     Alerts,
+    /// Something of the calendar may be due: the night, its end, a deadline. It has no epoch; the clock is looked at.
+    Calendar,
     /// The wait of a breaker is over.
     Breaker(String),
 }

@@ -9,7 +9,7 @@ use super::exit::{ExitRecord, Verdict};
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
 use super::run::{CheckResult, OutputSeen, RunState, Started};
-use super::time::At;
+use super::time::{At, Wall};
 use serde::{Deserialize, Serialize};
 
 /// A fact with the time it was journaled for.
@@ -82,6 +82,9 @@ pub enum Fact {
         night: NightId,
         /// Why.
         reason: String,
+        /// It ends by the clock, and the next one begins by itself: the daemon stays.
+        #[serde(default)]
+        stays: bool,
     },
     /// The night ended.
     NightClosed {
@@ -248,6 +251,25 @@ pub enum Fact {
         /// What.
         then: Settled,
     },
+    /// The night of the calendar has begun: by itself, or as one that was open already.
+    WindowBegan {
+        /// The date it begins on.
+        night: NightId,
+    },
+    /// When the open night will end by itself.
+    NightEnds {
+        /// Its id.
+        night: NightId,
+        /// When; `None` is with `down`.
+        at: Option<Wall>,
+    },
+    /// By when a run must be done.
+    DeadlineSet {
+        /// Which run.
+        run: RunId,
+        /// When; `None` is no longer at all.
+        at: Option<Wall>,
+    },
     /// A breaker changed; the whole of it, not a difference.
     BreakerMoved {
         /// What it guards: `provider:anthropic`, `disk`, ...
@@ -286,7 +308,8 @@ impl Fact {
             | Self::RunMoved { run, .. }
             | Self::CounterReset { run, .. }
             | Self::HoldSet { run, .. }
-            | Self::RunOrphaned { run } => Some(run),
+            | Self::RunOrphaned { run }
+            | Self::DeadlineSet { run, .. } => Some(run),
             Self::AttemptIntended { attempt }
             | Self::AttemptStarted { attempt, .. }
             | Self::StopIntended { attempt, .. }
@@ -312,6 +335,8 @@ impl Fact {
             | Self::AlertMoved { .. }
             | Self::MessageQueued { .. }
             | Self::MessageSettled { .. }
+            | Self::WindowBegan { .. }
+            | Self::NightEnds { .. }
             | Self::BreakerMoved { .. }
             | Self::ProjectParked { .. }
             | Self::DaemonCrashed { .. }
@@ -323,7 +348,8 @@ impl Fact {
         if let Self::NightOpened { night, .. }
         | Self::NightClosing { night, .. }
         | Self::NightClosed { night, .. }
-        | Self::ReportWritten { night, .. } = self
+        | Self::ReportWritten { night, .. }
+        | Self::NightEnds { night, .. } = self
         {
             return Some(night);
         }

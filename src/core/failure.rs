@@ -73,6 +73,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Held => verdict(FailureClass::Operator, "intent/hold"),
         AfterStop::Skipped => verdict(FailureClass::Operator, "intent/skip"),
         AfterStop::Unfinished => verdict(FailureClass::Operator, "intent/night-ended"),
+        AfterStop::Deadline => verdict(FailureClass::Operator, "intent/deadline"),
         AfterStop::Timeout => verdict(FailureClass::Timeout, "intent/timeout"),
     }
 }

@@ -424,7 +424,10 @@ impl Turn<'_> {
             return;
         }
         let why = format!("{looping} of its {} sessions crash again and again", sessions.len());
-        let names: BTreeSet<SessionName> = sessions.iter().map(|session| session.name.clone()).collect();
+        // Also those that are disabled and run because a person started them.
+        let of_project = |plan: &&SessionPlan| plan.project.as_ref() == Some(&project);
+        let all = state.plan.sessions.values().chain(state.added.values()).filter(of_project);
+        let names: BTreeSet<SessionName> = all.map(|session| session.name.clone()).collect();
         self.fact(Fact::ProjectParked { project: project.clone(), parked: true, why: why.clone() });
         for id in self.ids(|run| names.contains(&run.id.session) && !run.state.is_ended()) {
             let Some(state) = self.run(&id).map(|run| run.state.clone()) else { continue };

@@ -5,13 +5,15 @@
 //!
 //! Where is what decided? `attempt`: from a start to its end · `failure`: what kind of failure an end is · `retry`:
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
-//! for whom · `operator`: the verbs · `evening`: opening and closing the night · `reload`: a changed file · `reconcile`:
-//! taking up the work after a restart · `why`: what holds a run up · `breaker` and `guard`: what holds starts back while
-//! something outside is down · `alert`: what is wrong, and who is told of it.
+//! for whom · `operator`: the verbs · `evening`: opening and closing the night · `calendar`: times of day, windows and
+//! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
+//! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `alert`:
+//! what is wrong, and who is told of it.
 
 pub mod alert;
 mod attempt;
 pub mod breaker;
+pub mod calendar;
 pub mod effect;
 mod evening;
 pub mod event;
@@ -33,6 +35,7 @@ pub mod run;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
+pub mod schedule;
 pub mod secret;
 pub mod state;
 pub mod success;

@@ -7,6 +7,7 @@ use super::fact::{Entry, Fact};
 use super::state::State;
 use super::time::{At, Mono};
 use super::turn::Turn;
+use jiff::tz::TimeZone;
 
 /// All that decides: the state, and what decisions need beside it.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct Night {
     pub(super) awaits_plan: bool,
     /// Messages under way, and the alerts' timer.
     pub(super) post: Post,
+    /// The zone of the night, by which times of day are meant. Like the clocks it is told by the rim, and not journaled.
+    pub zone: TimeZone,
     /// When the queue is looked at again because of the pace of starts, while that is armed.
     pub(super) paced: Option<Mono>,
 }
@@ -58,6 +61,7 @@ impl Night {
             boot_id: boot_id.to_owned(),
             awaits_plan: false,
             post: Post::default(),
+            zone: TimeZone::UTC,
             paced: None,
         }
     }
@@ -126,6 +130,7 @@ impl Turn<'_> {
             Event::ClockJumped { by_ms } => {
                 self.fact(Fact::ClockJumped { by_ms });
                 self.arm_calendar_waits();
+                self.clock_due = true;
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
             Event::AlertAct { alert, act, by } => self.alert_act(&alert, act, &by),
@@ -160,6 +165,7 @@ impl Turn<'_> {
             }
             Timer::Breaker(key) => self.breaker_due(&key, epoch),
             Timer::Alerts => self.alerts_due(),
+            Timer::Calendar => self.look_at_clock(true),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::ids::{RunId, SessionName};
 use super::plan::SessionPlan;
 use super::queue::Standing;
 use super::run::{AfterStop, Outcome, RunState};
+use super::schedule::Comes;
 use super::turn::Turn;
 
 /// What came of a verb: words for the journal, or why it was refused.
@@ -155,6 +156,7 @@ impl Turn<'_> {
                     | AfterStop::Held
                     | AfterStop::Skipped
                     | AfterStop::Unfinished
+                    | AfterStop::Deadline
                     | AfterStop::Timeout => {
                         let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
                         self.go(run, to, "being stopped; started by the operator afterwards");
@@ -199,9 +201,12 @@ impl Turn<'_> {
     fn stop_run(&mut self, run: &RunId, state: RunState, then: AfterStop) -> Answer {
         let (outcome, words) = match then {
             AfterStop::Skipped => (Outcome::Skipped, "skipped by the operator"),
-            AfterStop::Stopped | AfterStop::Requeue | AfterStop::Held | AfterStop::Unfinished | AfterStop::Timeout => {
-                (Outcome::Stopped, "stopped by the operator")
-            }
+            AfterStop::Stopped
+            | AfterStop::Requeue
+            | AfterStop::Held
+            | AfterStop::Unfinished
+            | AfterStop::Deadline
+            | AfterStop::Timeout => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
         if outcome == Outcome::Skipped && !final_stop {
@@ -251,7 +256,7 @@ impl Turn<'_> {
             }
             RunState::Stopping { attempt, then } => {
                 match then {
-                    AfterStop::Stopped | AfterStop::Skipped | AfterStop::Unfinished => {
+                    AfterStop::Stopped | AfterStop::Skipped | AfterStop::Unfinished | AfterStop::Deadline => {
                         return Err("it is being stopped for good".to_owned());
                     }
                     AfterStop::Requeue => {
@@ -305,6 +310,10 @@ impl Turn<'_> {
     fn ready_again(&mut self, run: &RunId) {
         let started = self.run(run).is_some_and(|run| !run.attempts.is_empty());
         let standing = self.state().session(&run.session).map(|session| self.state().standing(session));
+        let comes = self.state().session(&run.session).map(|session| self.comes(session));
+        if let Some(Comes::At(at)) = comes.filter(|_| !started) {
+            return self.go(run, RunState::Scheduled { at }, "released by the operator");
+        }
         match standing {
             Some(Standing::Pending(on)) if !started => {
                 self.go(run, RunState::Waiting { on }, "released by the operator");

@@ -10,6 +10,7 @@ pub use channel::{
 };
 
 use super::alert::plan::AlertsPlan;
+use super::calendar::{NightPlan, Timing};
 use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
 use super::time::millis;
@@ -39,6 +40,9 @@ pub struct Plan {
     /// Who is told of what.
     #[serde(default)]
     pub alerts: AlertsPlan,
+    /// When nights begin and end by themselves.
+    #[serde(default)]
+    pub night: NightPlan,
     /// With fewer free bytes where the state is kept nothing new starts; `None` is 1 GiB, on a small disk a twentieth of it.
     #[serde(default)]
     pub min_free_disk: Option<u64>,
@@ -116,6 +120,9 @@ pub struct SessionPlan {
     /// Longest time of `verify` and of each `command:` requirement.
     #[serde(with = "millis")]
     pub verify_timeout: Duration,
+    /// What it has to do with the clock.
+    #[serde(default)]
+    pub timing: Timing,
     /// Whose outages and usage limits it shares with other sessions.
     #[serde(default)]
     pub provider: Option<String>,

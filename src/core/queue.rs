@@ -10,6 +10,7 @@ use super::guard::Gate;
 use super::ids::{AttemptId, NightId, RunId, SessionName};
 use super::plan::{Dependency, DependencyOn, SessionPlan};
 use super::run::{Outcome, Run, RunState};
+use super::schedule::{Comes, PAST_DEADLINE};
 use super::state::State;
 use super::turn::Turn;
 use std::cmp::Reverse;
@@ -32,7 +33,7 @@ impl State {
     pub(super) fn standing(&self, session: &SessionPlan) -> Standing {
         let mut pending = Vec::new();
         for dependency in &session.after {
-            match self.latest_run(&dependency.session).map(|run| run.state.outcome()) {
+            match self.deciding_run(&dependency.session).map(|run| run.state.outcome()) {
                 None => return Standing::Blocked(format!("needs {}, which has no run tonight", dependency.session)),
                 Some(None) => pending.push(dependency.session.clone()),
                 Some(Some(outcome)) if satisfies(dependency, outcome) => {}
@@ -42,6 +43,16 @@ impl State {
             }
         }
         if pending.is_empty() { Standing::Free } else { Standing::Pending(pending) }
+    }
+    /// The run that decides about those that come after a session: its newest, but not one whose time is to come when
+    /// another has ended before it.
+    fn deciding_run(&self, session: &SessionName) -> Option<&Run> {
+        let newest = self.latest_run(session)?;
+        if !matches!(newest.state, RunState::Scheduled { .. }) {
+            return Some(newest);
+        }
+        let before = RunId { number: newest.id.number.checked_sub(1)?, ..newest.id.clone() };
+        Some(self.runs.get(&before).unwrap_or(newest))
     }
 }
 
@@ -73,17 +84,34 @@ fn wants_alone(run: &Run) -> bool {
 impl Turn<'_> {
     /// Creates the next run of a session in the open night, and new runs of those that were skipped because of it.
     pub(super) fn create_run(&mut self, session: &SessionPlan, ignore_after: bool, reason: &str) -> Option<RunId> {
-        let night = self.state().open_night()?.id.clone();
-        let before = self.state().latest_run(&session.name);
-        let dead = before.filter(|run| run.state.outcome() == Some(Outcome::Failed)).map(|run| run.id.clone());
-        let id = self.next_id(night, &session.name);
-        if session.after.is_empty() || ignore_after {
-            return self.insert_run(id, RunState::Queued, reason, dead);
+        if !ignore_after {
+            return self.create_run_when(session, self.comes(session), reason);
         }
-        // The others of the same evening may have no run yet; the waiting is settled once all have.
-        let on: Vec<SessionName> = session.after.iter().map(|d| d.session.clone()).collect();
-        let reason = format!("waits for {}", names(&on));
-        self.insert_run(id, RunState::Waiting { on }, &reason, dead)
+        let night = self.state().open_night()?.id.clone();
+        let dead = self.dead_before(session);
+        let id = self.next_id(night, &session.name);
+        self.insert_run(id, RunState::Queued, reason, dead)
+    }
+    /// The same, with a time of its own; none when that is not in this night.
+    pub(super) fn create_run_when(&mut self, session: &SessionPlan, comes: Comes, reason: &str) -> Option<RunId> {
+        let night = self.state().open_night()?.id.clone();
+        let state = match comes {
+            Comes::Never => return None,
+            Comes::At(at) => RunState::Scheduled { at },
+            Comes::Now if session.after.is_empty() => RunState::Queued,
+            // The others of the same evening may have no run yet; the waiting is settled once all have.
+            Comes::Now => RunState::Waiting { on: session.after.iter().map(|d| d.session.clone()).collect() },
+        };
+        let waits = if let RunState::Waiting { on } = &state { Some(format!("waits for {}", names(on))) } else { None };
+        let reason = waits.as_deref().unwrap_or(reason);
+        let dead = self.dead_before(session);
+        let id = self.next_id(night, &session.name);
+        self.insert_run(id, state, reason, dead)
+    }
+    /// The dead letter that a new run of a session is the second chance of. What comes by cron is work of its own.
+    fn dead_before(&self, session: &SessionPlan) -> Option<RunId> {
+        let before = self.state().latest_run(&session.name).filter(|_| session.timing.cron().is_none());
+        before.filter(|run| run.state.outcome() == Some(Outcome::Failed)).map(|run| run.id.clone())
     }
     /// Creates a run that is the second chance of a dead letter.
     pub(super) fn create_second_chance(&mut self, session: &SessionName, of: &RunId, reason: &str) -> Option<RunId> {
@@ -105,6 +133,8 @@ impl Turn<'_> {
         let reason = reason.to_owned();
         self.fact(Fact::RunCreated { run: id.clone(), state, reason, redriven_from: dead });
         self.note_new_run();
+        self.arm(&id);
+        self.set_deadline(&id);
         self.revive_blocked(&id.session);
         Some(id)
     }
@@ -250,9 +280,13 @@ impl Turn<'_> {
 
     /// Journals the intent and asks for the start.
     fn start_attempt(&mut self, id: &RunId) {
+        self.renew_deadline(id);
         let (Some(run), Some(session)) = (self.run(id), self.state().session(&id.session)) else {
             return self.end(id, Outcome::Skipped, "removed from the file");
         };
+        if self.past_deadline(id) {
+            return self.end(id, Outcome::Unfinished, PAST_DEADLINE);
+        }
         let policy = &session.retry;
         let starts = self.state().starts(&id.session);
         if starts >= policy.hard_cap_starts {
@@ -271,12 +305,24 @@ impl Turn<'_> {
         self.ask_start(&attempt);
     }
 
-    /// Makes a run ready: to the queue, or held.
+    /// Makes a run ready: to the queue, or held. One that waited for its time may have others to wait for.
     pub(super) fn make_ready(&mut self, id: &RunId, reason: &str) {
+        let first = self.run(id).is_some_and(|run| matches!(run.state, RunState::Scheduled { .. }));
+        let session = self.state().session(&id.session).filter(|_| first);
+        let standing = session.map_or(Standing::Free, |session| self.state().standing(session));
         if self.run(id).is_some_and(|run| run.held) {
-            self.go(id, RunState::Held, "held by the operator");
-        } else {
-            self.go(id, RunState::Queued, reason);
+            return self.go(id, RunState::Held, "held by the operator");
+        }
+        match standing {
+            Standing::Free => self.go(id, RunState::Queued, reason),
+            Standing::Pending(on) => {
+                let waits = format!("{reason}; waits for {}", names(&on));
+                self.go(id, RunState::Waiting { on }, waits);
+            }
+            Standing::Blocked(why) => return self.end(id, Outcome::Skipped, why),
+        }
+        if first {
+            self.revive_blocked(&id.session);
         }
     }
 }

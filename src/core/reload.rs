@@ -14,12 +14,17 @@ impl Turn<'_> {
     pub(super) fn plan_loaded(&mut self, plan: Box<Plan>) {
         self.night.awaits_plan = false;
         self.plan_known = true;
+        self.clock_due = true;
         if self.state().plan == *plan {
             return;
         }
         let changes = changes(&self.state().plan, &plan);
         let old = &self.state().plan.sessions;
         let known: BTreeSet<SessionName> = old.keys().cloned().collect();
+        let moved = self.state().plan.timezone != plan.timezone;
+        let timing = |sessions: &BTreeMap<SessionName, SessionPlan>, name| sessions.get(name).map(|s| s.timing.clone());
+        let retimed: Vec<SessionName> =
+            known.iter().filter(|name| moved || timing(old, name) != timing(&plan.sessions, name)).cloned().collect();
         let comes_after =
             |sessions: &BTreeMap<SessionName, SessionPlan>, name| sessions.get(name).map(|s| s.after.clone());
         let reordered: Vec<SessionName> =
@@ -28,6 +33,7 @@ impl Turn<'_> {
         self.relations_changed = true;
         self.withdraw();
         self.wait_again(&reordered);
+        self.time_again(&retimed);
         if !self.state().closing() {
             self.queue_new(&known);
         }
@@ -37,6 +43,7 @@ impl Turn<'_> {
     /// The changed file is broken: the old plan stays.
     pub(super) fn plan_broken(&mut self, problem: String) {
         self.night.awaits_plan = false;
+        self.clock_due = true;
         self.fact(Fact::PlanRejected { problem });
     }
 
@@ -101,6 +108,9 @@ fn changes(old: &Plan, new: &Plan) -> Vec<String> {
     changed("log_per_session", log(old), log(new));
     let disk = |plan: &Plan| or_none(plan.min_free_disk.map(|bytes| format!("{bytes} bytes")));
     changed("min_free_disk", disk(old), disk(new));
+    if old.night != new.night {
+        lines.push("night changed".to_owned());
+    }
     if old.rules != new.rules {
         lines.push("rules changed".to_owned());
     }
@@ -145,6 +155,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         metrics,
         verify,
         verify_timeout,
+        timing,
         provider,
     } = new;
     let keys = [
@@ -163,6 +174,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("metrics", *metrics != old.metrics),
         ("verify", *verify != old.verify),
         ("verify_timeout", *verify_timeout != old.verify_timeout),
+        ("start", timing.start != old.timing.start),
+        ("deadline", timing.deadline != old.timing.deadline),
         ("provider", *provider != old.provider),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -2,9 +2,8 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts` and `breakers`. Bodies are JSON. Rows of
-//! older nights stay;
-//! [`State::from_rows`] takes what the fold would still hold.
+//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers` and
+//! `calendar`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would still hold.
 
 use super::alert::Alerts;
 use super::fact::{Entry, Fact, ProjectWork};
@@ -57,6 +56,7 @@ enum Part {
     Tmux,
     Last,
     Alerts,
+    Calendar,
     Breakers,
 }
 
@@ -78,8 +78,8 @@ impl State {
         let mut work: BTreeMap<String, BTreeMap<ProjectName, ProjectWork>> = BTreeMap::new();
         for (kind, key, body) in rows {
             let read = match (kind.as_str(), key.as_str()) {
-                ("run", _) => serde_json::from_str(&body).map(|run: Run| {
-                    state.runs.insert(run.id.clone(), run);
+                ("run", _) => serde_json::from_str(&body).map(|run: Option<Run>| {
+                    state.runs.extend(run.map(|run| (run.id.clone(), run)));
                 }),
                 ("night", _) => serde_json::from_str(&body).map(|night: NightState| {
                     if state.night.as_ref().is_none_or(|known| known.id < night.id) {
@@ -98,6 +98,7 @@ impl State {
                     state.tmux_lost = tmux.lost;
                 }),
                 ("world", "alerts") => serde_json::from_str(&body).map(|alerts| state.alerts = alerts),
+                ("world", "calendar") => serde_json::from_str(&body).map(|calendar| state.calendar = calendar),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
@@ -114,7 +115,8 @@ impl State {
 
     fn row(&self, part: &Part) -> Option<Row> {
         match part {
-            Part::Run(id) => row("run", id.to_string(), self.runs.get(id)?),
+            // A run that moved and was dropped at once must not stay as it was before: `null` takes its place.
+            Part::Run(id) => row("run", id.to_string(), &self.runs.get(id)),
             Part::Night => {
                 let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported } =
                     self.night.as_ref()?;
@@ -141,6 +143,7 @@ impl State {
             Part::Tmux => row("world", "tmux".into(), &TmuxRow { pid: self.tmux_pid, lost: self.tmux_lost }),
             Part::Last => row("world", "last".into(), &self.last),
             Part::Alerts => row("world", "alerts".into(), &self.alerts),
+            Part::Calendar => row("world", "calendar".into(), &self.calendar),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
         }
     }
@@ -159,18 +162,20 @@ impl State {
                 parts.extend(open.map(|run| Part::Run(run.id.clone())));
             }
             Fact::SessionAdded { .. } => parts.extend([Part::Added]),
-            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::Breakers]),
-            Fact::NightClosing { .. }
-            | Fact::NightClosed { .. }
-            | Fact::ProjectBase { .. }
-            | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
+            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::Calendar, Part::Breakers]),
+            Fact::NightClosing { .. } | Fact::NightClosed { .. } => parts.extend([Part::Night, Part::Calendar]),
+            Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
+            Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
                 parts.extend(redriven_from.clone().map(Part::Run));
             }
             Fact::RunMoved { run, .. } => parts.extend([Part::Night, Part::Run(run.clone())]),
-            Fact::CounterReset { run, .. } | Fact::HoldSet { run, .. } | Fact::RunOrphaned { run } => {
+            Fact::CounterReset { run, .. }
+            | Fact::HoldSet { run, .. }
+            | Fact::RunOrphaned { run }
+            | Fact::DeadlineSet { run, .. } => {
                 parts.extend([Part::Run(run.clone())]);
             }
             Fact::AttemptIntended { attempt } => {
@@ -256,7 +261,7 @@ mod tests {
             Fact::OutputObserved { attempt: attempt.clone(), output: Box::<OutputSeen>::default() },
             Fact::AttemptEnded { attempt: attempt.clone(), exit: code(0), verdict: None, counted: true },
             Fact::ChecksDone { attempt, results: Vec::new() },
-            Fact::NightClosing { night: night.clone(), reason: String::new() },
+            Fact::NightClosing { night: night.clone(), reason: String::new(), stays: false },
             Fact::NightClosed { night: night.clone(), reason: String::new() },
             Fact::ReportWritten { night, files: Vec::new() },
             Fact::DaemonStopped { reason: String::new() },

@@ -112,6 +112,8 @@ pub enum AfterStop {
     Unfinished,
     /// `timeout`: judged like a failure.
     Timeout,
+    /// `deadline`: not a failure, but not finished either.
+    Deadline,
 }
 
 /// How a run ended.
@@ -244,6 +246,9 @@ pub struct Run {
     /// Whether the operator keeps the run from starting: by `hold`, or for good by `skip`. A skipped run without this
     /// was skipped because of a dependency, and comes back when that gets a second chance.
     pub held: bool,
+    /// By when it must be done.
+    #[serde(default)]
+    pub deadline: Option<Wall>,
 }
 
 impl Run {
@@ -263,6 +268,7 @@ impl Run {
             counted: 0,
             removed: false,
             held: false,
+            deadline: None,
         }
     }
     /// The newest attempt.

@@ -7,6 +7,7 @@ use super::guard::Breakers;
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
 use super::run::{Attempt, Outcome, Run, RunState};
+use super::schedule::Calendar;
 use super::time::At;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,6 +36,9 @@ pub struct State {
     /// What is wrong, and who was told of it.
     #[serde(default)]
     pub alerts: Alerts,
+    /// What is known of the calendar.
+    #[serde(default)]
+    pub calendar: Calendar,
     /// What holds starts back.
     #[serde(default)]
     pub breakers: Breakers,
@@ -88,6 +92,7 @@ impl State {
         let before = Before { daemon: self.daemon.as_ref(), last: self.last, night, runs: &self.runs };
         self.alerts.apply(entry, &before);
         self.last = Some(at);
+        self.calendar.apply(entry);
         match &entry.fact {
             Fact::DaemonStarted { pid, version, boot_id, unwatched_ms: _ } => {
                 if self.daemon.as_ref().is_some_and(|before| before.boot_id != *boot_id) {
@@ -119,7 +124,7 @@ impl State {
                 self.added.insert(session.name.clone(), (**session).clone());
             }
             Fact::NightOpened { night, by } => self.open(night, by, at),
-            Fact::NightClosing { night, reason: _ } => {
+            Fact::NightClosing { night, reason: _, stays: _ } => {
                 if let Some(open) = self.night.as_mut().filter(|open| open.id == *night) {
                     open.closing = true;
                 }
@@ -229,6 +234,12 @@ impl State {
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::DeadlineSet { run, at } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.deadline = *at;
+                }
+            }
         }
     }
 

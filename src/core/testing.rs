@@ -1,5 +1,6 @@
 //! A desk for tests: a night, a clock that moves when told, timers that run out, and a world that does what it is told.
 
+use super::calendar::Timing;
 use super::effect::Effect;
 use super::event::{Event, Timer, Verb};
 use super::exit::{Ending, ExitRecord};
@@ -48,6 +49,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         metrics: Vec::new(),
         verify: None,
         verify_timeout: seconds(60),
+        timing: Timing::default(),
         provider: None,
     }
 }

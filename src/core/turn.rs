@@ -27,12 +27,23 @@ pub(super) struct Turn<'n> {
     pub(super) plan_known: bool,
     /// Some run changed its state: the night may have settled.
     runs_changed: bool,
+    /// What the clock decides may be otherwise: the night, the plan, a deadline or the clock itself changed.
+    pub(super) clock_due: bool,
 }
 
 impl<'n> Turn<'n> {
     pub(super) fn new(night: &'n mut Night, at: At) -> Self {
         let (facts, effects) = (Vec::new(), Vec::new());
-        Self { night, at, facts, effects, relations_changed: false, plan_known: false, runs_changed: false }
+        Self {
+            night,
+            at,
+            facts,
+            effects,
+            relations_changed: false,
+            plan_known: false,
+            runs_changed: false,
+            clock_due: false,
+        }
     }
     pub(super) fn into_step(self) -> Step {
         Step { facts: self.facts, effects: self.effects }
@@ -180,8 +191,11 @@ impl<'n> Turn<'n> {
 
     /// Draws the consequences: dependencies, the closing of the night, the queue, the report.
     pub(super) fn conclude(&mut self) {
-        if self.facts.is_empty() && !self.plan_known && !self.night.post.due {
+        if self.facts.is_empty() && !self.plan_known && !self.clock_due {
             // Nothing changed, so nothing follows. Most passes over what lives end here.
+            if self.night.post.due {
+                self.tend_alerts();
+            }
             return;
         }
         loop {
@@ -191,7 +205,13 @@ impl<'n> Turn<'n> {
             }
             self.go_on_closing();
             self.start_ready();
-            if !self.relations_changed {
+            if self.runs_changed {
+                self.come_again();
+            }
+            if std::mem::take(&mut self.clock_due) {
+                self.look_at_clock(false);
+            }
+            if !self.relations_changed && !self.clock_due {
                 break;
             }
         }

@@ -312,7 +312,7 @@ async fn up(State(api): State<Api>, Extension(peer): Extension<Peer>, Body(reque
             None => Ok(()),
         })
         .await??;
-    let night = api.rim.tonight(api.rim.plan_zone().await.as_deref());
+    let night = api.rim.tonight().await?;
     let facts = api.inbox.ask(Event::Up { night, sessions: names, now: request.now, by: actor(peer, None) }).await?;
     done(&facts)
 }
@@ -526,7 +526,7 @@ async fn known_session(inbox: &Inbox, name: &str) -> Result<SessionName, Refused
 /// Acts that start something need an open night; opening one without queueing the others is theirs too.
 async fn ensure_night(api: &Api, peer: Peer) -> Result<(), Refused> {
     if !api.inbox.look(|state, _| state.open_night().is_some()).await? {
-        let night = api.rim.tonight(api.rim.plan_zone().await.as_deref());
+        let night = api.rim.tonight().await?;
         api.inbox.ask(Event::OpenNight { night, by: actor(peer, None) }).await?;
     }
     Ok(())

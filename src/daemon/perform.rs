@@ -3,7 +3,7 @@
 use super::checks;
 use super::earlier;
 use super::history;
-use super::inbox::Inbox;
+use super::inbox::{Closed, Inbox};
 use super::reconcile;
 use super::reports;
 use super::watch::Watchers;
@@ -17,7 +17,7 @@ use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
 use crate::core::fact::{Entry, GitBase};
 use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
-use crate::core::plan::{ClearSecrets, OnTmuxLoss, SessionPlan};
+use crate::core::plan::{ClearSecrets, OnTmuxLoss, Plan, SessionPlan};
 use crate::core::run::Started;
 use crate::core::state::State;
 use crate::instance::Instance;
@@ -191,10 +191,9 @@ impl Rim {
     pub fn is_busy(&self) -> bool {
         self.reports_under_way.load(Ordering::Acquire) + self.messages_under_way.load(Ordering::Acquire) > 0
     }
-    /// Today's night: the local date in the plan's zone.
-    pub fn tonight(&self, zone: Option<&str>) -> NightId {
-        let today = status::zone::local(clock::wall(), &self::zone(zone)).date();
-        NightId::on(today.year(), today.month(), today.day())
+    /// The night of this moment: that of the calendar, else the local date in the plan's zone.
+    pub async fn tonight(&self) -> Result<NightId, Closed> {
+        self.inbox.look(|state, _| tonight(&state.plan)).await
     }
 
     /// Performs one effect without holding up the loop.
@@ -569,6 +568,11 @@ impl Rim {
 /// The zone of a plan, else the system's.
 pub fn zone(name: Option<&str>) -> TimeZone {
     name.and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
+}
+
+/// The night of this moment by a plan.
+pub fn tonight(plan: &Plan) -> NightId {
+    plan.night.night_at(clock::wall(), &zone(plan.timezone.as_deref()))
 }
 
 /// The machine's name, for `status` when the file gives none.

@@ -6,7 +6,7 @@ use super::history;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
-use super::perform::{Rim, Settings};
+use super::perform::{Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
 use super::{crashes, logging, reconcile, reload, sensors};
@@ -139,6 +139,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tracing::info!(pid = std::process::id(), file = %instance.file().display(), "the daemon begins");
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let _ = inbox.tell(Event::DaemonStarted { pid: std::process::id(), version, boot_id }).await;
+    let night = tonight(&loaded.plan);
     for what in crashes::take(&instance) {
         let _ = inbox.tell(Event::DaemonCrashed { what }).await;
     }
@@ -167,7 +168,6 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     };
     if let Some(UpRequest { sessions, now }) = options.begin {
         let sessions = sessions.iter().filter_map(|name| SessionName::new(name).ok()).collect();
-        let night = rim.tonight(rim.plan_zone().await.as_deref());
         let by = Actor { who: Peer::ourselves().describe(), reason: None };
         let _ = inbox.tell(Event::Up { night, sessions, now, by }).await;
     }
@@ -313,6 +313,8 @@ impl Loop {
     /// False when the journal failed for good.
     async fn turn(&mut self, batch: Vec<Message>, looks: &mut mpsc::Receiver<Look>) -> bool {
         let at = clock::now();
+        // The zone's rules, or what the system takes for its zone, may have changed since the last turn.
+        self.night.zone = zone(self.night.state.plan.timezone.as_deref());
         let mut facts = Vec::new();
         let mut effects = Vec::new();
         let mut replies = Vec::new();
@@ -326,6 +328,9 @@ impl Loop {
             self.unwritten.take().map(|why| Event::Sensed { key: "journal".into(), seen: Seen::Failed { why } });
         let batch = unwritten.map(|event| Message { event, reply: None }).into_iter().chain(batch);
         for Message { event, reply } in batch {
+            if let Event::PlanLoaded { plan } = &event {
+                self.night.zone = zone(plan.timezone.as_deref());
+            }
             let step = self.night.step(at, event);
             if let Some(reply) = reply {
                 replies.push((reply, step.facts.clone()));

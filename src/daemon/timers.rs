@@ -1,34 +1,42 @@
-//! The core's waits on the runtime's monotonic clock. A wait that is armed again replaces the one before.
+//! The core's waits. A wait that is armed again replaces the one before.
+//!
+//! They are kept by the monotonic clock that goes on while the machine is suspended. The runtime's own stands still
+//! then, so it is never asked to sleep for long: after a resume what is due comes within seconds, not hours late.
 
 use crate::core::event::{Event, Timer};
+use crate::core::time::Mono;
+use crate::os::clock;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The longest sleep of the runtime's clock.
+const NAP: Duration = Duration::from_secs(15);
+
 /// All armed waits.
 #[derive(Default)]
 pub struct Timers {
-    by_timer: BTreeMap<Timer, (Instant, u64)>,
-    by_time: BTreeSet<(Instant, Timer)>,
+    by_timer: BTreeMap<Timer, (Mono, u64)>,
+    by_time: BTreeSet<(Mono, Timer)>,
 }
 
 impl Timers {
     /// Arms a wait, replacing an earlier one of the same name.
     pub fn arm(&mut self, timer: Timer, epoch: u64, after: Duration) {
         // A wait of more than a year is a wait for ever; adding it could overflow the clock.
-        let due = Instant::now() + after.min(Duration::from_secs(365 * 86_400));
+        let due = clock::mono().plus(after.min(Duration::from_secs(365 * 86_400)));
         if let Some((old, _)) = self.by_timer.insert(timer.clone(), (due, epoch)) {
             self.by_time.remove(&(old, timer.clone()));
         }
         self.by_time.insert((due, timer));
     }
-    /// When the next one runs out.
+    /// When to look at them next: when the first runs out, or sooner.
     pub fn next(&self) -> Option<Instant> {
-        self.by_time.first().map(|(due, _)| *due)
+        self.by_time.first().map(|(due, _)| Instant::now() + due.since(clock::mono()).min(NAP))
     }
     /// Takes all that have run out.
     pub fn take_due(&mut self) -> Vec<Event> {
-        let now = Instant::now();
+        let now = clock::mono();
         let mut due = Vec::new();
         while let Some((at, _)) = self.by_time.first() {
             if *at > now {

@@ -51,7 +51,7 @@ pub async fn end_without(instance: &Instance, now: bool, programs: Leftovers) ->
         living.retain(|(dir, spec)| lives(dir, spec));
     }
     let left = programs.end().await.left;
-    end_tmux(instance);
+    end_tmux(instance).await;
     Ok(Without { stopped, left })
 }
 
@@ -69,13 +69,17 @@ fn lives(dir: &Path, spec: &Spec) -> bool {
     AttemptFiles::new(dir, &spec.output).recorder_lives().unwrap_or(false)
 }
 
-/// The server has nothing left to hold.
-fn end_tmux(instance: &Instance) {
+/// The server has nothing left to hold. What asks next must not still meet it.
+async fn end_tmux(instance: &Instance) {
     let noted = fs::read(instance.tmux_socket().with_extension("pid")).unwrap_or_default();
     if let Ok(server) = serde_json::from_slice::<ProcessIdentity>(&noted)
         && server.is_alive()
         && let Some(pid) = i32::try_from(server.pid).ok().and_then(rustix::process::Pid::from_raw)
     {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let deadline = Instant::now() + BEYOND_GRACE;
+        while server.is_alive() && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 }

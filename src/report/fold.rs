@@ -194,6 +194,7 @@ impl Folder {
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::AttemptIntended { .. }
             | Fact::AttemptStarted { .. }
             | Fact::StopIntended { .. }
@@ -214,6 +215,8 @@ impl Folder {
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -426,6 +429,9 @@ impl Folder {
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -523,7 +529,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::RunMoved { run, .. }
         | Fact::CounterReset { run, .. }
         | Fact::HoldSet { run, .. }
-        | Fact::RunOrphaned { run } => Some(run),
+        | Fact::RunOrphaned { run }
+        | Fact::DeadlineSet { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }
@@ -549,6 +556,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::AlertMoved { .. }
         | Fact::MessageQueued { .. }
         | Fact::MessageSettled { .. }
+        | Fact::WindowBegan { .. }
+        | Fact::NightEnds { .. }
         | Fact::BreakerMoved { .. }
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }

@@ -59,7 +59,7 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         night: state.night.as_ref().map(|night| NightStatus {
             id: night.id.to_string(),
             from: rfc3339(night.opened.wall),
-            to: night.closed.map(|at| rfc3339(at.wall)),
+            to: night.closed.map(|at| at.wall).or(state.calendar.ends).map(rfc3339),
         }),
         sessions: rows.into_iter().map(|(_, _, status)| status).collect(),
         alerts: alerts(state),

@@ -130,6 +130,10 @@ const COUNTED: [&str; 15] = [
     "succeeded",
 ];
 
+fn is_to_come(at: &str, now: Wall) -> bool {
+    parse(at).is_some_and(|at| at > now)
+}
+
 fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
     let mut lines = Vec::new();
     let time = |text: &str| parse(text).map_or_else(|| "?".to_owned(), |wall| hh_mm_near(wall, now, zone));
@@ -137,6 +141,9 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         None => "No night was begun yet".to_owned(),
         Some(night) => match &night.to {
             None => format!("Night {}, open since {}", night.id, time(&night.from)),
+            Some(to) if is_to_come(to, now) => {
+                format!("Night {}, open since {} until {}", night.id, time(&night.from), time(to))
+            }
             Some(to) => format!("Night {}, over: {} to {}", night.id, time(&night.from), time(to)),
         },
     };
@@ -185,7 +192,7 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         lines
             .push((Tone::Bad, format!("Needs you: {}{more}. Try `nightkeep why {}`.", needing.join(", "), needing[0])));
     }
-    let night_open = status.night.as_ref().is_some_and(|n| n.to.is_none());
+    let night_open = status.night.as_ref().is_some_and(|n| n.to.as_ref().is_none_or(|to| is_to_come(to, now)));
     if status.night.is_none() || !night_open {
         lines.push((Tone::Normal, "`nightkeep up` begins a night.".into()));
     } else if status.daemon.is_none() {

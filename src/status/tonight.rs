@@ -1,9 +1,13 @@
 //! Tonight before it happens: what starts when, after what, and in which slot. A forecast from the plan, never a promise.
 
 use super::text::{cut, pad, span, span_of_seconds, width};
+use super::zone::{day_hh_mm, from_label, label, parse, rfc3339};
+use crate::core::calendar::{AtEnd, StartAt, next, next_cron, next_or_now};
 use crate::core::ids::SessionName;
 use crate::core::plan::{DependencyOn, Plan, SessionPlan};
+use crate::core::time::Wall;
 use crate::protocol::SCHEMA;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +28,16 @@ pub struct Tonight {
     pub starts: Vec<PlannedStart>,
     /// Sessions that do not start.
     pub never: Vec<PlannedNever>,
+    /// When the night begins, RFC 3339: now, unless the file says when.
+    pub begins: String,
+    /// When it ends by itself, RFC 3339.
+    pub ends: Option<String>,
+    /// Whether it begins by itself.
+    pub by_itself: bool,
+    /// What becomes of what still runs at its end: `stop` or `keep`.
+    pub at_end: String,
+    /// The time zone of the night, for the text.
+    pub timezone: String,
 }
 
 /// One start to come.
@@ -53,6 +67,12 @@ pub struct PlannedStart {
     pub timeout: Option<f64>,
     /// `max_attempts`.
     pub attempts_max: u32,
+    /// The time at which it may start at the earliest, RFC 3339, when it has one of its own.
+    pub starts_at: Option<String>,
+    /// Its cron expression: it starts again at every time it names.
+    pub cron: Option<String>,
+    /// By when it must be done, RFC 3339.
+    pub deadline: Option<String>,
 }
 
 /// A session that does not start.
@@ -75,22 +95,61 @@ struct End {
     by: SessionName,
 }
 
-/// Plays the night through with the durations of earlier ones, every attempt good.
-pub fn tonight(plan: &Plan, lasted: &BTreeMap<SessionName, Duration>) -> Tonight {
-    let slots = plan.concurrent.max(1);
-    let mut never: BTreeMap<&SessionName, String> = BTreeMap::new();
-    for (name, session) in &plan.sessions {
-        if session.disabled {
-            never.insert(name, "disabled in the file".to_owned());
+/// When the night that is forecast is.
+struct Evening {
+    begins: Wall,
+    ends: Option<Wall>,
+    zone: TimeZone,
+}
+
+impl Evening {
+    /// The open window, else the next one; without a start in the file the night begins now.
+    fn of(plan: &Plan, now: Wall, zone: &TimeZone) -> Self {
+        let open = plan.night.window_at(now, zone).map(|window| window.begins);
+        let begins = open.or_else(|| plan.night.next_begin(now, zone)).unwrap_or(now);
+        Self { begins, ends: plan.night.end_after(begins, zone), zone: zone.clone() }
+    }
+    /// The time of its own at which a session starts; the error says why it does not.
+    fn own_time(&self, session: &SessionPlan) -> Result<Option<Wall>, String> {
+        let over = |at: &Wall| self.ends.is_some_and(|ends| *at >= ends);
+        match &session.timing.start {
+            None => Ok(None),
+            Some(StartAt::Clock(time)) => Ok(next_or_now(*time, self.begins, &self.zone)),
+            Some(StartAt::Cron(cron)) => match next_cron(cron, Wall(self.begins.0.saturating_sub(1)), &self.zone) {
+                Some(at) if !over(&at) => Ok(Some(at)),
+                Some(_) | None => Err(format!("cron {cron} names no time of this night")),
+            },
         }
     }
+    /// By when it must be done.
+    fn deadline(&self, session: &SessionPlan, own: Option<Wall>) -> Option<Wall> {
+        next(session.timing.deadline?, own.unwrap_or(self.begins), &self.zone)
+    }
+}
+
+/// Plays the night through with the durations of earlier ones, every attempt good.
+pub fn tonight(plan: &Plan, lasted: &BTreeMap<SessionName, Duration>, now: Wall, zone: &TimeZone) -> Tonight {
+    let slots = plan.concurrent.max(1);
+    let evening = Evening::of(plan, now, zone);
+    let mut never: BTreeMap<&SessionName, String> = BTreeMap::new();
+    let mut own: BTreeMap<&SessionName, Wall> = BTreeMap::new();
+    for (name, session) in &plan.sessions {
+        match evening.own_time(session) {
+            _ if session.disabled => drop(never.insert(name, "disabled in the file".to_owned())),
+            Err(why) => drop(never.insert(name, why)),
+            Ok(at) => own.extend(at.map(|at| (name, at))),
+        }
+    }
+    // Times of their own, counted from the night's begin; one before it is as good as its begin.
+    let own_in: BTreeMap<&SessionName, Duration> =
+        own.iter().map(|(name, at)| (*name, at.since(evening.begins))).filter(|(_, wait)| !wait.is_zero()).collect();
     let mut free: Vec<Option<End>> = vec![None; usize::try_from(slots).unwrap_or(1).min(plan.sessions.len().max(1))];
     let mut ends: BTreeMap<&SessionName, End> = BTreeMap::new();
     let mut open: BTreeSet<&SessionName> = plan.sessions.keys().filter(|name| !never.contains_key(name)).collect();
     let mut starts = Vec::new();
     while !open.is_empty() {
         mark_never(plan, &mut open, &mut never);
-        let Some(next) = next_start(plan, &open, &ends, &free) else { break };
+        let Some(next) = next_start(plan, &open, &ends, &free, &own_in) else { break };
         let session = &plan.sessions[next];
         let ready = ready(session, &ends);
         let Some((slot, holder)) = free
@@ -102,11 +161,13 @@ pub fn tonight(plan: &Plan, lasted: &BTreeMap<SessionName, Duration>) -> Tonight
             break;
         };
         // The later of the two decides; a slot that was free in time does not count as waited for.
-        let ready_at = ready.as_ref().map_or(Duration::ZERO, |end| end.at);
+        let own_wait = own_in.get(next).copied();
+        let ready_at = ready.as_ref().map_or(Duration::ZERO, |end| end.at).max(own_wait.unwrap_or_default());
         let by_slot = holder.filter(|end| end.at > ready_at);
         let (at, known, step) = match (&by_slot, &ready) {
-            (Some(end), _) | (None, Some(end)) => (end.at, end.known, end.step + 1),
-            (None, None) => (Duration::ZERO, true, 1),
+            (Some(end), _) => (end.at, end.known, end.step + 1),
+            (None, Some(end)) => (ready_at, end.known, end.step + 1),
+            (None, None) => (ready_at, true, 1),
         };
         let known = known && ready.as_ref().is_none_or(|end| end.known);
         let length = lasted.get(next).copied();
@@ -114,7 +175,13 @@ pub fn tonight(plan: &Plan, lasted: &BTreeMap<SessionName, Duration>) -> Tonight
         free[slot] = Some(end.clone());
         ends.insert(next, end);
         open.remove(next);
-        starts.push(planned(session, step, slot, by_slot.as_ref(), known.then_some(at), length));
+        let start = planned(session, step, slot, by_slot.as_ref(), known.then_some(at), length);
+        starts.push(PlannedStart {
+            starts_at: own.get(next).map(|at| rfc3339(*at)),
+            cron: session.timing.cron().map(str::to_owned),
+            deadline: evening.deadline(session, own.get(next).copied()).map(rfc3339),
+            ..start
+        });
     }
     for name in open {
         never.insert(name, "waits for itself".to_owned());
@@ -122,7 +189,23 @@ pub fn tonight(plan: &Plan, lasted: &BTreeMap<SessionName, Duration>) -> Tonight
     let timed = starts.iter().all(|s| s.lasted.is_some());
     let length = ends.values().map(|end| end.at).max().filter(|_| timed).map(|d| d.as_secs_f64());
     let never = never.into_iter().map(|(name, why)| PlannedNever { session: name.to_string(), why }).collect();
-    Tonight { schema: SCHEMA, slots, timed, length, starts, never }
+    Tonight {
+        schema: SCHEMA,
+        slots,
+        timed,
+        length,
+        starts,
+        never,
+        begins: rfc3339(evening.begins),
+        ends: evening.ends.map(rfc3339),
+        by_itself: plan.night.start.is_some(),
+        at_end: match plan.night.at_end {
+            AtEnd::Stop => "stop",
+            AtEnd::Keep => "keep",
+        }
+        .to_owned(),
+        timezone: label(zone, evening.begins),
+    }
 }
 
 /// Moves sessions whose dependency never ends over to `never`, until nothing changes.
@@ -152,6 +235,7 @@ fn next_start<'p>(
     open: &BTreeSet<&'p SessionName>,
     ends: &BTreeMap<&'p SessionName, End>,
     free: &[Option<End>],
+    own_in: &BTreeMap<&SessionName, Duration>,
 ) -> Option<&'p SessionName> {
     let slot_at = free.iter().map(|end| end.as_ref().map_or(Duration::ZERO, |end| end.at)).min()?;
     open.iter()
@@ -159,7 +243,8 @@ fn next_start<'p>(
         .filter(|name| plan.sessions[*name].after.iter().all(|d| ends.contains_key(&d.session)))
         .min_by_key(|name| {
             let session = &plan.sessions[*name];
-            let at = ready(session, ends).map_or(Duration::ZERO, |end| end.at).max(slot_at);
+            let own = own_in.get(name).copied().unwrap_or_default();
+            let at = ready(session, ends).map_or(Duration::ZERO, |end| end.at).max(slot_at).max(own);
             (at, -i64::from(session.priority), *name)
         })
 }
@@ -189,6 +274,9 @@ fn planned(
         priority: session.priority,
         timeout: session.timeout.map(|d| d.as_secs_f64()),
         attempts_max: session.retry.max_attempts,
+        starts_at: None,
+        cron: None,
+        deadline: None,
     }
 }
 
@@ -208,13 +296,17 @@ pub fn text(tonight: &Tonight, columns: usize) -> String {
         None => String::new(),
     };
     let head = format!("Tonight: {sessions} in {slots}{length}.");
-    out.push_str(&format!("{}\n\n", cut(&head, columns)));
+    out.push_str(&format!("{}\n", cut(&head, columns)));
+    if let Some(line) = window_line(tonight) {
+        out.push_str(&format!("{}\n", cut(&line, columns)));
+    }
+    out.push('\n');
     let mut rows = vec![["STEP", "STARTS", "SLOT", "SESSION", "PROJECT", "COMMAND"].map(str::to_owned)];
     for start in &tonight.starts {
-        let command = format!("{}{}", start.command, limits(start));
+        let command = format!("{}{}", start.command, limits(start, tonight));
         rows.push([
             start.step.to_string(),
-            when(start),
+            when(start, tonight),
             start.slot.to_string(),
             start.session.clone(),
             start.project.clone().unwrap_or_default(),
@@ -248,8 +340,30 @@ pub fn text(tonight: &Tonight, columns: usize) -> String {
     out
 }
 
-fn when(start: &PlannedStart) -> String {
+/// From when to when the night is, if the file says so.
+fn window_line(tonight: &Tonight) -> Option<String> {
+    let end = match (&tonight.ends, tonight.at_end.as_str()) {
+        (None, _) if !tonight.by_itself => return None,
+        (None, _) => ", until `nightkeep down`".to_owned(),
+        (Some(at), "keep") => format!(" to {}; what still runs then runs on", clock(at, tonight)),
+        (Some(at), _) => format!(" to {}; what still runs then is stopped", clock(at, tonight)),
+    };
+    let begin = if tonight.by_itself { "By itself from" } else { "From now," };
+    Some(format!("{begin} {}{end} ({}).", clock(&tonight.begins, tonight), tonight.timezone))
+}
+
+/// `Sat 22:30`, in the night's zone.
+fn clock(at: &str, tonight: &Tonight) -> String {
+    parse(at).map_or_else(|| "?".to_owned(), |wall| day_hh_mm(wall, &from_label(&tonight.timezone)))
+}
+
+fn when(start: &PlannedStart, tonight: &Tonight) -> String {
     let mut parts = Vec::new();
+    match (&start.starts_at, &start.cron) {
+        (Some(at), Some(_)) => parts.push(format!("{}, then by cron", clock(at, tonight))),
+        (Some(at), None) => parts.push(format!("at {}", clock(at, tonight))),
+        (None, _) => {}
+    }
     if !start.after.is_empty() {
         parts.push(format!("after {}", start.after.join(", ")));
     }
@@ -259,14 +373,20 @@ fn when(start: &PlannedStart) -> String {
     if parts.is_empty() {
         parts.push("at once".to_owned());
     }
-    if let Some(seconds) = start.starts_in.filter(|s| *s > 0.0) {
+    if let Some(seconds) = start.starts_in.filter(|s| *s > 0.0 && start.starts_at.is_none()) {
         parts.push(format!("+{}", span_of_seconds(seconds)));
     }
     parts.join(", ")
 }
 
-fn limits(start: &PlannedStart) -> String {
+fn limits(start: &PlannedStart, tonight: &Tonight) -> String {
     let mut out = String::new();
+    if let Some(cron) = &start.cron {
+        out.push_str(&format!(" · cron {cron}"));
+    }
+    if let Some(deadline) = &start.deadline {
+        out.push_str(&format!(" · done by {}", clock(deadline, tonight)));
+    }
     if let Some(seconds) = start.timeout {
         out.push_str(&format!(" · at most {}", span_of_seconds(seconds)));
     }

@@ -192,6 +192,9 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. }
+            | Fact::WindowBegan { .. }
+            | Fact::NightEnds { .. }
+            | Fact::DeadlineSet { .. }
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
@@ -238,6 +241,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Held => "it is held until you release it".to_owned(),
             AfterStop::Skipped => "it ends as skipped".to_owned(),
             AfterStop::Unfinished => "it ends as unfinished: the night is over".to_owned(),
+            AfterStop::Deadline => "it ends as unfinished: its deadline has passed".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {

@@ -43,6 +43,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Timer { timer: Timer::RunDue(run), .. } => ("run due", About::Run(run)),
         Event::Timer { timer: Timer::AttemptTimeout(id), .. } => ("timeout", About::Run(&id.run)),
         Event::Timer { timer: Timer::StartOverdue(id), .. } => ("start overdue", About::Run(&id.run)),
+        Event::Timer { timer: Timer::Calendar, .. } => ("calendar", About::All),
         Event::Timer { timer: Timer::Pacing, .. } => ("pacing", About::All),
         Event::Timer { timer: Timer::Alerts, .. } => ("alerts due", About::All),
         Event::Timer { timer: Timer::Breaker(_), .. } => ("breaker due", About::All),
@@ -62,8 +63,9 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
     }
 }
 
-const STATES: [&str; 15] = [
+const STATES: [&str; 16] = [
     "none",
+    "scheduled",
     "waiting",
     "queued",
     "starting",

@@ -2,7 +2,7 @@
 
 use super::judge::Judged;
 use super::mutants::Mutant;
-use super::sim::{Coming, Sim, anna};
+use super::sim::{Coming, Sim, anna, berlin};
 use nightkeep::core::event::{Event, Timer};
 use nightkeep::core::ids::{NightId, SessionName};
 use nightkeep::core::night::{Night, Step};
@@ -17,7 +17,9 @@ impl Sim {
         self.armed.clear();
         let state = self.folded()?;
         let boot_id = self.world.boot_id();
-        self.night = Some(Night::new(state, self.rng.u64(..), &boot_id));
+        let mut night = Night::new(state, self.rng.u64(..), &boot_id);
+        night.zone = berlin();
+        self.night = Some(night);
         let pid = 100 + self.generation;
         self.step(Event::DaemonStarted { pid, version: "0.1.0".to_owned(), boot_id })?;
         for _ in 0..std::mem::take(&mut self.world.crashes) {
@@ -38,18 +40,23 @@ impl Sim {
         if !self.rows_each_step && !self.rows_at_all {
             return Ok(state);
         }
-        if !self.rows_each_step {
+        self.catch_up_rows(&state);
+        let rows = self.rows.iter().map(|((kind, key), body)| (kind.clone(), key.clone(), body.clone()));
+        let by_rows = State::from_rows(rows).map_err(|error| format!("S5: {error}"))?;
+        if by_rows != state {
+            return Err(format!("S5: the rows hold another state\n{}", difference(&by_rows, &state)));
+        }
+        Ok(state)
+    }
+
+    /// Writes the rows of all facts since the last time.
+    fn catch_up_rows(&mut self, state: &State) {
+        if self.rows_at_all && !self.rows_each_step {
             for row in state.rows_for(&self.journal[self.rows_upto..]) {
                 self.rows.insert((row.kind.to_owned(), row.key), row.body);
             }
             self.rows_upto = self.journal.len();
         }
-        let rows = self.rows.iter().map(|((kind, key), body)| (kind.clone(), key.clone(), body.clone()));
-        let by_rows = State::from_rows(rows).map_err(|error| format!("S5: {error}"))?;
-        if by_rows != state {
-            return Err(format!("S5: the rows hold another state\n rows: {by_rows:?}\n fold: {state:?}"));
-        }
-        Ok(state)
     }
 
     /// The daemon is killed between two of its acts. What it believed must be what the journal says.
@@ -58,7 +65,7 @@ impl Sim {
         if let Some(night) = self.night.take() {
             let fold = self.folded()?;
             if believed && fold != night.state {
-                return Err(format!("S5: believed {:?}\n fold: {fold:?}", night.state));
+                return Err(format!("S5: the night believes another state\n{}", difference(&night.state, &fold)));
             }
         }
         self.generation += 1;
@@ -76,12 +83,13 @@ impl Sim {
     }
 
     pub(super) fn tonight(&self) -> NightId {
-        NightId::new(&format!("2026-11-{}", self.date)).unwrap()
+        self.last_good.night.night_at(self.world.wall(), &berlin())
     }
 
     pub(super) fn up(&mut self, sessions: Vec<SessionName>) -> Judged {
         let night = self.tonight();
-        self.step(Event::Up { night, sessions, now: false, by: anna("up") })
+        let now = self.rng.u8(0..3) == 0;
+        self.step(Event::Up { night, sessions, now, by: anna("up") })
     }
 
     /// One event through the core, the journal and the rim; the daemon may die at any point of it.
@@ -90,6 +98,10 @@ impl Sim {
         self.told.coverage.note(&night.state, &event);
         self.trace(|_| format!("<- {event:?}"));
         let stale = is_stale(&event, &night.state);
+        if may_open_a_night(&event) {
+            // What leaves the state with a new night must have its last row.
+            self.catch_up_rows(&night.state);
+        }
         let mut step = night.step(self.world.at(), event.clone());
         if let Some(mutant) = self.how.mutant {
             mutant.plant(&event, &mut step, &mut night, &mut self.rng);
@@ -168,14 +180,31 @@ impl Sim {
     }
 }
 
+fn may_open_a_night(event: &Event) -> bool {
+    matches!(event, Event::Up { .. } | Event::OpenNight { .. } | Event::Timer { timer: Timer::Calendar, .. })
+}
+
 /// Whether an event is a timer that was armed for a state which is over.
 fn is_stale(event: &Event, state: &State) -> bool {
     let Event::Timer { timer, epoch } = event else { return false };
     let run = match timer {
         Timer::RunDue(run) => run,
         Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
-        Timer::Pacing | Timer::Alerts => return false,
+        Timer::Pacing | Timer::Alerts | Timer::Calendar => return false,
         Timer::Breaker(key) => return state.breakers.by_key.get(key).is_none_or(|breaker| breaker.epoch != *epoch),
     };
     state.runs.get(run).is_none_or(|run| run.epoch != *epoch)
+}
+
+/// The lines in which two states differ, the first as `-`, the second as `+`.
+fn difference(one: &State, other: &State) -> String {
+    let (one, other) = (format!("{one:#?}"), format!("{other:#?}"));
+    let (one, other): (Vec<&str>, Vec<&str>) = (one.lines().collect(), other.lines().collect());
+    let same = one.iter().zip(&other).take_while(|(a, b)| a == b).count();
+    let rest = one.len().min(other.len()) - same;
+    let tail = one.iter().rev().zip(other.iter().rev()).take(rest).take_while(|(a, b)| a == b).count();
+    let before = one[same.saturating_sub(40)..same].iter().map(|line| format!("  {line}"));
+    let gone = one[same..one.len() - tail].iter().take(80).map(|line| format!("- {line}"));
+    let come = other[same..other.len() - tail].iter().take(80).map(|line| format!("+ {line}"));
+    before.chain(gone).chain(come).collect::<Vec<_>>().join("\n")
 }

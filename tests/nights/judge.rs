@@ -2,6 +2,7 @@
 //!
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
+use super::clock::{self, Clock};
 use super::outages::Outages;
 use super::post::Post;
 use super::world::World;
@@ -15,7 +16,7 @@ use nightkeep::core::plan::{DependencyOn, Jitter};
 use nightkeep::core::retry::base_delay;
 use nightkeep::core::run::{Outcome, RunState};
 use nightkeep::core::state::State;
-use nightkeep::core::time::At;
+use nightkeep::core::time::{At, Wall};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ pub struct Judge {
     starts: BTreeMap<(NightId, SessionName), u32>,
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
+    pub clock: Clock,
     outages: Outages,
     post: Post,
 }
@@ -66,11 +68,13 @@ impl Judge {
         self.note_operator(event, step, state);
         self.post.step(event, step, state, world)?;
         for entry in &step.facts {
+            self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
+        self.clock.effects(event, step)?;
         if matches!(event, Event::Reconciled { .. }) {
             self.no_wait_is_forgotten(state, world)?;
         }
@@ -104,7 +108,8 @@ impl Judge {
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
-                ensure(may_create(event), || format!("S11: {run} came to be without an operator"))?;
+                let may = may_create(event) || clock::may_create(run, event, state);
+                ensure(may, || format!("S11: {run} came to be without an operator"))?;
                 self.states.insert(run.clone(), at_first.clone());
                 if *at_first == RunState::Queued {
                     self.is_free(run, state)?;
@@ -156,7 +161,11 @@ impl Judge {
                 ensure(open.is_none(), || format!("S1: the night was closed with {open:?}"))?;
                 self.closed.insert(night.clone());
             }
-            Fact::NightOpened { night, .. } => {
+            Fact::NightOpened { night, by } => {
+                if by.who == "nightkeep" {
+                    // A night that begins by itself runs everything, like `up`.
+                    self.stopped.clear();
+                }
                 self.closed.remove(night);
             }
             Fact::ReportWritten { night, .. } => *self.reports.entry(night.clone()).or_insert(0) += 1,
@@ -206,6 +215,8 @@ impl Judge {
     /// L1: without faults no wait lasts longer than it should.
     fn no_wait_is_forgotten(&self, state: &State, world: &World) -> Judged {
         let Some(calm) = self.calm_since else { return Ok(()) };
+        let ago = i64::try_from(world.t - calm).unwrap();
+        self.clock.nothing_is_forgotten(Wall(world.wall().0 - ago), state, world)?;
         self.outages.none_stays_open(calm, state, world)?;
         let behind = self.outages.may_hold(state);
         for run in state.runs.values() {

@@ -42,6 +42,12 @@ pub enum Mutant {
     NeverResends,
     TellsWhatSomebodyKnows,
     TellsWhatFollows,
+    NeverLooksAtTheClock,
+    StartsBeforeItsTime,
+    ForgetsTheDeadline,
+    EndsTheNightLate,
+    BeginsTwice,
+    StopsWhatIsKept,
     OutageBurnsAttempts,
     TwoProbes,
     StartsBehindBreakers,
@@ -51,7 +57,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 39] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -79,6 +85,12 @@ impl Mutant {
         Self::NeverResends,
         Self::TellsWhatSomebodyKnows,
         Self::TellsWhatFollows,
+        Self::NeverLooksAtTheClock,
+        Self::StartsBeforeItsTime,
+        Self::ForgetsTheDeadline,
+        Self::EndsTheNightLate,
+        Self::BeginsTwice,
+        Self::StopsWhatIsKept,
         Self::OutageBurnsAttempts,
         Self::TwoProbes,
         Self::StartsBehindBreakers,
@@ -115,6 +127,12 @@ impl Mutant {
             Self::SendsTheUnjournaled => &["S29"],
             Self::TellsWhatSomebodyKnows => &["S32", "S5"],
             Self::TellsWhatFollows => &["S31"],
+            Self::NeverLooksAtTheClock => &["C1", "C2", "C4", "L1"],
+            Self::StartsBeforeItsTime => &["C3"],
+            Self::ForgetsTheDeadline => &["C4"],
+            Self::EndsTheNightLate => &["C2"],
+            Self::BeginsTwice => &["C1"],
+            Self::StopsWhatIsKept => &["C5"],
             Self::OutageBurnsAttempts => &["S8"],
             Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
             Self::NeverTriesAgain => &["L1", "L2"],
@@ -211,6 +229,42 @@ impl Mutant {
             Self::ForgetsARun if rng.u8(0..60) == 0 => {
                 if let Some(id) = night.state.runs.keys().next().cloned() {
                     night.state.runs.remove(&id);
+                }
+            }
+            Self::NeverLooksAtTheClock => {
+                step.effects.retain(|effect| !matches!(effect, Effect::Arm { timer: Timer::Calendar, .. }));
+            }
+            Self::StartsBeforeItsTime => self.on_some_run(event, step, night, |run| {
+                matches!(run.state, RunState::Scheduled { .. }).then_some(RunState::Queued)
+            }),
+            Self::ForgetsTheDeadline => {
+                step.facts.retain(|entry| !matches!(entry.fact, Fact::DeadlineSet { .. }));
+                night.state.runs.values_mut().for_each(|run| run.deadline = None);
+            }
+            Self::EndsTheNightLate => {
+                for entry in &mut step.facts {
+                    if let Fact::NightEnds { at: Some(at), .. } = &mut entry.fact {
+                        *at = at.plus(std::time::Duration::from_secs(3600));
+                        night.state.calendar.ends = Some(*at);
+                    }
+                }
+            }
+            Self::BeginsTwice => {
+                if let (Event::Timer { timer: Timer::Calendar, .. }, Some(window)) =
+                    (event, &night.state.calendar.begun)
+                    && let Some(at) = at
+                {
+                    step.facts.push(Entry { at, fact: Fact::WindowBegan { night: window.clone() } });
+                }
+            }
+            Self::StopsWhatIsKept => {
+                let closing =
+                    step.facts.iter().any(|entry| matches!(entry.fact, Fact::NightClosing { stays: true, .. }));
+                let running = night.state.runs.values().find_map(|run| run.state.live_attempt().cloned());
+                if let (true, Some(attempt), Some(at)) = (closing, running, at) {
+                    let reason = "the night ends".to_owned();
+                    step.facts.push(Entry { at, fact: Fact::StopIntended { attempt: attempt.clone(), reason } });
+                    step.effects.push(Effect::Stop { attempt, grace: std::time::Duration::ZERO });
                 }
             }
             Self::OutageBurnsAttempts => {

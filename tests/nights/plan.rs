@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use nightkeep::core::alert::message::Severity;
 use nightkeep::core::alert::plan::{AlertsPlan, EscalationStep};
+use nightkeep::core::calendar::{AtEnd, ClockTime, NightPlan, StartAt, Timing};
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
@@ -228,6 +229,37 @@ fn success(rng: &mut Rng) -> Success {
     success
 }
 
+const CRONS: [&str; 5] = ["*/30 * * * *", "15 * * * *", "30 2 * * *", "0 23,1,4 * * *", "5 3 * * 1-5"];
+
+/// A time of day, in quarters of an hour; some of them in the hours that come twice or not at all.
+fn clock(rng: &mut Rng) -> ClockTime {
+    ClockTime(if rng.u8(0..4) == 0 { 120 + rng.u16(0..5) * 15 } else { rng.u16(0..96) * 15 })
+}
+
+fn timing(rng: &mut Rng) -> Timing {
+    Timing {
+        start: match rng.u8(0..10) {
+            0 => Some(StartAt::Clock(clock(rng))),
+            1 => Some(StartAt::Cron(CRONS[rng.usize(0..CRONS.len())].to_owned())),
+            _ => None,
+        },
+        deadline: (rng.u8(0..8) == 0).then(|| clock(rng)),
+    }
+}
+
+/// Half of the nights begin and end by hand, the others by the clock in some way.
+fn night(rng: &mut Rng) -> NightPlan {
+    let at_end = if rng.bool() { AtEnd::Stop } else { AtEnd::Keep };
+    let (start, end) = (clock(rng), clock(rng));
+    let end = if end == start { ClockTime((end.0 + 480) % 1440) } else { end };
+    match rng.u8(0..8) {
+        0..4 => NightPlan::default(),
+        4 => NightPlan { end: Some(end), at_end, ..NightPlan::default() },
+        5 => NightPlan { start: Some(start), at_end, ..NightPlan::default() },
+        _ => NightPlan { start: Some(start), end: Some(end), at_end, ..NightPlan::default() },
+    }
+}
+
 pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
     let metrics = match rng.u8(0..4) {
         0 => vec![MetricPlan { name: "m".to_owned(), regex: r"(\d+)".to_owned(), total: Some(100.0) }],
@@ -251,6 +283,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         metrics,
         verify: (rng.u8(0..5) == 0).then(|| Command::Shell("verify".to_owned())),
         verify_timeout: Duration::from_secs(60),
+        timing: timing(rng),
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
     }
 }
@@ -286,7 +319,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
     let concurrent = rng.u32(1..9);
     let (alerts, channels) = alerts(rng);
     Plan {
-        timezone: Some(["UTC", "Europe/Berlin"][rng.usize(0..2)].to_owned()),
+        timezone: None,
         concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into() })]),
@@ -302,6 +335,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
             .collect(),
         channels,
         alerts,
+        night: night(rng),
         min_free_disk: rng.bool().then_some(1 << 30),
     }
 }
@@ -349,9 +383,19 @@ pub fn edited(plan: &Plan, rng: &mut Rng) -> Plan {
     for _ in 0..rng.usize(1..4) {
         let names: Vec<SessionName> = plan.sessions.keys().cloned().collect();
         let some = names.get(rng.usize(0..names.len().max(1))).cloned();
-        match (rng.u8(0..8), some) {
+        match (rng.u8(0..10), some) {
+            (7, _) => {
+                // Whether nights begin by themselves stays as it is.
+                let other = night(rng);
+                plan.night.at_end = other.at_end;
+                plan.night.end = other.end.filter(|end| Some(*end) != plan.night.start);
+            }
+            (8, Some(name)) => {
+                let timing = timing(rng);
+                plan.sessions.entry(name).and_modify(|session| session.timing = timing);
+            }
             (0, _) => plan.concurrent = rng.u32(1..9),
-            (7, _) => (plan.alerts, plan.channels) = alerts(rng),
+            (9, _) => (plan.alerts, plan.channels) = alerts(rng),
             (1, _) => {
                 let i = rng.usize(0..41);
                 let mut new = session(i, rng);

@@ -2,6 +2,7 @@
 //! what was told before. It keeps books of its own and takes nothing of the decisions from the state.
 
 use super::judge::{Judged, ensure};
+use super::sim::berlin;
 use super::world::World;
 use nightkeep::core::alert::message::{Message, MessageKind, Severity};
 use nightkeep::core::alert::{Alert, CAP_CRITICAL, CAP_HOUR, CAP_NIGHT, Settled, Stage};
@@ -38,15 +39,17 @@ pub struct Post {
     handed: BTreeSet<String>,
     /// When messages were queued, by channel: true time, boot, critical.
     queued: BTreeMap<String, Vec<(u64, u32, bool)>>,
+    /// Those of the night that are not critical, by channel.
+    tonight: BTreeMap<String, usize>,
     /// Found wanting at the last look; twice is too often.
     suspect: BTreeSet<String>,
     summed_up: BTreeSet<String>,
 }
 
-/// Whether it is quiet, worked out without the core: November has one offset in each of the two zones of the plans.
+/// Whether it is quiet, worked out without the core.
 fn quiet(plan: &Plan, wall: Wall) -> bool {
     let Some((from, to)) = plan.alerts.quiet else { return false };
-    let offset = if plan.timezone.as_deref() == Some("Europe/Berlin") { 3_600_000 } else { 0 };
+    let offset = i64::from(berlin().to_offset(jiff::Timestamp::from_millisecond(wall.0).unwrap()).seconds()) * 1_000;
     let minute = u16::try_from((wall.0 + offset).rem_euclid(86_400_000) / 60_000).unwrap();
     if from < to { (from..to).contains(&minute) } else { !(to..from).contains(&minute) }
 }
@@ -78,6 +81,9 @@ impl Post {
         match &entry.fact {
             Fact::PlanAdopted { plan, .. } => self.plan = (**plan).clone(),
             Fact::NightOpened { night, .. } => {
+                if self.night.as_deref() != Some(night.as_str()) {
+                    self.tonight.clear();
+                }
                 self.night = Some(night.to_string());
                 self.summed_up.remove(night.as_str());
             }
@@ -127,10 +133,11 @@ impl Post {
         let most = if critical { CAP_CRITICAL } else { CAP_HOUR + 1 };
         let count = lately.count();
         ensure(count <= most, || format!("S28: {key} is message {count} of {most} in an hour"))?;
-        let tonight = log.iter().filter(|(_, _, critical)| !critical).count();
-        // Two nights, and one word an hour that more waits.
-        let most = 3 * usize::try_from(CAP_NIGHT).unwrap();
-        ensure(tonight <= most, || format!("S28: {key} is message {tonight} of the night"))?;
+        let tonight = self.tonight.entry(message.channel.clone()).or_default();
+        *tonight += usize::from(!critical);
+        // Beside the cap one word an hour that more waits.
+        let most = 2 * usize::try_from(CAP_NIGHT).unwrap();
+        ensure(*tonight <= most, || format!("S28: {key} is message {tonight} of the night"))?;
         for number in alerts {
             self.tells(*number, message, world)?;
         }

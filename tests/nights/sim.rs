@@ -6,11 +6,13 @@ use super::mutants::Mutant;
 use super::plan;
 use super::world::World;
 use fastrand::Rng;
+use jiff::tz::TimeZone;
 use nightkeep::core::event::{Event, Timer};
 use nightkeep::core::fact::{Actor, Entry, Fact};
 use nightkeep::core::ids::{AttemptId, NightId, SessionName};
 use nightkeep::core::night::Night;
 use nightkeep::core::plan::Plan;
+use nightkeep::core::run::RunState;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -116,7 +118,6 @@ pub(super) struct Sim {
     pub(super) calm: bool,
     pub(super) closing: bool,
     pub(super) over: bool,
-    pub(super) date: u32,
     pub(super) stop_round: BTreeMap<SessionName, u64>,
     pub(super) told: Told,
 }
@@ -136,6 +137,11 @@ pub fn simulate(seed: u64, how: How) -> Result<Told, Broken> {
         Ok(()) => Ok(sim.told),
         Err(what) => Err(Broken { what, trace: sim.told.trace }),
     }
+}
+
+/// The zone of simulated nights.
+pub(super) fn berlin() -> TimeZone {
+    TimeZone::get("Europe/Berlin").unwrap()
 }
 
 pub(super) fn anna(reason: &str) -> Actor {
@@ -167,13 +173,14 @@ impl Sim {
             low: on(),
         };
         let plan = plan::plan(&mut rng);
+        let world = World::new(&mut rng);
         Self {
             rows_each_step: rng.u8(0..64) == 0 || how.mutant == Some(Mutant::LostRow),
             rows_at_all: rng.u8(0..6) == 0,
             rng,
             how,
             faults,
-            world: World::new(),
+            world,
             coming: BinaryHeap::new(),
             things: BTreeMap::new(),
             sequence: 0,
@@ -189,7 +196,6 @@ impl Sim {
             calm: false,
             closing: false,
             over: false,
-            date: 21,
             stop_round: BTreeMap::new(),
             told: Told::default(),
         }
@@ -200,8 +206,7 @@ impl Sim {
         let nights = if self.rng.u8(0..5) == 0 { 2 } else { 1 };
         for _ in 0..nights {
             self.one_night()?;
-            self.world.t += 12 * HOUR;
-            self.date += 1;
+            self.world.t += 24 * HOUR;
         }
         Ok(())
     }
@@ -245,7 +250,20 @@ impl Sim {
 
     /// With the faults off, ends the night once nothing more happens in it.
     pub(super) fn settle_if_calm(&mut self) {
-        let settled = |night: &Night| night.state.settled() || night.state.night_runs().next().is_none();
+        // It is over when only what is to come by the clock is left.
+        let by_clock = self.last_good.night.start.is_some();
+        // Half of them go on for more than a day, in which the next night begins by itself.
+        let goes_on = if self.rows_at_all { 26 * HOUR } else { 0 };
+        let long_enough = self.judge.calm_since.is_some_and(|calm| self.world.t >= calm + goes_on);
+        let settled = |night: &Night| {
+            if by_clock && (!long_enough || night.state.night.is_none()) {
+                return false;
+            }
+            night.state.night_runs().all(|run| match run.state {
+                RunState::Scheduled { .. } | RunState::Waiting { .. } | RunState::Held => true,
+                _ => run.state.is_ended(),
+            })
+        };
         if self.calm && !self.closing && self.night.as_ref().is_some_and(settled) {
             self.closing = true;
             self.after(1_000, Coming::CloseNight);

@@ -69,13 +69,15 @@ fn fail_of_outage(way: &mut Behaviour) {
     (way.end, way.rule, way.prints, way.outage) = (ScriptedEnd::Code(1), Some(RULES[1].0), true, true);
 }
 
-const START: i64 = 1_763_758_800_000;
+/// Evenings on which nights begin: an ordinary one, and those before the clock is moved on and back in Berlin.
+const STARTS: [i64; 3] = [1_763_758_800_000, 1_774_728_000_000, 1_792_872_000_000];
 
 impl World {
-    pub fn new() -> Self {
+    pub fn new(rng: &mut Rng) -> Self {
+        let start = if rng.u8(0..4) == 0 { STARTS[rng.usize(1..3)] } else { STARTS[0] };
         Self {
             t: 0,
-            wall_offset: START,
+            wall_offset: start,
             booted: 0,
             boot: 1,
             tmux: None,

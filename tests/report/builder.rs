@@ -45,6 +45,7 @@ pub fn session(text: &str) -> SessionPlan {
         metrics: Vec::new(),
         verify: None,
         verify_timeout: Duration::from_secs(60),
+        timing: nightkeep::core::calendar::Timing::default(),
         provider: None,
     }
 }

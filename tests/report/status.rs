@@ -1,6 +1,7 @@
 //! The status document, its table at several widths, tonight's plan, and the chain behind a state.
 
 use super::builder::*;
+use jiff::tz::TimeZone;
 use nightkeep::core::exit::{Ending, FailureClass, Verdict};
 use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::ids::NightId;
@@ -57,6 +58,7 @@ fn put(state: &mut State, session: &str, run_state: RunState, reason: &str, atte
         attempts,
         removed: false,
         held: false,
+        deadline: None,
     };
     state.runs.insert(id, run);
 }
@@ -310,7 +312,7 @@ fn tonight_shows_order_slots_and_what_never_starts() {
     ];
     let mut plan = plan(sessions);
     plan.concurrent = 2;
-    let order_only = tonight::tonight(&plan, &BTreeMap::new());
+    let order_only = tonight::tonight(&plan, &BTreeMap::new(), Wall(0), &TimeZone::UTC);
     let order: Vec<_> = order_only.starts.iter().map(|s| (s.session.as_str(), s.step, s.slot)).collect();
     assert_eq!(order, [("early", 1, 1), ("load", 1, 2), ("clean", 2, 1), ("more", 2, 2)]);
     assert!(!order_only.timed && order_only.length.is_none());
@@ -326,7 +328,7 @@ fn tonight_shows_order_slots_and_what_never_starts() {
         ]
     );
     let lasted = ["early", "load", "more", "clean"].map(|n| (name(n), Duration::from_secs(600)));
-    let timed = tonight::tonight(&plan, &BTreeMap::from(lasted));
+    let timed = tonight::tonight(&plan, &BTreeMap::from(lasted), Wall(0), &TimeZone::UTC);
     assert_eq!(timed.length, Some(1200.0));
     assert_eq!(timed.starts[2].starts_in, Some(600.0));
     insta::assert_snapshot!("tonight_order", tonight::text(&order_only, 100));
@@ -334,7 +336,10 @@ fn tonight_shows_order_slots_and_what_never_starts() {
     for line in tonight::text(&timed, 60).lines() {
         assert!(width(line) <= 60, "{line}");
     }
-    assert!(tonight::text(&tonight::tonight(&Plan::default(), &BTreeMap::new()), 80).starts_with("Nothing to do"));
+    assert!(
+        tonight::text(&tonight::tonight(&Plan::default(), &BTreeMap::new(), Wall(0), &TimeZone::UTC), 80)
+            .starts_with("Nothing to do")
+    );
 }
 
 #[test]

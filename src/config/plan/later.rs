@@ -5,18 +5,10 @@ use super::super::printable::quoted;
 use super::super::suggest;
 use super::Build;
 
-/// Checks night, store, node, report, alerts and what projects collect.
+/// Checks store, node, report, alerts and what projects collect.
 pub(super) fn check(build: &mut Build<'_, '_>) {
     let raw = build.raw;
     let root = Place::root();
-    if let (Some(start), Some(end)) = (&raw.night.start, &raw.night.end)
-        && start == end
-    {
-        build.problems.error(&root.key("night").key("end"), "the night ends when it begins");
-    }
-    if raw.night.days.as_ref().is_some_and(Vec::is_empty) {
-        build.problems.error(&root.key("night").key("days"), "without a day there is no night");
-    }
     if let Some(url) = &raw.store.url {
         store(build, url, &root.key("store").key("url"));
     }

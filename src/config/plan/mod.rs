@@ -11,6 +11,7 @@ mod ping;
 pub(crate) mod requirement;
 mod retry;
 mod session;
+mod timing;
 
 pub(super) use later::is_postgres;
 pub(super) use session::{Layers, session_plan};
@@ -161,6 +162,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         rules: Vec::new(),
         channels: BTreeMap::new(),
         alerts: alerts::alerts(&raw.alerts),
+        night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
     };
     let projects = root.key("projects");

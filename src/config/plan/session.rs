@@ -4,7 +4,7 @@ use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::raw::{self, After, CommandText};
 use super::super::suggest;
-use super::{ARGUMENT_MAX, Build, agents, requirement, retry};
+use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{
     Check, Command, Dependency, DependencyOn, MetricPlan, OnTmuxLoss, ProjectPlan, Requirement, SessionPlan, Success,
@@ -51,7 +51,6 @@ pub(crate) fn session_plan(
     layers: &Layers<'_>,
     edges: &mut Vec<Edge>,
 ) -> Option<SessionPlan> {
-    schedule(build, layers);
     let project = project(build, layers);
     let dir = dir(build, projects, project.as_ref(), layers);
     let command = command(build, name, layers);
@@ -88,6 +87,7 @@ pub(crate) fn session_plan(
         verify_timeout: layers
             .pick("verify_timeout", |s| s.verify_timeout.as_ref())
             .map_or(Duration::from_secs(600), |(t, _)| t.0),
+        timing: timing::of_session(build, layers),
         provider: provider(build, layers),
     })
 }
@@ -101,19 +101,6 @@ fn provider(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<String> {
     let agent = layers.own.agent.as_deref();
     let agent = agent.or_else(|| layers.defaults.agent.as_deref().filter(|_| layers.own.command.is_none()))?;
     agents::provider(build.raw, agent)
-}
-
-/// A session has one way to be started at a time of its own.
-fn schedule(build: &mut Build<'_, '_>, layers: &Layers<'_>) {
-    for (session, place) in layers.both() {
-        if session.start.is_some() && session.cron.is_some() {
-            let found = build.problems.error(&place.key("cron"), "`start` and `cron` both say when it starts");
-            found.help("keep one of them");
-        }
-        if session.cron.as_ref().is_some_and(|cron| cron.0.never_runs()) {
-            build.problems.warning(&place.key("cron"), "no day fits this cron expression, so it never starts");
-        }
-    }
 }
 
 fn project(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<ProjectName> {

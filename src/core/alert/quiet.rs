@@ -8,11 +8,6 @@ use std::time::Duration;
 /// A look at the clock is never longer ahead than this: the clock may be set meanwhile.
 const LOOK_AGAIN: u64 = 10;
 
-/// The zone of a plan; the system's when it names none, or one that this machine does not know.
-pub fn zone(name: Option<&str>) -> TimeZone {
-    name.and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
-}
-
 /// The minute of the local day.
 pub fn minute(wall: Wall, zone: &TimeZone) -> u16 {
     let Ok(at) = Timestamp::from_millisecond(wall.0) else { return 0 };

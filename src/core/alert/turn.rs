@@ -121,7 +121,7 @@ impl Turn<'_> {
         let plan = &self.state().plan;
         !plan.channels.is_empty()
             && plan.alerts.quiet.is_some()
-            && quiet::is_quiet(plan.alerts.quiet, self.at.wall, &quiet::zone(plan.timezone.as_deref()))
+            && quiet::is_quiet(plan.alerts.quiet, self.at.wall, &self.night.zone)
     }
 
     fn alert_moved(&mut self, alert: Alert, why: &str) {
@@ -246,8 +246,7 @@ impl Turn<'_> {
             && (waits.is_some() || held_back)
             && let Some(range) = plan.alerts.quiet
         {
-            let zone = quiet::zone(state.plan.timezone.as_deref());
-            sooner(now.plus(quiet::look_again(range, scene.wall, &zone)));
+            sooner(now.plus(quiet::look_again(range, scene.wall, &self.night.zone)));
         }
         waits.into_iter().for_each(&mut sooner);
         let Some(next) = next else { return };

@@ -36,6 +36,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         metrics,
         verify: None,
         verify_timeout: Duration::from_secs(60),
+        timing: crate::core::calendar::Timing::default(),
         provider: None,
     }
 }
