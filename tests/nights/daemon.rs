@@ -138,7 +138,8 @@ impl Sim {
         let Some(night) = &self.night else { return Ok(()) };
         self.judge.step(event, step, &night.state, &self.world)?;
         self.journal.extend(step.facts.iter().cloned());
-        if self.rows_each_step && self.how.mutant.is_none() {
+        let reconciled = matches!(event, Event::Reconciled { .. });
+        if self.rows_each_step && reconciled && self.how.mutant.is_none() {
             night.check(self.world.at()).map_err(|what| format!("S33: {what}"))?;
         }
         if self.rows_each_step {

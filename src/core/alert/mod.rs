@@ -50,7 +50,8 @@ const REBOOT_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Alerts {
-    /// By number: `a7` is 7.
+    /// By number: `a7` is 7. Each has a row of its own in the journal.
+    #[serde(skip)]
     pub known: BTreeMap<u64, Alert>,
     /// The last number given.
     pub last: u64,
@@ -393,6 +394,19 @@ impl Alerts {
                 }
             }
         }
+    }
+
+    /// The numbers of the alerts that [`Self::apply`] may have changed for a fact, as they are after it.
+    pub(super) fn changed(&self, fact: &Fact) -> Vec<u64> {
+        if let Fact::AlertMoved { alert, why: _ } = fact {
+            return vec![alert.number];
+        }
+        if let Fact::MessageSettled { then: Settled::Delivered, .. } = fact {
+            // Which ones the message told of stood in the outbox.
+            let told = self.known.values().filter(|alert| !alert.told.is_empty());
+            return told.map(|alert| alert.number).collect();
+        }
+        Vec::new()
     }
 
     /// Whether [`Self::apply`] may change something for a fact.
