@@ -1,8 +1,8 @@
 //! Faults planted between the core and its surroundings, each of which some invariant must find.
 
 use fastrand::Rng;
-use nightkeep::core::alert::Stage;
-use nightkeep::core::alert::message::MessageKind;
+use nightkeep::core::alert::message::{Message, MessageKind};
+use nightkeep::core::alert::{Alert, Stage};
 use nightkeep::core::breaker::Phase;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
@@ -11,6 +11,7 @@ use nightkeep::core::fact::{Actor, Entry, Fact};
 use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
 use nightkeep::core::run::{Due, Run, RunState};
+use nightkeep::core::time::{At, Mono};
 
 /// A planted fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub enum Mutant {
     NeverResends,
     TellsWhatSomebodyKnows,
     TellsWhatFollows,
+    RepeatsTooSoon,
+    ForgetsTheLastWord,
     NeverLooksAtTheClock,
     StartsBeforeItsTime,
     ForgetsTheDeadline,
@@ -57,7 +60,7 @@ pub enum Mutant {
 }
 
 impl Mutant {
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -85,6 +88,8 @@ impl Mutant {
         Self::NeverResends,
         Self::TellsWhatSomebodyKnows,
         Self::TellsWhatFollows,
+        Self::RepeatsTooSoon,
+        Self::ForgetsTheLastWord,
         Self::NeverLooksAtTheClock,
         Self::StartsBeforeItsTime,
         Self::ForgetsTheDeadline,
@@ -120,12 +125,14 @@ impl Mutant {
             Self::LostRow => &["S5"],
             Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
             Self::SendsInQuietHours => &["S25"],
-            Self::ForgetsTheOutbox | Self::NeverResends => &["L7", "L8"],
+            Self::ForgetsTheOutbox | Self::NeverResends => &["L7"],
             Self::TellsTwice => &["S26"],
             Self::ForgetsTheEnd => &["L8"],
             Self::IgnoresTheCap => &["S28"],
             Self::SendsTheUnjournaled => &["S29"],
-            Self::TellsWhatSomebodyKnows => &["S32", "S5"],
+            Self::TellsWhatSomebodyKnows => &["S32"],
+            Self::RepeatsTooSoon => &["S27"],
+            Self::ForgetsTheLastWord => &["L9"],
             Self::TellsWhatFollows => &["S31"],
             Self::NeverLooksAtTheClock => &["C1", "C2", "C4", "L1"],
             Self::StartsBeforeItsTime => &["C3"],
@@ -361,7 +368,28 @@ impl Mutant {
                 step.effects.retain(|effect| !matches!(effect, Effect::Arm { timer: Timer::Alerts, .. }));
             }
             Self::TellsWhatSomebodyKnows => {
-                night.state.alerts.known.values_mut().for_each(|alert| alert.acked = None);
+                let known = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::AlertMoved { alert, why } if why == "ack" && alert.stage == Stage::Open => {
+                        Some((entry.at, alert.clone()))
+                    }
+                    _ => None,
+                });
+                let channel = night.state.plan.channels.keys().next().cloned();
+                if let (Some((at, alert)), Some(channel)) = (known, channel) {
+                    let message = still(&alert, channel, at);
+                    let fact = Fact::MessageQueued { message: Box::new(message), alerts: vec![alert.number] };
+                    let entry = Entry { at, fact };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
+            Self::RepeatsTooSoon => {
+                let told = night.state.alerts.known.values_mut().flat_map(|alert| alert.told.values_mut());
+                told.for_each(|told| told.last = Mono(0));
+            }
+            Self::ForgetsTheLastWord => {
+                let last = |fact: &Fact| matches!(fact, Fact::MessageQueued { message, alerts } if alerts.is_empty() && message.count == 0);
+                step.facts.retain(|entry| !last(&entry.fact));
             }
             Self::TellsWhatFollows => {
                 for entry in &mut step.facts {
@@ -403,5 +431,26 @@ impl Mutant {
         let entry = Entry { at, fact: Fact::RunMoved { run: id, to: state, reason: "planted".to_owned() } };
         night.state.apply(&entry);
         step.facts.push(entry);
+    }
+}
+
+/// A message that an alert still holds.
+fn still(alert: &Alert, channel: String, at: At) -> Message {
+    Message {
+        key: format!("{}-{}", alert.id(), alert.messages + 1),
+        channel,
+        kind: MessageKind::Repeated,
+        severity: alert.severity,
+        title: alert.title.clone(),
+        body: alert.body.clone(),
+        session: alert.session.clone(),
+        project: alert.project.clone(),
+        since: alert.since,
+        at: at.wall,
+        command: None,
+        count: alert.count,
+        night: alert.night.clone(),
+        dedupe_key: Some(alert.key.clone()),
+        reached: Vec::new(),
     }
 }

@@ -80,6 +80,31 @@ mod tests {
             prop_assert_eq!(covers((from, to), wanted), walked(from, to, wanted));
         }
 
+        /// The plain reference: a local clock that is moved on minute by minute, and set where the law says.
+        #[test]
+        fn every_minute_of_the_days_of_change_is_as_the_clock_on_the_wall_says(from in 0..1440u16, to in 0..1440u16) {
+            prop_assume!(from != to);
+            let zone = berlin();
+            // The instant of midnight, and the local times between which the clock is set.
+            for (midnight, at, then) in [
+                ("2026-03-28T23:00:00Z", 120, 180),
+                ("2026-10-24T22:00:00Z", 180, 120),
+                ("2026-11-20T23:00:00Z", 0, 0),
+            ] {
+                let begin = wall(midnight).0;
+                let (mut local, mut set) = (0u16, at == then);
+                for minute in 0..1500 {
+                    if !set && local == at {
+                        (local, set) = (then, true);
+                    }
+                    let now = Wall(begin + minute * 60_000);
+                    let quiet = if from < to { (from..to).contains(&local) } else { !(to..from).contains(&local) };
+                    prop_assert_eq!(is_quiet(Some((from, to)), now, &zone), quiet, "{} minutes after {}", minute, midnight);
+                    local = (local + 1) % 1440;
+                }
+            }
+        }
+
         /// Whoever looks again when told to is never more than the ten minutes late, and on time on ordinary days.
         #[test]
         fn the_end_is_not_slept_through(from in 0..1440u16, to in 0..1440u16, start in 0i64..400 * 86_400_000) {
