@@ -7,6 +7,7 @@ use crate::core::guard::FOR_ALL;
 use crate::core::ids::SessionName;
 use crate::core::queue::satisfies;
 use crate::core::run::{Outcome, Run};
+use crate::core::schedule::PAST_DEADLINE;
 use crate::core::state::State;
 use crate::core::time::Mono;
 use std::collections::{BTreeMap, BTreeSet};
@@ -185,6 +186,13 @@ fn of_end(state: &State, name: &SessionName, run: &Run, outcome: Outcome) -> Opt
             command: Some(format!("nightkeep why {name}")),
             because_of: cause(state, name),
             ..base("blocked")
+        },
+        Outcome::Unfinished if run.reason == PAST_DEADLINE => Condition {
+            severity: Severity::High,
+            title: format!("{name} was not done by its deadline"),
+            body: clean(&run.reason),
+            command: Some(format!("nightkeep why {name}")),
+            ..base("deadline")
         },
         Outcome::Succeeded | Outcome::Stopped | Outcome::Skipped | Outcome::Unfinished => return None,
     };

@@ -3,8 +3,10 @@
 use super::message::{Message, MessageKind, Outcome, Severity};
 use super::plan::{AlertsPlan, EscalationStep};
 use super::{AlertAct, Stage};
+use crate::core::calendar::ClockTime;
 use crate::core::effect::Effect;
 use crate::core::event::Event;
+use crate::core::exit::ExitRecord;
 use crate::core::fact::Fact;
 use crate::core::night::Step;
 use crate::core::plan::{ChannelPlan, Plan, Way};
@@ -263,6 +265,48 @@ fn the_end_of_the_night_says_that_nothing_needs_anybody() {
     fails(&mut desk, "a");
     desk.down();
     assert_eq!(queued(&desk, 0)[0].title, "1 thing needs you.");
+}
+
+#[test]
+fn a_missed_deadline_is_told() {
+    let mut late = session("a");
+    // The desk's night begins at 21:00 UTC.
+    late.timing.deadline = Some(ClockTime(22 * 60));
+    let mut desk = desk(told([late], &["phone"]));
+    desk.started("a");
+    desk.wait(seconds(3700));
+    desk.ends("a", ExitRecord { stopped: true, ..code(130) });
+    assert_eq!(desk.word("a"), "unfinished");
+    desk.wait(seconds(31));
+    let titles: Vec<_> = queued(&desk, 0).into_iter().map(|m| m.title).collect();
+    assert_eq!(titles, ["a was not done by its deadline"]);
+}
+
+#[test]
+fn errors_are_a_spike_only_when_they_are_more_than_usual() {
+    let mut desk = desk(told([session("a")], &["phone"]));
+    // In each of three nights the session prints this many errors within twelve minutes.
+    for (night, errors, spike) in [(21, 9, true), (22, 30, false), (23, 200, true)] {
+        if night > 21 {
+            desk.down();
+            desk.wait(seconds(18 * 3600));
+            desk.up_on(&format!("2026-11-{night}"), &[]);
+        }
+        let mark = desk.journal.len();
+        desk.started("a");
+        let (attempt, at) = (desk.attempt("a"), desk.at.wall);
+        let mut output = OutputSeen::default();
+        for minute in 1..=12 {
+            let seen = ErrorSeen { sample: "E".into(), count: errors * minute, first: at, last: at, more: Vec::new() };
+            output.errors.insert("v1-x".into(), seen);
+            output.bytes = minute;
+            desk.step(Event::Output { attempt: attempt.clone(), output: Box::new(output.clone()) });
+            desk.wait(seconds(60));
+        }
+        let told = queued(&desk, mark).iter().any(|message| message.title.contains("errors in an hour"));
+        assert_eq!(told, spike, "night {night}: {errors} a minute");
+        desk.ends("a", code(0));
+    }
 }
 
 #[test]
