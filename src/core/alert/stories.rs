@@ -160,7 +160,7 @@ fn a_crash_loop_is_critical_told_in_quiet_hours_and_escalated_until_somebody_kno
     plan.alerts.escalate = vec![EscalationStep { after: seconds(600), to: vec!["phone".to_owned()] }];
     let mut desk = desk(plan);
     for _ in 0..4 {
-        desk.runs("a", crate::core::exit::ExitRecord { ran: seconds(1), ..code(1) });
+        desk.runs("a", ExitRecord { ran: seconds(1), ..code(1) });
         desk.wait(seconds(90));
     }
     assert_eq!(desk.word("a"), "failed");
