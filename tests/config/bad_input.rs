@@ -58,7 +58,7 @@ fn the_address_that_is_fetched_is_one_and_not_fetched_too_often() {
     errors(&with("every = \"1m\""), &[("3:9", "url")]);
     errors(&with("url = \"ftp://x/\""), &[("4:7", "not one of the web")]);
     errors(&with("url = \"https://h/x\"\nevery = \"5s\""), &[("5:9", "at least 12s")]);
-    errors(&with("url = { env = \"A\", file = \"b\" }"), &[("4:7", "either in `env` or in `file`")]);
+    errors(&with("url = { env = \"A\", file = \"b\" }"), &[("4:1", "either in `env` or in `file`")]);
 }
 
 #[test]
