@@ -18,8 +18,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const HOUR: u64 = 3_600_000;
-/// How long the world may take, once its faults are off, until nothing is left to do.
-const CALM_AT_MOST: u64 = 60 * HOUR;
+/// How long the world may take, once its faults are off, until nothing is left to do: a session may be started fifty times,
+/// and its program may take more than an hour each time.
+const CALM_AT_MOST: u64 = 120 * HOUR;
 
 /// Which faults a night has; each is on in half of the nights.
 #[derive(Debug, Clone, Copy, Default)]
