@@ -135,6 +135,9 @@ pub struct SessionStatus {
     pub redriven_from: Option<String>,
     /// Results of `require`, `forbid` and `verify` of the last attempt.
     pub checks: Vec<CheckStatus>,
+    /// What was found about its run.
+    #[serde(default)]
+    pub findings: Vec<FindingStatus>,
 }
 
 /// How an attempt ended.
@@ -197,6 +200,30 @@ pub struct MetricStatus {
     pub per_s: Option<f64>,
     /// When the total is reached at this rate.
     pub eta: Option<String>,
+    /// What it came to in the last night in which it was seen.
+    #[serde(default)]
+    pub last_night: Option<f64>,
+}
+
+/// Something that was found about a run: a stall, a deadline at risk, a result of zero.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FindingStatus {
+    /// `stalled`, `deadline_at_risk`, `deadline_missed`, `no_progress` or `zero_result`.
+    pub kind: String,
+    /// The metric it is about; empty for the run itself.
+    pub subject: String,
+    /// What was found.
+    pub what: String,
+    /// What shows it.
+    pub evidence: Vec<String>,
+    /// When it came up, the last time.
+    pub first: String,
+    /// When it was over; null while it holds.
+    pub resolved: Option<String>,
+    /// How often it came up.
+    pub times: u32,
+    /// What was done about it.
+    pub acted: Option<String>,
 }
 
 /// Tokens and cost.

@@ -38,5 +38,7 @@ mod reach;
 mod recorder_killed;
 #[path = "e2e/reload.rs"]
 mod reload;
+#[path = "e2e/stalls.rs"]
+mod stalls;
 #[path = "e2e/tmux_killed.rs"]
 mod tmux_killed;

@@ -28,6 +28,8 @@ mod rim;
 mod sim;
 #[path = "nights/trouble.rs"]
 mod trouble;
+#[path = "nights/work.rs"]
+mod work;
 #[path = "nights/world.rs"]
 mod world;
 
@@ -147,6 +149,7 @@ fn enough(coverage: &Coverage) {
         ("start overdue", "starting"),
         ("start overdue", "running"),
         ("redrive", "failed"),
+        ("sampled", "running"),
         ("breaker due", "limited"),
         ("breaker due", "running"),
         ("sensed", "limited"),
@@ -205,7 +208,7 @@ fn every_planted_fault_is_found() {
     const WITHIN: u64 = 400;
     std::panic::set_hook(Box::new(|_| {}));
     let mut missed = Vec::new();
-    for mutant in Mutant::ALL {
+    for &mutant in Mutant::ALL {
         let how = How { mutant: Some(mutant), ..How::default() };
         // A fault may show elsewhere first: it must also be found by what it breaks.
         let (mut from, mut elsewhere) = (0, None);

@@ -207,6 +207,7 @@ pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status
     let Some(journal) = journal(instance).await? else { return Ok(None) };
     let state = state(instance, &journal).await?;
     let context = StatusContext {
+        works: None,
         daemon: None,
         live: false,
         last_seen: state.last.map(|last| last.wall),

@@ -122,6 +122,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         verify,
         verify_timeout,
         timing,
+        stall,
         provider,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
@@ -147,6 +148,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("verify_timeout", show_duration(*verify_timeout)),
         shown("start", start(timing)),
         shown("deadline", clock(timing.deadline)),
+        shown("stall", span(stall.after)),
+        hidden("on_stall", stall.action),
         shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
     ]
 }

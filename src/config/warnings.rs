@@ -10,15 +10,12 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: [(&str, &str); 14] = [
+const NOT_YET: &[(&str, &str)] = &[
     ("night.keep_awake", "nothing keeps the machine from sleeping"),
-    ("@.stall", "nothing watches for stalls"),
-    ("@.on_stall", "nothing watches for stalls"),
     ("@.worktree", "it works in the project's own directory"),
     ("@.budget", "nothing counts tokens or money"),
     ("@.resume", "a usage limit is treated like any failure"),
     ("@.answers", "prompts are not answered"),
-    ("@.metrics.[].deadline", "nothing watches the time of day"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("report.deliver", "the report is written to the state folder only"),

@@ -118,12 +118,14 @@ impl Turn<'_> {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
-                AfterStop::Timeout if exit.stopped => {
+                AfterStop::Timeout | AfterStop::Stalled if exit.stopped => {
                     let verdict = failure::by_intent(then);
                     self.failed(id, exit, verdict);
                 }
                 // It ended before the stop reached it: its own end is what is judged.
-                AfterStop::Unfinished | AfterStop::Deadline | AfterStop::Timeout => self.ended_by_itself(id, exit),
+                AfterStop::Unfinished | AfterStop::Deadline | AfterStop::Timeout | AfterStop::Stalled => {
+                    self.ended_by_itself(id, exit);
+                }
             },
             RunState::Starting { attempt } | RunState::Running { attempt } if attempt == *id => {
                 self.ended_by_itself(id, exit);
@@ -235,10 +237,11 @@ impl Turn<'_> {
             AfterStop::Skipped => self.end(run, Outcome::Skipped, "skipped by the operator"),
             AfterStop::Unfinished => self.end(run, Outcome::Unfinished, "the night ended first"),
             AfterStop::Deadline => self.end(run, Outcome::Unfinished, PAST_DEADLINE),
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout if closing => {
+            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled if closing => {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout => match self.withdrawn(run) {
+            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => match self.withdrawn(run)
+            {
                 Some(why) => self.end(run, Outcome::Stopped, format!("stopped, and not started again: {why}")),
                 None if held => self.go(run, RunState::Held, "held by the operator"),
                 None => self.go(run, RunState::Queued, "stopped, starts again"),
@@ -358,6 +361,7 @@ impl Turn<'_> {
         let counted = verdict.as_ref().is_some_and(|verdict| verdict.counted);
         self.fact(Fact::AttemptEnded { attempt: id.clone(), exit: exit.clone(), verdict: verdict.clone(), counted });
         self.attempt_told(id, &exit, verdict.as_ref());
+        self.progress_of_ended(id, verdict.as_ref());
     }
 
     fn known(&self, id: &AttemptId) -> Option<(&Run, &Attempt)> {

@@ -67,4 +67,11 @@ pub enum Effect {
         /// It.
         message: Box<Message>,
     },
+    /// Type a line into a session that seems to be stuck. Not asked for again: whether it helped shows by itself.
+    Nudge {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The line.
+        text: String,
+    },
 }

@@ -4,6 +4,7 @@ use super::effect::Effect;
 use super::fact::{Actor, Fact};
 use super::ids::{NightId, ProjectName, SessionName};
 use super::plan::SessionPlan;
+use super::progress;
 use super::queue::{names, satisfies};
 use super::run::{AfterStop, Outcome, Run, RunState};
 use super::schedule::Comes;
@@ -169,8 +170,12 @@ impl Turn<'_> {
 
     /// Opens a night with the plan it begins with, so that its facts can be understood without those of nights before.
     fn begin_night(&mut self, night: NightId, by: &Actor) {
+        let nights = progress::last_nights(self.state());
         self.fact(Fact::NightOpened { night, by: by.clone() });
         self.clock_due = true;
+        if nights != self.state().last_nights {
+            self.fact(Fact::LastNights { nights });
+        }
         let plan = Box::new(self.state().plan.clone());
         self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
         self.end_by_clock(false);

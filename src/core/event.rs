@@ -7,7 +7,9 @@ use super::fact::{Actor, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
 use super::run::{CheckResult, OutputSeen, Started};
-use std::collections::BTreeSet;
+use super::stall::Quiet;
+use super::time::Wall;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -207,6 +209,15 @@ pub enum Event {
         key: String,
         /// What came of it.
         outcome: Outcome,
+    },
+    /// A running program was looked at, on the slow timer.
+    Sampled {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How it stands; `None` when its plan knows no limit.
+        quiet: Option<Quiet>,
+        /// The times that the deadlines of its metrics stand for.
+        deadlines: BTreeMap<String, Wall>,
     },
     /// Something guarded was looked at, or used: `disk`, `memory`, `journal`, `git:PROJECT`, `notifier:CHANNEL`.
     Sensed {

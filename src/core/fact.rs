@@ -6,8 +6,10 @@ use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
 use super::exit::{ExitRecord, Verdict};
+use super::finding::Finding;
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
 use super::plan::{Plan, SessionPlan};
+use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
 use super::time::{At, Wall};
 use serde::{Deserialize, Serialize};
@@ -270,6 +272,18 @@ pub enum Fact {
         /// When; `None` is no longer at all.
         at: Option<Wall>,
     },
+    /// Something was found about a run, something was done about it, or it is over: the whole of it, not a difference.
+    Finding {
+        /// Which run.
+        run: RunId,
+        /// It.
+        finding: Box<Finding>,
+    },
+    /// What the sessions came to in older nights, told as a night begins.
+    LastNights {
+        /// By session.
+        nights: LastNights,
+    },
     /// A breaker changed; the whole of it, not a difference.
     BreakerMoved {
         /// What it guards: `provider:anthropic`, `disk`, ...
@@ -309,7 +323,8 @@ impl Fact {
             | Self::CounterReset { run, .. }
             | Self::HoldSet { run, .. }
             | Self::RunOrphaned { run }
-            | Self::DeadlineSet { run, .. } => Some(run),
+            | Self::DeadlineSet { run, .. }
+            | Self::Finding { run, .. } => Some(run),
             Self::AttemptIntended { attempt }
             | Self::AttemptStarted { attempt, .. }
             | Self::StopIntended { attempt, .. }
@@ -331,6 +346,7 @@ impl Fact {
             | Self::ProjectSeen { .. }
             | Self::ReportWritten { .. }
             | Self::ClockJumped { .. }
+            | Self::LastNights { .. }
             | Self::Trouble { .. }
             | Self::AlertMoved { .. }
             | Self::MessageQueued { .. }

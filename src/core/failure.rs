@@ -75,6 +75,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Unfinished => verdict(FailureClass::Operator, "intent/night-ended"),
         AfterStop::Deadline => verdict(FailureClass::Operator, "intent/deadline"),
         AfterStop::Timeout => verdict(FailureClass::Timeout, "intent/timeout"),
+        AfterStop::Stalled => verdict(FailureClass::Stalled, "intent/stalled"),
     }
 }
 

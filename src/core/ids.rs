@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// Longest name in bytes; keeps tmux names, file names and socket paths short.
 pub const NAME_MAX: usize = 64;
@@ -43,15 +44,16 @@ fn check_name(name: &str) -> Result<(), IdError> {
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
+        // Shared, not copied: ids go into every fact, and most of what is done with one is to clone it.
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Checks the text: `[a-z0-9][a-z0-9_-]*`, at most [`NAME_MAX`] bytes.
             pub fn new(name: &str) -> Result<Self, IdError> {
                 check_name(name)?;
-                Ok(Self(name.to_owned()))
+                Ok(Self(name.into()))
             }
             /// The name as text.
             pub fn as_str(&self) -> &str {
@@ -67,12 +69,12 @@ macro_rules! name_type {
             type Error = IdError;
             fn try_from(name: String) -> Result<Self, IdError> {
                 check_name(&name)?;
-                Ok(Self(name))
+                Ok(Self(name.into()))
             }
         }
         impl From<$name> for String {
             fn from(name: $name) -> String {
-                name.0
+                name.0.to_string()
             }
         }
         impl FromStr for $name {
@@ -96,18 +98,18 @@ name_type! {
 /// A night: the local date on which it began, `2026-11-21`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct NightId(String);
+pub struct NightId(Arc<str>);
 
 impl NightId {
     /// Checks the form `YYYY-MM-DD` (digits and dashes; the calendar is the caller's).
     pub fn new(text: &str) -> Result<Self, IdError> {
         let ok = text.len() == 10
             && text.bytes().enumerate().all(|(i, b)| if i == 4 || i == 7 { b == b'-' } else { b.is_ascii_digit() });
-        if ok { Ok(Self(text.to_owned())) } else { Err(IdError::BadForm("2026-11-21")) }
+        if ok { Ok(Self(text.into())) } else { Err(IdError::BadForm("2026-11-21")) }
     }
     /// The night that began on this date.
     pub fn on(year: i16, month: i8, day: i8) -> Self {
-        Self(format!("{:04}-{:02}-{:02}", year.clamp(0, 9999), month.clamp(0, 99), day.clamp(0, 99)))
+        Self(format!("{:04}-{:02}-{:02}", year.clamp(0, 9999), month.clamp(0, 99), day.clamp(0, 99)).into())
     }
     /// The id as text.
     pub fn as_str(&self) -> &str {
@@ -127,7 +129,7 @@ impl TryFrom<String> for NightId {
 }
 impl From<NightId> for String {
     fn from(id: NightId) -> String {
-        id.0
+        id.0.to_string()
     }
 }
 

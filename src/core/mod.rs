@@ -7,8 +7,9 @@
 //! whether and when to try again · `success`: what makes a good end a success · `queue`: who starts next, and who waits
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `calendar`: times of day, windows and
 //! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
-//! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `alert`:
-//! what is wrong, and who is told of it.
+//! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
+//! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
+//! `alert`: what is wrong, and who is told of it.
 
 pub mod alert;
 mod attempt;
@@ -20,12 +21,14 @@ pub mod event;
 pub mod exit;
 pub mod fact;
 pub mod failure;
+pub mod finding;
 pub mod guard;
 pub mod ids;
 mod invariants;
 pub mod night;
 mod operator;
 pub mod plan;
+pub mod progress;
 mod queue;
 mod reconcile;
 mod reload;
@@ -37,6 +40,7 @@ pub mod run;
 mod scenarios;
 pub mod schedule;
 pub mod secret;
+pub mod stall;
 pub mod state;
 pub mod success;
 #[cfg(test)]

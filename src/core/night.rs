@@ -135,6 +135,7 @@ impl Turn<'_> {
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
             Event::AlertAct { alert, act, by } => self.alert_act(&alert, act, &by),
             Event::Sent { key, outcome } => self.sent(key, outcome),
+            Event::Sampled { attempt, quiet, deadlines } => self.sampled(&attempt, quiet.as_ref(), &deadlines),
             Event::Sensed { key, seen } => self.sensed(&key, &seen),
             Event::DaemonCrashed { what } => self.daemon_crashed(what),
         }

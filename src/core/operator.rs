@@ -157,7 +157,8 @@ impl Turn<'_> {
                     | AfterStop::Skipped
                     | AfterStop::Unfinished
                     | AfterStop::Deadline
-                    | AfterStop::Timeout => {
+                    | AfterStop::Timeout
+                    | AfterStop::Stalled => {
                         let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
                         self.go(run, to, "being stopped; started by the operator afterwards");
                     }
@@ -206,7 +207,8 @@ impl Turn<'_> {
             | AfterStop::Held
             | AfterStop::Unfinished
             | AfterStop::Deadline
-            | AfterStop::Timeout => (Outcome::Stopped, "stopped by the operator"),
+            | AfterStop::Timeout
+            | AfterStop::Stalled => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
         if outcome == Outcome::Skipped && !final_stop {
@@ -264,7 +266,7 @@ impl Turn<'_> {
                         let to = RunState::Stopping { attempt, then: AfterStop::Held };
                         self.go(run, to, "being stopped; held afterwards");
                     }
-                    AfterStop::Held | AfterStop::Timeout => self.set_held(run, true),
+                    AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => self.set_held(run, true),
                 }
                 done("is held once its stop is through")
             }

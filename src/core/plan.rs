@@ -123,6 +123,9 @@ pub struct SessionPlan {
     /// What it has to do with the clock.
     #[serde(default)]
     pub timing: Timing,
+    /// What counts as a stall, and what is done about one.
+    #[serde(default)]
+    pub stall: StallPolicy,
     /// Whose outages and usage limits it shares with other sessions.
     #[serde(default)]
     pub provider: Option<String>,
@@ -350,6 +353,9 @@ pub struct MetricPlan {
     pub regex: String,
     /// A fixed total, when the output does not say it.
     pub total: Option<f64>,
+    /// Time of day by which the total must be reached, in minutes since midnight.
+    #[serde(default)]
+    pub deadline: Option<u16>,
 }
 
 /// A failure class by output text.
@@ -372,4 +378,27 @@ const SECRET_NAMES: [&str; 7] = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "API_K
 pub fn is_secret_name(name: &str) -> bool {
     let upper = name.to_uppercase();
     SECRET_NAMES.iter().any(|end| upper.ends_with(end))
+}
+
+/// `stall` and `on_stall`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StallPolicy {
+    /// Quiet for this long it counts as stalled; `None` never does.
+    #[serde(with = "millis::option")]
+    pub after: Option<Duration>,
+    /// What is done then.
+    pub action: OnStall,
+}
+
+/// What is done about a stall.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnStall {
+    /// Somebody is told.
+    #[default]
+    Alert,
+    /// The session is asked once to go on; if that does not help, the attempt is stopped and tried again.
+    Nudge,
+    /// The attempt is stopped and tried again.
+    Restart,
 }

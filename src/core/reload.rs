@@ -156,6 +156,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         verify,
         verify_timeout,
         timing,
+        stall,
         provider,
     } = new;
     let keys = [
@@ -176,6 +177,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("verify_timeout", *verify_timeout != old.verify_timeout),
         ("start", timing.start != old.timing.start),
         ("deadline", timing.deadline != old.timing.deadline),
+        ("stall", *stall != old.stall),
         ("provider", *provider != old.provider),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -2,8 +2,9 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers` and
-//! `calendar`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would still hold.
+//! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
+//! `calendar` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! still hold.
 
 use super::alert::{Alert, Alerts};
 use super::fact::{Entry, Fact, ProjectWork};
@@ -72,6 +73,7 @@ enum Part {
     Alerts,
     Alert(u64),
     Calendar,
+    LastNights,
     Breakers,
 }
 
@@ -118,6 +120,7 @@ impl State {
                     each_alert.insert(alert.number, alert);
                 }),
                 ("world", "calendar") => serde_json::from_str(&body).map(|calendar| state.calendar = calendar),
+                ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
@@ -169,6 +172,7 @@ impl State {
             }
             Part::Alert(number) => row("alert", number.to_string(), self.alerts.known.get(number)?),
             Part::Calendar => row("world", "calendar".into(), &self.calendar),
+            Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
         }
     }
@@ -192,6 +196,7 @@ impl State {
             Fact::NightClosing { .. } | Fact::NightClosed { .. } => parts.extend([Part::Night, Part::Calendar]),
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
+            Fact::LastNights { .. } => parts.extend([Part::LastNights]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -201,7 +206,8 @@ impl State {
             Fact::CounterReset { run, .. }
             | Fact::HoldSet { run, .. }
             | Fact::RunOrphaned { run }
-            | Fact::DeadlineSet { run, .. } => {
+            | Fact::DeadlineSet { run, .. }
+            | Fact::Finding { run, .. } => {
                 parts.extend([Part::Run(run.clone())]);
             }
             Fact::AttemptIntended { attempt } => {

@@ -1,8 +1,10 @@
 //! The life of a run: its states, its attempts, how it can end.
 
 use super::exit::{ExitRecord, Verdict};
+use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
 use super::plan::SessionPlan;
+use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -114,6 +116,8 @@ pub enum AfterStop {
     Timeout,
     /// `deadline`: not a failure, but not finished either.
     Deadline,
+    /// `on_stall`: judged like a failure.
+    Stalled,
 }
 
 /// How a run ended.
@@ -249,6 +253,9 @@ pub struct Run {
     /// By when it must be done.
     #[serde(default)]
     pub deadline: Option<Wall>,
+    /// What was found about it, open or over; one of each kind and subject.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
 }
 
 impl Run {
@@ -269,6 +276,7 @@ impl Run {
             removed: false,
             held: false,
             deadline: None,
+            findings: Vec::new(),
         }
     }
     /// The newest attempt.
@@ -357,6 +365,9 @@ pub struct OutputSeen {
     pub rule: Option<String>,
     /// `regex:` requirements whose pattern was seen: the pattern, or the requirement as typed.
     pub patterns: Vec<String>,
+    /// When the output last said something new: a line that was not there before, not the same drawn again.
+    #[serde(default)]
+    pub new_at: Option<Wall>,
 }
 
 /// Tail lines and errors kept of an attempt once a newer one begins; the raw log has the rest.
@@ -394,6 +405,9 @@ pub struct MetricSeen {
     pub total: Option<f64>,
     /// When the last value came.
     pub at: Wall,
+    /// How it moved.
+    #[serde(default)]
+    pub pace: Pace,
 }
 
 impl MetricSeen {

@@ -6,6 +6,7 @@ use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::guard::Breakers;
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
+use super::progress::LastNights;
 use super::run::{Attempt, Outcome, Run, RunState};
 use super::schedule::Calendar;
 use super::time::At;
@@ -39,6 +40,9 @@ pub struct State {
     /// What is known of the calendar.
     #[serde(default)]
     pub calendar: Calendar,
+    /// What each session came to in an older night.
+    #[serde(default)]
+    pub last_nights: LastNights,
     /// What holds starts back.
     #[serde(default)]
     pub breakers: Breakers,
@@ -212,6 +216,12 @@ impl State {
             Fact::ReportWritten { night, files: _ } => {
                 if let Some(open) = self.night.as_mut().filter(|open| open.id == *night) {
                     open.reported = true;
+                }
+            }
+            Fact::LastNights { nights } => self.last_nights = nights.clone(),
+            Fact::Finding { run, finding } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.find(finding);
                 }
             }
             Fact::BreakerMoved { key, to } => self.breakers.moved(key, to),

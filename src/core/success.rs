@@ -214,7 +214,7 @@ fn progress(session: &SessionPlan, name: &str, seen: &MetricSeen) -> String {
     }
 }
 
-fn compare(value: f64, op: Comparison, with: f64) -> bool {
+pub(super) fn compare(value: f64, op: Comparison, with: f64) -> bool {
     match op {
         Comparison::Equal => value == with,
         Comparison::NotEqual => value != with,
@@ -259,7 +259,13 @@ mod tests {
     }
     fn seen(metrics: &[(&str, f64, Option<f64>)]) -> OutputSeen {
         let metric = |(name, value, total): &(&str, f64, Option<f64>)| {
-            let seen = MetricSeen { first: (0.0, Wall(0)), value: *value, total: *total, at: Wall(0) };
+            let seen = MetricSeen {
+                first: (0.0, Wall(0)),
+                value: *value,
+                total: *total,
+                at: Wall(0),
+                pace: Default::default(),
+            };
             ((*name).to_owned(), seen)
         };
         OutputSeen { metrics: metrics.iter().map(metric).collect(), ..OutputSeen::default() }
@@ -312,7 +318,7 @@ mod tests {
     #[test]
     fn a_known_total_has_to_be_reached_without_being_asked_for() {
         let declared = |total| {
-            let metrics = vec![MetricPlan { name: "m".into(), regex: String::new(), total }];
+            let metrics = vec![MetricPlan { name: "m".into(), regex: String::new(), total, deadline: None }];
             SessionPlan { metrics, ..session("x") }
         };
         let cases = [

@@ -8,7 +8,8 @@ use super::fact::{Actor, Entry, Fact};
 use super::ids::{AttemptId, NightId, RunId, SessionName};
 use super::night::{Night, Step};
 use super::plan::{
-    Command, Dependency, DependencyOn, Jitter, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan, Success,
+    Command, Dependency, DependencyOn, Jitter, OnTmuxLoss, Plan, ProjectPlan, RetryPolicy, SessionPlan, StallPolicy,
+    Success,
 };
 use super::run::{OutputSeen, Run, Started};
 use super::state::State;
@@ -50,6 +51,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         verify: None,
         verify_timeout: seconds(60),
         timing: Timing::default(),
+        stall: StallPolicy::default(),
         provider: None,
     }
 }

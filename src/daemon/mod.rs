@@ -23,6 +23,7 @@ mod reconcile;
 mod reload;
 mod reports;
 mod run;
+mod sampler;
 mod send;
 mod sensors;
 mod timers;

@@ -6,6 +6,7 @@ use super::history;
 use super::inbox::{Closed, Inbox};
 use super::reconcile;
 use super::reports;
+use super::sampler::Sampler;
 use super::watch::Watchers;
 use crate::adapters::channels::Channels;
 use crate::adapters::git;
@@ -50,6 +51,7 @@ pub struct Rim {
     journal: Journal,
     journal_id: String,
     watchers: Arc<Watchers>,
+    sampler: Sampler,
     tmux: Mutex<Option<Tmux>>,
     places: Places,
     config: RwLock<config::Settings>,
@@ -92,6 +94,7 @@ impl Rim {
             journal,
             journal_id,
             watchers: Arc::default(),
+            sampler: Sampler::default(),
             tmux: Mutex::new(None),
             config: RwLock::new(settings.config),
             context: settings.context,
@@ -121,6 +124,10 @@ impl Rim {
     /// The followed attempts.
     pub fn watchers(&self) -> &Arc<Watchers> {
         &self.watchers
+    }
+    /// What was seen of the work of running programs.
+    pub fn sampler(&self) -> &Sampler {
+        &self.sampler
     }
     /// `[report] formats`.
     pub fn report_formats(&self) -> Vec<ReportFormat> {
@@ -236,6 +243,9 @@ impl Rim {
                     rim.messages_under_way.fetch_sub(1, Ordering::AcqRel);
                     rim.end.send_modify(|_| {});
                 });
+            }
+            Effect::Nudge { attempt, text } => {
+                tokio::spawn(async move { rim.nudge(&attempt, &text).await });
             }
             // The loop keeps the waits; it never hands one on.
             Effect::Arm { .. } => {}
@@ -453,6 +463,19 @@ impl Rim {
         }
     }
 
+    /// Types a line into a session. What cannot be typed is told: the core thinks that it was.
+    async fn nudge(&self, attempt: &AttemptId, text: &str) {
+        let socket = self.instance.shim_socket(attempt);
+        let typed = async {
+            shim_client::input(&socket, text.as_bytes(), true).await?;
+            shim_client::input(&socket, b"\r", false).await
+        };
+        if let Err(e) = typed.await {
+            let part = format!("nudge {}", attempt.run.session);
+            let _ = self.inbox.tell(Event::Trouble { part, what: format!("nothing was typed: {e}") }).await;
+        }
+    }
+
     fn spec(&self, attempt: &AttemptId, session: &SessionPlan, output_cap: Option<u64>) -> Spec {
         Spec {
             version: SPEC_VERSION,
@@ -519,6 +542,7 @@ impl Rim {
             output_path: &|attempt| self.instance.shown_output_log(attempt),
             seq,
             zone: &zone(state.plan.timezone.as_deref()),
+            works: Some(&|attempt| self.sampler.works(attempt)),
         };
         let file_problem = self.file_problem.read().unwrap_or_else(PoisonError::into_inner).clone();
         Status { file_problem, ..status::project(&shown, clock::now(), &context) }

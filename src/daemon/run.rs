@@ -9,7 +9,7 @@ use super::peer::Peer;
 use super::perform::{Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
-use super::{crashes, logging, reconcile, reload, sensors};
+use super::{crashes, logging, reconcile, reload, sampler, sensors};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
@@ -180,6 +180,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
             }
         }
     });
+    tokio::spawn(sampler::go_on(Arc::clone(&rim)));
 
     let reason = tokio::select! {
         reason = ended(ending, &rim) => reason,

@@ -12,6 +12,7 @@ use crate::core::exit::ExitRecord;
 use crate::core::ids::AttemptId;
 use crate::core::plan::{OutputRule, SessionPlan};
 use crate::core::run::{OutputSeen, Started};
+use crate::core::time::Wall;
 use crate::observe::Observer;
 use crate::os::clock;
 use crate::recording::attempt::{AttemptFiles, AttemptState};
@@ -57,6 +58,11 @@ impl Watchers {
             watchers.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
         tasks.insert(attempt.clone(), task.abort_handle());
+    }
+    /// Bytes of an attempt's output, and when it last said something new, as of the newest look.
+    pub fn mark(&self, attempt: &AttemptId) -> Option<(u64, Option<Wall>)> {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.get(attempt).map(|seen| (seen.bytes, seen.new_at))
     }
     /// The newest look at an attempt's output, newer than what is journaled.
     pub fn live(&self, attempt: &AttemptId) -> Option<OutputSeen> {

@@ -2,6 +2,7 @@
 
 mod error_lines;
 mod fingerprint;
+mod novelty;
 mod numbers;
 mod observer;
 

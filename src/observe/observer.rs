@@ -2,6 +2,7 @@
 
 use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
+use super::novelty::Novelty;
 use super::numbers::number;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
 use crate::core::run::{EXAMPLES_MAX, ErrorSeen, MetricSeen, OutputSeen, same_error_line};
@@ -55,6 +56,7 @@ struct Sight {
     /// The whole but unfinished line that was looked at last.
     pending: String,
     changed: bool,
+    novelty: Novelty,
 }
 
 struct Metric {
@@ -144,7 +146,11 @@ impl Observer {
             self.sight.changed |= last_line != seen.last_line;
             seen.last_line = last_line;
             seen.tail = tail;
+            if let Some(at) = seen.last_at {
+                self.sight.novelty.unfinished(&self.scanner.pending(), at);
+            }
         }
+        self.sight.seen.new_at = self.sight.novelty.new_at();
         rows
     }
 }
@@ -187,6 +193,7 @@ impl Sight {
             recent: VecDeque::new(),
             pending: String::new(),
             changed: false,
+            novelty: Novelty::default(),
         })
     }
 
@@ -196,8 +203,16 @@ impl Sight {
 
     fn line(&mut self, line: Line<'_>, at: Wall) {
         match line {
-            Line::Draft { text } => self.search(text, at),
+            Line::Draft { text } => {
+                self.novelty.drawn(text, at);
+                self.search(text, at);
+            }
             Line::Done { text, written, redrawn, .. } => {
+                if redrawn {
+                    self.novelty.drawn(text, at);
+                } else {
+                    self.novelty.line(text, at);
+                }
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);
                 finder.line(text, |error| self.error(error, redrawn, at));
@@ -273,13 +288,11 @@ impl Metric {
             Some(known) => {
                 let total = total.or(known.total);
                 let changed = known.value.to_bits() != value.to_bits() || known.total != total;
-                known.value = value;
-                known.total = total;
-                known.at = at;
+                known.next_seen(value, total, at);
                 changed
             }
             None => {
-                let fresh = MetricSeen { first: (value, at), value, total, at };
+                let fresh = MetricSeen::first_seen(value, total, at);
                 seen.metrics.insert(self.plan.name.clone(), fresh);
                 true
             }

@@ -2,9 +2,15 @@
 //! parent, its session or its process group comes back as its child. Without a recorder, what a process was started with
 //! tells whose it is.
 
+use crate::core::stall::Tree;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
+use std::collections::BTreeMap;
 use std::fs;
+
+/// A clock tick of `/proc` in milliseconds: the kernel counts a hundred a second for programs, on every machine that we
+/// are built for.
+const TICK_MS: u64 = 10;
 
 /// A process that lived when it was looked at. Number and start time together name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,21 +26,20 @@ struct Entry {
     process: Process,
     parent: u32,
     zombie: bool,
+    /// Its own processor time, and that of its children that were waited for, in clock ticks.
+    ticks: (u64, u64),
+    name: String,
 }
 
 /// All living descendants of a process; zombies are none.
 pub fn descendants(root: u32) -> Vec<Process> {
-    let Ok(proc) = fs::read_dir("/proc") else { return Vec::new() };
-    let pids = proc.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    below(root, pids.filter_map(look).collect())
+    below(root, all())
 }
 
 /// All living processes whose environment at their start held all of these entries (`NAME=value`), those that are still
 /// who they were among `known`, and the descendants of both; never ourselves, nor whoever we descend from.
 pub fn marked(entries: &[String], known: &[Process]) -> Vec<Process> {
-    let Ok(proc) = fs::read_dir("/proc") else { return Vec::new() };
-    let all: Vec<Entry> =
-        proc.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).filter_map(look).collect();
+    let all = all();
     let mut ours = vec![std::process::id()];
     // No process tree is deeper than this; the bound guards against a race that makes a loop.
     for _ in 0..256 {
@@ -66,6 +71,64 @@ fn holds(pid: u32, entries: &[String]) -> bool {
     let mut missing: Vec<&[u8]> = entries.iter().map(String::as_bytes).collect();
     environment.split(|&b| b == 0).for_each(|entry| missing.retain(|wanted| *wanted != entry));
     missing.is_empty()
+}
+
+/// Every process there is; none where there is no `/proc`.
+fn all() -> Vec<Entry> {
+    let Ok(proc) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = proc.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    pids.filter_map(look).collect()
+}
+
+/// All processes at one time. Taking it costs one look at each process of the machine, whatever is asked of it then.
+pub struct Snapshot {
+    by_pid: BTreeMap<u32, Entry>,
+    children: BTreeMap<u32, Vec<u32>>,
+}
+
+impl Snapshot {
+    /// Takes it; `None` where there is no `/proc`.
+    pub fn take() -> Option<Self> {
+        let entries = all();
+        if entries.is_empty() {
+            return None;
+        }
+        let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for entry in &entries {
+            children.entry(entry.parent).or_default().push(entry.process.pid);
+        }
+        let by_pid = entries.into_iter().map(|entry| (entry.process.pid, entry)).collect();
+        Some(Self { by_pid, children })
+    }
+    /// What the processes below one did so far: those that live, and what those that ended left to whoever waited for
+    /// them. Of the root itself (the recorder, which works when there is output) only the latter counts. `None` when
+    /// there is no such process.
+    pub fn tree(&self, root: u32) -> Option<Tree> {
+        let mut tree = Tree::default();
+        let mut ticks = self.by_pid.get(&root)?.ticks.1;
+        let mut parents = vec![root];
+        while let Some(parent) = parents.pop() {
+            for pid in self.children.get(&parent).into_iter().flatten().filter(|pid| **pid != root) {
+                parents.push(*pid);
+                let Some(entry) = self.by_pid.get(pid) else { continue };
+                ticks += entry.ticks.0 + entry.ticks.1;
+                tree.io += io_of(*pid);
+                if !entry.zombie {
+                    tree.count += 1;
+                    tree.names.insert(entry.name.clone());
+                }
+            }
+        }
+        tree.cpu_ms = ticks * TICK_MS;
+        Some(tree)
+    }
+}
+
+/// Bytes a process read and wrote, its ended children included; 0 when that may not be known.
+fn io_of(pid: u32) -> u64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/io")).unwrap_or_default();
+    let value = |line: &str| line.strip_prefix("rchar: ").or_else(|| line.strip_prefix("wchar: "))?.parse::<u64>().ok();
+    text.lines().filter_map(value).sum()
 }
 
 fn below(root: u32, mut others: Vec<Entry>) -> Vec<Process> {
@@ -120,8 +183,14 @@ fn parse(pid: u32, stat: &[u8]) -> Option<Entry> {
     let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
-    let start = fields.nth(17)?.parse().ok()?;
-    Some(Entry { process: Process { pid, start }, parent, zombie: matches!(state, "Z" | "X") })
+    // Fields 14 to 17: time of its own in user and kernel mode, then that of its children.
+    let mut time = fields.by_ref().skip(9).take(4).map(|field| field.parse::<u64>().unwrap_or(0));
+    let (user, kernel) = (time.next()?, time.next()?);
+    let ticks = (user + kernel, time.next()? + time.next()?);
+    let start = fields.nth(4)?.parse().ok()?;
+    let name = stat.iter().position(|b| *b == b'(').and_then(|open| stat.get(open + 1..after_name - 1));
+    let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
+    Some(Entry { process: Process { pid, start }, parent, zombie: matches!(state, "Z" | "X"), ticks, name })
 }
 
 #[cfg(test)]
@@ -129,7 +198,7 @@ mod tests {
     use super::*;
 
     fn entry(pid: u32, parent: u32, zombie: bool) -> Entry {
-        Entry { process: Process { pid, start: 1 }, parent, zombie }
+        Entry { process: Process { pid, start: 1 }, parent, zombie, ticks: (0, 0), name: String::new() }
     }
 
     #[test]
@@ -137,6 +206,7 @@ mod tests {
         let stat = b"42 (evil) Z 1 1 (x) S 7 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 98765 1 2\n";
         let entry = parse(42, stat).unwrap();
         assert_eq!((entry.parent, entry.process.start, entry.zombie), (7, 98765, false));
+        assert_eq!((entry.ticks, entry.name.as_str()), ((11, 15), "evil) Z 1 1 (x"));
         assert!(parse(42, b"42 (cut").is_none() && parse(42, b"42 (x) S 7").is_none());
     }
 
@@ -154,5 +224,22 @@ mod tests {
         assert!(start_of(me) > 0);
         assert!(descendants(std::os::unix::process::parent_id()).iter().any(|p| p.pid == me));
         assert_eq!(start_of(u32::MAX), 0);
+    }
+
+    #[test]
+    fn what_we_did_shows_in_the_tree_of_our_parent() {
+        let parent = std::os::unix::process::parent_id();
+        let begun = crate::os::clock::mono();
+        let before = Snapshot::take().unwrap().tree(parent).unwrap();
+        let mut sum = 0_u64;
+        while crate::os::clock::mono().since(begun).as_millis() < 2_000 {
+            sum = sum.wrapping_mul(31).wrapping_add(std::hint::black_box(sum) + 1);
+            let now = Snapshot::take().unwrap().tree(parent).unwrap();
+            if now.cpu_ms >= before.cpu_ms + 20 && now.io > before.io {
+                assert!(now.count >= 1 && !now.names.is_empty());
+                return;
+            }
+        }
+        panic!("no work was seen: {before:?}, {:?}", Snapshot::take().unwrap().tree(parent));
     }
 }

@@ -5,8 +5,10 @@ use crate::core::alert::message::Message;
 use crate::core::alert::{Alert, Settled};
 use crate::core::exit::{Ending, ExitRecord, Verdict};
 use crate::core::fact::{GitBase, ProjectWork};
+use crate::core::finding::Finding;
 use crate::core::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use crate::core::plan::{Plan, SessionPlan};
+use crate::core::progress::LastNights;
 use crate::core::run::{CheckResult, OutputSeen, RunState, Started};
 use crate::core::time::{At, Wall};
 use std::collections::BTreeMap;
@@ -34,6 +36,8 @@ pub struct Facts {
     pub last: Wall,
     /// The plan in force at the end.
     pub plan: Plan,
+    /// What the sessions came to in older nights.
+    pub last_nights: LastNights,
     /// Sessions that stand in no file.
     pub added: BTreeMap<SessionName, SessionPlan>,
     /// Sessions that stood in the file and were taken out of it.
@@ -87,6 +91,8 @@ pub struct RunFacts {
     pub segments: Segments,
     /// Whether its session was taken out of the file.
     pub removed: bool,
+    /// What was found about it, open or over.
+    pub findings: Vec<Finding>,
 }
 
 impl RunFacts {

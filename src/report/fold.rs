@@ -9,9 +9,11 @@ use crate::core::alert::{Alert, Stage};
 use crate::core::breaker::Breaker;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
+use crate::core::finding::Finding;
 use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
+use crate::core::progress::LastNights;
 use crate::core::run::{OutputSeen, RunState};
 use crate::core::time::{At, Wall};
 use crate::status::{text, words};
@@ -70,6 +72,7 @@ impl Folder {
             window: (0, 0),
             last: Wall(0),
             plan: Plan::default(),
+            last_nights: LastNights::default(),
             added: BTreeMap::new(),
             former: BTreeMap::new(),
             broken_file: None,
@@ -200,7 +203,14 @@ impl Folder {
             | Fact::StopIntended { .. }
             | Fact::OutputObserved { .. }
             | Fact::AttemptEnded { .. }
+            | Fact::Finding { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
+            Fact::LastNights { nights } => {
+                if open {
+                    self.facts.last_nights.clone_from(nights);
+                }
+                return open;
+            }
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::DaemonStopped { .. }
@@ -359,6 +369,7 @@ impl Folder {
                 attempts: Vec::new(),
                 segments,
                 removed: false,
+                findings: Vec::new(),
             };
             self.facts.runs.insert(id, run);
             return true;
@@ -406,6 +417,9 @@ impl Folder {
                     told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
                 }
             }
+            Fact::Finding { finding, .. } => {
+                told = found(finding, run);
+            }
             Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::StopIntended { .. }
@@ -425,6 +439,7 @@ impl Folder {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
+            | Fact::LastNights { .. }
             | Fact::Trouble { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
@@ -471,6 +486,21 @@ impl Folder {
         }
         self.facts
     }
+}
+
+/// Takes a finding in, in the place of an older word on it; gives what is new about it for the timeline.
+fn found(finding: &Finding, run: &mut RunFacts) -> Option<(String, u8)> {
+    let kind = finding.kind.as_str().replace('_', " ");
+    let same = run.findings.iter_mut().find(|known| known.kind == finding.kind && known.subject == finding.subject);
+    match same {
+        Some(known) => known.clone_from(finding),
+        None => run.findings.push(finding.clone()),
+    }
+    if finding.resolved.is_some() {
+        return Some((format!("no longer {kind}"), 1));
+    }
+    let acted = finding.acted.as_ref().map_or_else(String::new, |acted| format!("; {}", acted.what));
+    Some((format!("{kind}: {}{acted}", finding.what), 2))
 }
 
 fn moved(to: &RunState, reason: &str) -> Option<(String, u8)> {
@@ -530,7 +560,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::CounterReset { run, .. }
         | Fact::HoldSet { run, .. }
         | Fact::RunOrphaned { run }
-        | Fact::DeadlineSet { run, .. } => Some(run),
+        | Fact::DeadlineSet { run, .. }
+        | Fact::Finding { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }
@@ -552,6 +583,7 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::ProjectSeen { .. }
         | Fact::ReportWritten { .. }
         | Fact::ClockJumped { .. }
+        | Fact::LastNights { .. }
         | Fact::Trouble { .. }
         | Fact::AlertMoved { .. }
         | Fact::MessageQueued { .. }

@@ -4,6 +4,7 @@ use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
 use super::model::{AlertReport, ProjectReport, SessionReport, TimelineRow};
 use super::text::metric;
+use crate::protocol::FindingStatus;
 use crate::status::text::{count, cut_at_word, span_of_seconds};
 
 impl Page<'_> {
@@ -98,6 +99,20 @@ impl Page<'_> {
         }
     }
 
+    /// A finding in a line: what, since when, until when, what was done, what shows it.
+    fn finding(&self, found: &FindingStatus) -> String {
+        let until = found.resolved.as_deref().map_or_else(String::new, |at| format!(" to {}", self.at(at)));
+        let times = if found.times > 1 { format!(", {} times", found.times) } else { String::new() };
+        let acted = found.acted.as_deref().map_or_else(String::new, |acted| format!("; {}", prose(acted)));
+        let seen = if found.evidence.is_empty() {
+            String::new()
+        } else {
+            format!("; seen: {}", prose(&found.evidence.join("; ")))
+        };
+        let kind = found.kind.replace('_', " ");
+        format!("- **{kind}** from {}{until}{times}: {}{acted}{seen}", self.at(&found.first), prose(&found.what))
+    }
+
     /// One folded part for each session, of the full form.
     fn details(&self) -> Section {
         let row = |s: &SessionReport| {
@@ -139,6 +154,7 @@ impl Page<'_> {
                 });
             }
             lines.extend(s.metrics.iter().map(|m| format!("- {}", code(&metric(m)))));
+            lines.extend(s.findings.iter().map(|f| self.finding(f)));
             if !s.last_words.is_empty() && s.state == "succeeded" {
                 lines.push(String::new());
                 lines.extend(fence(&s.last_words));

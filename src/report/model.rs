@@ -3,6 +3,7 @@
 //! Times are RFC 3339 in UTC, spans are seconds as numbers, sizes are bytes. Foreign text in it is harmless to a terminal
 //! (no control characters) and bounded; each form escapes it for itself.
 
+use crate::protocol::FindingStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -295,6 +296,9 @@ pub struct SessionReport {
     pub removed: bool,
     /// The dead letter it is the second chance of.
     pub redriven_from: Option<String>,
+    /// What was found about it: stalls, deadlines at risk, results of zero.
+    #[serde(default)]
+    pub findings: Vec<FindingStatus>,
 }
 
 /// How a program ended.
@@ -361,6 +365,9 @@ pub struct MetricReport {
     pub per_s: Option<f64>,
     /// Whether the total was reached.
     pub complete: bool,
+    /// What it came to in the last night in which it was seen.
+    #[serde(default)]
+    pub last_night: Option<f64>,
 }
 
 /// The result of a check.

@@ -9,8 +9,10 @@ use super::passage::{Segment, Use};
 use crate::core::exit::{Ending, ExitRecord, Verdict};
 use crate::core::ids::SessionName;
 use crate::core::plan::SessionPlan;
+use crate::core::progress::LastNight;
 use crate::core::run::{MetricSeen, Outcome, OutputSeen};
 use crate::core::time::Wall;
+use crate::status::finding;
 use crate::status::text::{cut_at_word, harmless};
 use crate::status::words;
 use crate::status::zone::rfc3339;
@@ -109,7 +111,7 @@ fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> Session
         waited: seconds(Duration::from_millis(waited)),
         time: spent.iter().map(stretch).collect(),
         last_words: last.map(last_words).unwrap_or_default(),
-        metrics: metrics(plan, last.map(|a| &a.output)),
+        metrics: metrics(plan, last.map(|a| &a.output), facts.last_nights.get(&run.id.session)),
         checks: last
             .map(|a| {
                 a.checks
@@ -123,6 +125,7 @@ fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> Session
         after: plan.map(|p| p.after.iter().map(|d| d.session.to_string()).collect()).unwrap_or_default(),
         removed: run.removed,
         redriven_from: run.redriven_from.as_ref().map(ToString::to_string),
+        findings: run.findings.iter().map(finding).collect(),
     }
 }
 
@@ -182,7 +185,8 @@ fn exit(exit: &ExitRecord, verdict: Option<&Verdict>) -> ExitReport {
 }
 
 /// The metrics of an attempt: those of the plan in its order, then any other.
-fn metrics(plan: Option<&SessionPlan>, output: Option<&OutputSeen>) -> Vec<MetricReport> {
+fn metrics(plan: Option<&SessionPlan>, output: Option<&OutputSeen>, before: Option<&LastNight>) -> Vec<MetricReport> {
+    let before = |name: &str| before.and_then(|before| before.metrics.get(name)).copied();
     let none = BTreeMap::new();
     let seen = output.map_or(&none, |o| &o.metrics);
     let planned = plan.map(|p| p.metrics.as_slice()).unwrap_or_default();
@@ -191,18 +195,18 @@ fn metrics(plan: Option<&SessionPlan>, output: Option<&OutputSeen>) -> Vec<Metri
     for plan in planned {
         if !told.contains(&plan.name.as_str()) {
             told.push(&plan.name);
-            out.push(metric(&plan.name, plan.total, seen.get(&plan.name)));
+            out.push(metric(&plan.name, plan.total, seen.get(&plan.name), before(&plan.name)));
         }
     }
     for (name, value) in seen {
         if !told.contains(&name.as_str()) {
-            out.push(metric(name, None, Some(value)));
+            out.push(metric(name, None, Some(value), before(name)));
         }
     }
     out
 }
 
-fn metric(name: &str, total: Option<f64>, seen: Option<&MetricSeen>) -> MetricReport {
+fn metric(name: &str, total: Option<f64>, seen: Option<&MetricSeen>, last_night: Option<f64>) -> MetricReport {
     let finite = |v: &f64| v.is_finite();
     MetricReport {
         name: quote(name),
@@ -210,5 +214,6 @@ fn metric(name: &str, total: Option<f64>, seen: Option<&MetricSeen>) -> MetricRe
         total: seen.and_then(|m| m.total).or(total).filter(finite),
         per_s: seen.and_then(MetricSeen::per_second).filter(finite),
         complete: seen.is_some_and(MetricSeen::complete),
+        last_night: last_night.filter(finite),
     }
 }

@@ -225,8 +225,9 @@ pub(super) fn share_line(report: &Report) -> Option<String> {
 /// `profiles 3,513/3,513`, `events 179,341`, `profiles ?/3,513`
 pub(super) fn metric(metric: &MetricReport) -> String {
     let value = metric.value.map_or_else(|| "?".to_owned(), number);
+    let before = metric.last_night.map_or_else(String::new, |value| format!(" (last night {})", number(value)));
     match metric.total {
-        Some(total) => format!("{} {value}/{}", metric.name, number(total)),
-        None => format!("{} {value}", metric.name),
+        Some(total) => format!("{} {value}/{}{before}", metric.name, number(total)),
+        None => format!("{} {value}{before}", metric.name),
     }
 }

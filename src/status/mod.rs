@@ -10,4 +10,4 @@ pub mod why;
 pub mod words;
 pub mod zone;
 
-pub use project::{StatusContext, project};
+pub use project::{StatusContext, finding, project};

@@ -5,14 +5,16 @@ use super::words;
 use super::zone::{hh_mm_near, rfc3339};
 use crate::core::alert::Alert;
 use crate::core::exit::Verdict;
+use crate::core::finding::{Finding, FindingKind};
 use crate::core::ids::{AttemptId, SessionName};
 use crate::core::plan::SessionPlan;
+use crate::core::progress::LastNight;
 use crate::core::run::{Attempt, MetricSeen, Outcome, Run, RunState};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::protocol::{
-    AlertStatus, CheckStatus, DaemonStatus, ExitStatus, MetricStatus, NightStatus, OutageStatus, OutputStatus, SCHEMA,
-    SessionStatus, Status, TmuxStatus,
+    AlertStatus, CheckStatus, DaemonStatus, ExitStatus, FindingStatus, MetricStatus, NightStatus, OutageStatus,
+    OutputStatus, SCHEMA, SessionStatus, Status, TmuxStatus,
 };
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,7 +41,12 @@ pub struct StatusContext<'a> {
     pub seq: i64,
     /// The zone for times in words.
     pub zone: &'a TimeZone,
+    /// Whether an attempt was seen to work when it was last looked at, and what shows it; `None` when it was not yet.
+    pub works: Option<&'a Works<'a>>,
 }
+
+/// Tells of an attempt whether it works, with evidence.
+pub type Works<'a> = dyn Fn(&AttemptId) -> Option<(bool, String)> + 'a;
 
 /// The document: one entry for each session of the plan, each added one, and each run of a removed one; worst first.
 pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
@@ -177,7 +184,7 @@ fn session(
             last_line: harmless(&a.output.last_line),
             last_at: a.output.last_at.map(rfc3339),
         }),
-        metrics: metrics(plan, last, live_attempt.is_some()),
+        metrics: metrics(plan, last, live_attempt.map(|_| now.wall), state.last_nights.get(name)),
         usage: None,
         after: plan.map(|p| p.after.iter().map(|d| d.session.to_string()).collect()).unwrap_or_default(),
         priority: plan.map_or(0, |p| p.priority),
@@ -194,6 +201,21 @@ fn session(
                 a.checks.iter().map(check).collect()
             })
             .unwrap_or_default(),
+        findings: run.map(|run| run.findings.iter().map(finding).collect()).unwrap_or_default(),
+    }
+}
+
+/// A finding for documents.
+pub fn finding(found: &Finding) -> FindingStatus {
+    FindingStatus {
+        kind: found.kind.as_str().to_owned(),
+        subject: harmless(&found.subject),
+        what: harmless(&found.what),
+        evidence: found.evidence.iter().map(|text| harmless(text)).collect(),
+        first: rfc3339(found.first),
+        resolved: found.resolved.map(rfc3339),
+        times: found.times,
+        acted: found.acted.as_ref().map(|acted| harmless(&acted.what)),
     }
 }
 
@@ -209,12 +231,15 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
     match &run.state {
         RunState::Running { .. } if !ctx.live => known("unknown", "no daemon watches".into(), "low"),
         RunState::Checking { .. } if !ctx.live => known("unknown", "no daemon watches".into(), "low"),
-        RunState::Running { .. } => match run.last_attempt().and_then(|a| a.output.last_at) {
-            Some(last) if now.wall.since(last) <= FRESH_OUTPUT => {
-                known("working", format!("output {} ago", span(now.wall.since(last))), "medium")
-            }
-            Some(last) => known("unknown", format!("no output for {}", span(now.wall.since(last))), "low"),
-            None => known("unknown", "no output yet".into(), "low"),
+        RunState::Running { .. } if run.finding(FindingKind::Stalled, "").is_some_and(Finding::is_open) => {
+            let found = run.finding(FindingKind::Stalled, "");
+            let evidence = found.map(|found| [std::slice::from_ref(&found.what), &found.evidence].concat().join("; "));
+            known("stalled", harmless(&evidence.unwrap_or_default()), "high")
+        }
+        RunState::Running { .. } => match ctx.works.and_then(|works| works(&run.last_attempt()?.id)) {
+            Some((true, evidence)) => known("working", harmless(&evidence), "high"),
+            Some((false, evidence)) => known("idle", harmless(&evidence), "medium"),
+            None => by_output(run, now),
         },
         RunState::Checking { .. } => known("working", "nightkeep runs its checks".into(), "high"),
         RunState::Scheduled { .. }
@@ -226,6 +251,18 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
         | RunState::Held
         | RunState::Stopping { .. }
         | RunState::Ended { .. } => None,
+    }
+}
+
+/// What a running program does as far as its output alone tells.
+fn by_output(run: &Run, now: At) -> Option<Activity> {
+    let known = |word, evidence: String, confidence| Some(Activity { word, evidence, confidence });
+    match run.last_attempt().and_then(|a| a.output.last_at) {
+        Some(last) if now.wall.since(last) <= FRESH_OUTPUT => {
+            known("working", format!("output {} ago", span(now.wall.since(last))), "medium")
+        }
+        Some(last) => known("unknown", format!("no output for {}", span(now.wall.since(last))), "low"),
+        None => known("unknown", "no output yet".into(), "low"),
     }
 }
 
@@ -316,30 +353,44 @@ fn exit(attempt: &Attempt) -> Option<ExitStatus> {
 }
 
 /// The metrics of the last attempt: those of the plan in its order, then any other.
-fn metrics(plan: Option<&SessionPlan>, last: Option<&Attempt>, running: bool) -> Vec<MetricStatus> {
+fn metrics(
+    plan: Option<&SessionPlan>,
+    last: Option<&Attempt>,
+    running: Option<Wall>,
+    before: Option<&LastNight>,
+) -> Vec<MetricStatus> {
+    let before = |name: &str| before.and_then(|before| before.metrics.get(name)).copied();
     let none = BTreeMap::new();
     let seen = last.map_or(&none, |a| &a.output.metrics);
     let mut out: Vec<MetricStatus> = Vec::new();
     for planned in plan.map(|p| p.metrics.as_slice()).unwrap_or_default() {
         if !out.iter().any(|m| m.name == planned.name) {
-            out.push(metric(&planned.name, planned.total, seen.get(&planned.name), running));
+            out.push(metric(&planned.name, planned.total, seen.get(&planned.name), running, before(&planned.name)));
         }
     }
     for (name, value) in seen {
         if !out.iter().any(|m| m.name == *name) {
-            out.push(metric(name, None, Some(value), running));
+            out.push(metric(name, None, Some(value), running, before(name)));
         }
     }
     out
 }
 
-fn metric(name: &str, total: Option<f64>, seen: Option<&MetricSeen>, running: bool) -> MetricStatus {
+fn metric(
+    name: &str,
+    total: Option<f64>,
+    seen: Option<&MetricSeen>,
+    running: Option<Wall>,
+    last_night: Option<f64>,
+) -> MetricStatus {
     MetricStatus {
         name: harmless(name),
         value: seen.map(|m| m.value).filter(|v| v.is_finite()),
         total: seen.and_then(|m| m.total).or(total).filter(|v| v.is_finite()),
-        per_s: seen.and_then(MetricSeen::per_second).filter(|v| v.is_finite()),
+        // Of a running program the rate of late, of one that has ended the whole.
+        per_s: seen.and_then(|m| running.map_or_else(|| m.per_second(), |now| m.rate(now))).filter(|v| v.is_finite()),
         // A program that has ended reaches nothing any more.
-        eta: seen.filter(|_| running).and_then(MetricSeen::eta).map(rfc3339),
+        eta: seen.zip(running).and_then(|(m, now)| m.forecast(now)).map(|ahead| rfc3339(ahead.through)),
+        last_night: last_night.filter(|v| v.is_finite()),
     }
 }

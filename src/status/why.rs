@@ -7,6 +7,7 @@ use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
 use crate::core::breaker::Phase;
 use crate::core::fact::{Entry, Fact};
+use crate::core::finding::Finding;
 use crate::core::guard::{FOR_ALL, thing};
 use crate::core::ids::SessionName;
 use crate::core::plan::SessionPlan;
@@ -129,6 +130,21 @@ fn from_attempt(attempt: &Attempt, history: &[Entry], steps: &mut Vec<Step>) {
     }
 }
 
+/// What was found, with what shows it.
+fn found(at: Wall, finding: &Finding) -> Step {
+    let kind = finding.kind.as_str().replace('_', " ");
+    let mut what = format!("{kind}: {}", harmless(&finding.what));
+    if let Some(acted) = finding.acted.as_ref().filter(|_| finding.is_open()) {
+        what.push_str(&format!("; {}", acted.what));
+    }
+    let mut evidence: Vec<String> = finding.evidence.iter().map(|text| harmless(text)).collect();
+    if finding.resolved.is_some() {
+        what = format!("no longer {kind}");
+        evidence.drain(..evidence.len().saturating_sub(1));
+    }
+    step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty()))
+}
+
 fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
     for (i, entry) in history.iter().enumerate() {
         let at = entry.at.wall;
@@ -148,6 +164,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             Fact::StopIntended { attempt, reason } if attempt.run == run.id => {
                 steps.push(step(at, format!("attempt {}: stop decided: {}", attempt.number, harmless(reason)), None));
             }
+            Fact::Finding { run: id, finding } if *id == run.id => steps.push(found(at, finding)),
             Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() => {
                 let mut who = harmless(&by.who);
                 if let Some(reason) = &by.reason {
@@ -188,6 +205,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::ProjectSeen { .. }
             | Fact::ReportWritten { .. }
             | Fact::ClockJumped { .. }
+            | Fact::Finding { .. }
+            | Fact::LastNights { .. }
             | Fact::Trouble { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
@@ -243,6 +262,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Unfinished => "it ends as unfinished: the night is over".to_owned(),
             AfterStop::Deadline => "it ends as unfinished: its deadline has passed".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
+            AfterStop::Stalled => "it is judged like a failure: nothing showed that it works".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {
             Outcome::Succeeded => "nothing: it is done".to_owned(),

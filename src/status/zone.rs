@@ -24,6 +24,23 @@ pub fn local(wall: Wall, zone: &TimeZone) -> Zoned {
     timestamp(wall).to_zoned(zone.clone())
 }
 
+/// The first time after an instant at which the clocks of the zone show so many minutes since midnight. A time that a
+/// day leaves out is the one just after the gap, of one that it has twice the first is taken.
+pub fn next_time_of_day(after: Wall, minutes: u16, zone: &TimeZone) -> Wall {
+    let (hour, minute) = (i8::try_from(minutes / 60).unwrap_or(0), i8::try_from(minutes % 60).unwrap_or(0));
+    let mut date = local(after, zone).date();
+    for _ in 0..3 {
+        let time = date.at(hour, minute, 0, 0).to_zoned(zone.clone());
+        if let Ok(time) = time
+            && time.timestamp().as_millisecond() > after.0
+        {
+            return Wall(time.timestamp().as_millisecond());
+        }
+        date = date.tomorrow().unwrap_or(date);
+    }
+    after
+}
+
 /// `02:10`
 pub fn hh_mm(wall: Wall, zone: &TimeZone) -> String {
     local(wall, zone).strftime("%H:%M").to_string()

@@ -27,6 +27,7 @@ impl Sim {
         }
         self.load_file()?;
         self.after(0, Coming::Reconcile(self.generation));
+        self.watch_all();
         self.after(100, Coming::Sense(self.generation));
         Ok(())
     }
@@ -140,7 +141,7 @@ impl Sim {
         self.journal.extend(step.facts.iter().cloned());
         let reconciled = matches!(event, Event::Reconciled { .. });
         if self.rows_each_step && reconciled && self.how.mutant.is_none() {
-            night.check(self.world.at()).map_err(|what| format!("S33: {what}"))?;
+            night.check(self.world.at()).map_err(|what| format!("A8: {what}"))?;
         }
         if self.rows_each_step {
             let mut rows = night.state.rows_for(&step.facts);

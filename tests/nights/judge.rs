@@ -5,6 +5,7 @@
 use super::clock::{self, Clock};
 use super::outages::Outages;
 use super::post::Post;
+use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
@@ -42,6 +43,7 @@ pub struct Judge {
     pub reports: BTreeMap<NightId, u32>,
     pub closed: BTreeSet<NightId>,
     pub clock: Clock,
+    stalls: StallJudge,
     outages: Outages,
     post: Post,
 }
@@ -67,6 +69,7 @@ impl Judge {
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
         self.post.step(event, step, state, world)?;
+        self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
@@ -302,6 +305,7 @@ impl Judge {
             Effect::Check { .. }
             | Effect::Arm { .. }
             | Effect::NoteBase { .. }
+            | Effect::Nudge { .. }
             | Effect::WriteReport { .. }
             | Effect::NightOver { .. }
             | Effect::Send { .. } => Ok(()),

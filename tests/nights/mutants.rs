@@ -8,10 +8,13 @@ use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
 use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Actor, Entry, Fact};
+use nightkeep::core::finding::FindingKind;
 use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
-use nightkeep::core::run::{Due, Run, RunState};
+use nightkeep::core::run::{AfterStop, Due, Run, RunState};
+use nightkeep::core::stall::Quiet;
 use nightkeep::core::time::{At, Mono};
+use std::time::Duration;
 
 /// A planted fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,10 +60,14 @@ pub enum Mutant {
     NeverTriesAgain,
     TriesTooSoon,
     ForgetsThePace,
+    CallsWorkAStall,
+    OverlooksAStall,
+    NudgesAgain,
+    StopsWhatIsOnlyToBeTold,
 }
 
 impl Mutant {
-    pub const ALL: [Self; 41] = [
+    pub const ALL: &[Self] = &[
         Self::StartsTwice,
         Self::ForgetsTheIntent,
         Self::LosesAnEnd,
@@ -96,6 +103,10 @@ impl Mutant {
         Self::EndsTheNightLate,
         Self::BeginsTwice,
         Self::StopsWhatIsKept,
+        Self::CallsWorkAStall,
+        Self::OverlooksAStall,
+        Self::NudgesAgain,
+        Self::StopsWhatIsOnlyToBeTold,
         Self::OutageBurnsAttempts,
         Self::TwoProbes,
         Self::StartsBehindBreakers,
@@ -111,8 +122,8 @@ impl Mutant {
             Self::ForgetsTheIntent => &["S4"],
             Self::LosesAnEnd => &["S3", "S5", "state", "S1"],
             Self::EndsTwice | Self::ChangesAnExit => &["S3"],
-            Self::NeverStops => &["S17", "L1"],
-            Self::NeverArms => &["L1", "L7", "L8"],
+            Self::NeverStops => &["S17", "L1", "L7"],
+            Self::NeverArms => &["L2", "L1", "O1", "O2"],
             Self::CountsOutages => &["S8"],
             Self::WaitsTooLong => &["S9"],
             Self::StartsEarly => &["S7", "S9"],
@@ -123,28 +134,31 @@ impl Mutant {
             Self::RaisesTheDead => &["S11"],
             Self::WritesNoReport => &["L4"],
             Self::LostRow => &["S5"],
-            Self::ForgetsARun => &["S1", "S5", "S11", "L1"],
-            Self::SendsInQuietHours => &["S25"],
-            Self::ForgetsTheOutbox | Self::NeverResends => &["L7"],
-            Self::TellsTwice => &["S26"],
-            Self::ForgetsTheEnd => &["L8"],
-            Self::IgnoresTheCap => &["S28"],
-            Self::SendsTheUnjournaled => &["S29"],
-            Self::TellsWhatSomebodyKnows => &["S32"],
-            Self::RepeatsTooSoon => &["S27"],
-            Self::ForgetsTheLastWord => &["L9"],
-            Self::TellsWhatFollows => &["S31"],
+            Self::SendsInQuietHours => &["A1"],
+            Self::ForgetsTheOutbox | Self::NeverResends => &["O1"],
+            Self::TellsTwice => &["A2"],
+            Self::ForgetsTheEnd => &["O2"],
+            Self::IgnoresTheCap => &["A4"],
+            Self::SendsTheUnjournaled => &["A5"],
+            Self::TellsWhatSomebodyKnows => &["A7"],
+            Self::RepeatsTooSoon => &["A3"],
+            Self::ForgetsTheLastWord => &["O3"],
+            Self::TellsWhatFollows => &["A6"],
             Self::NeverLooksAtTheClock => &["C1", "C2", "C4", "L1"],
             Self::StartsBeforeItsTime => &["C3"],
             Self::ForgetsTheDeadline => &["C4"],
             Self::EndsTheNightLate => &["C2"],
             Self::BeginsTwice => &["C1"],
             Self::StopsWhatIsKept => &["C5"],
+            Self::ForgetsARun => &["S1", "S5", "S11", "S25", "L1"],
+            Self::CallsWorkAStall => &["S25"],
+            Self::OverlooksAStall => &["L7"],
+            Self::NudgesAgain | Self::StopsWhatIsOnlyToBeTold => &["S26"],
             Self::OutageBurnsAttempts => &["S8"],
             Self::TwoProbes | Self::StartsBehindBreakers => &["S7"],
             Self::NeverTriesAgain => &["L1", "L2"],
             Self::TriesTooSoon => &["S7", "S9"],
-            Self::ForgetsThePace => &["S6", "S9"],
+            Self::ForgetsThePace => &["S5", "S6", "S9"],
         }
     }
 
@@ -229,7 +243,7 @@ impl Mutant {
                 if let (Event::PlanLoaded { .. }, Some(attempt), Some(at)) = (event, running, at) {
                     let reason = "changed".to_owned();
                     step.facts.push(Entry { at, fact: Fact::StopIntended { attempt: attempt.clone(), reason } });
-                    step.effects.push(Effect::Stop { attempt, grace: std::time::Duration::ZERO });
+                    step.effects.push(Effect::Stop { attempt, grace: Duration::ZERO });
                 }
             }
             Self::WritesNoReport => step.effects.retain(|effect| !matches!(effect, Effect::WriteReport { .. })),
@@ -251,7 +265,7 @@ impl Mutant {
             Self::EndsTheNightLate => {
                 for entry in &mut step.facts {
                     if let Fact::NightEnds { at: Some(at), .. } = &mut entry.fact {
-                        *at = at.plus(std::time::Duration::from_secs(3600));
+                        *at = at.plus(Duration::from_secs(3600));
                         night.state.calendar.ends = Some(*at);
                     }
                 }
@@ -271,7 +285,30 @@ impl Mutant {
                 if let (true, Some(attempt), Some(at)) = (closing, running, at) {
                     let reason = "the night ends".to_owned();
                     step.facts.push(Entry { at, fact: Fact::StopIntended { attempt: attempt.clone(), reason } });
-                    step.effects.push(Effect::Stop { attempt, grace: std::time::Duration::ZERO });
+                    step.effects.push(Effect::Stop { attempt, grace: Duration::ZERO });
+                }
+            }
+            // These change what the core is told, or what the file says: see `Sim::sample` and `distort`.
+            Self::CallsWorkAStall | Self::OverlooksAStall => {}
+            Self::NudgesAgain => {
+                let nudge = step.effects.iter().find(|effect| matches!(effect, Effect::Nudge { .. })).cloned();
+                step.effects.extend(nudge);
+            }
+            Self::StopsWhatIsOnlyToBeTold => {
+                let told = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::Finding { run, finding } if finding.kind == FindingKind::Stalled && finding.is_open() => {
+                        Some((entry.at, run.clone()))
+                    }
+                    _ => None,
+                });
+                if let Some((at, run)) = told
+                    && let Some(RunState::Running { attempt }) = night.state.runs.get(&run).map(|run| &run.state)
+                {
+                    let attempt = attempt.clone();
+                    let to = RunState::Stopping { attempt, then: AfterStop::Stalled };
+                    let entry = Entry { at, fact: Fact::RunMoved { run, to, reason: "planted".to_owned() } };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
                 }
             }
             Self::OutageBurnsAttempts => {
@@ -298,7 +335,7 @@ impl Mutant {
                     night.state.breakers.by_key.clear();
                     for run in night.state.runs.values_mut() {
                         if let RunState::Limited { until } = &mut run.state {
-                            (until.mono, until.wall, until.delay) = (at.mono, at.wall, std::time::Duration::ZERO);
+                            (until.mono, until.wall, until.delay) = (at.mono, at.wall, Duration::ZERO);
                         }
                     }
                     let more = night.step(at, Event::Timer { timer: Timer::Pacing, epoch: 0 });
@@ -313,7 +350,7 @@ impl Mutant {
             Self::TriesTooSoon => {
                 for effect in &mut step.effects {
                     if let Effect::Arm { timer: Timer::Breaker(key), after, .. } = effect {
-                        *after = std::time::Duration::ZERO;
+                        *after = Duration::ZERO;
                         let due = night.state.breakers.by_key.get_mut(key).map(|breaker| &mut breaker.phase);
                         if let (Some(Phase::Open { until }), Some(at)) = (due, at) {
                             (until.mono, until.wall) = (at.mono, at.wall);
@@ -404,6 +441,15 @@ impl Mutant {
             }
             Self::SendsInQuietHours | Self::SendsTheUnjournaled => {}
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
+        }
+    }
+
+    /// Plants the fault in what a sampler saw.
+    pub fn distort(self, quiet: &mut Quiet, limit: Option<Duration>) {
+        match (self, limit) {
+            (Self::CallsWorkAStall, Some(limit)) => quiet.quiet = quiet.quiet.saturating_mul(4).max(limit / 2),
+            (Self::OverlooksAStall, _) => quiet.quiet /= 8,
+            _ => {}
         }
     }
 

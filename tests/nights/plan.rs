@@ -8,7 +8,8 @@ use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
     ChannelPlan, Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop,
-    OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, Success, Way,
+    OnStall, OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, StallPolicy, Success,
+    Way,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -260,10 +261,16 @@ fn night(rng: &mut Rng) -> NightPlan {
     }
 }
 
+fn stall(rng: &mut Rng) -> StallPolicy {
+    let after = (rng.u8(0..8) > 0).then(|| [seconds(rng, 10..60), seconds(rng, 60..900)][rng.usize(0..2)]);
+    let action = [OnStall::Alert, OnStall::Nudge, OnStall::Restart][rng.usize(0..3)];
+    StallPolicy { after, action }
+}
+
 pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
     let metrics = match rng.u8(0..4) {
-        0 => vec![MetricPlan { name: "m".to_owned(), regex: r"(\d+)".to_owned(), total: Some(100.0) }],
-        1 => vec![MetricPlan { name: "m".to_owned(), regex: r"(\d+)/(\d+)".to_owned(), total: None }],
+        0 => vec![MetricPlan { name: "m".to_owned(), regex: r"(\d+)".to_owned(), total: Some(100.0), deadline: None }],
+        1 => vec![MetricPlan { name: "m".to_owned(), regex: r"(\d+)/(\d+)".to_owned(), total: None, deadline: None }],
         _ => Vec::new(),
     };
     SessionPlan {
@@ -284,6 +291,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         verify: (rng.u8(0..5) == 0).then(|| Command::Shell("verify".to_owned())),
         verify_timeout: Duration::from_secs(60),
         timing: timing(rng),
+        stall: stall(rng),
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
     }
 }

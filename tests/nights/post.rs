@@ -90,7 +90,7 @@ impl Post {
             Fact::AlertMoved { alert, .. } => self.moved(alert)?,
             Fact::MessageQueued { message, alerts } => self.queues(message, alerts, world)?,
             Fact::MessageSettled { key, then } => {
-                ensure(self.open.contains(key), || format!("S29: {key} is settled, but not in the outbox"))?;
+                ensure(self.open.contains(key), || format!("A5: {key} is settled, but not in the outbox"))?;
                 if !matches!(then, Settled::Again { .. }) {
                     self.open.remove(key);
                 }
@@ -111,7 +111,7 @@ impl Post {
         let twin = self.alerts.values().find(|other| {
             other.key == alert.key && other.number != alert.number && !other.is_over() && !alert.is_over()
         });
-        ensure(twin.is_none(), || format!("S26: {} and {:?} are the same alert", alert.id(), twin.map(Alert::id)))?;
+        ensure(twin.is_none(), || format!("A2: {} and {:?} are the same alert", alert.id(), twin.map(Alert::id)))?;
         self.alerts.insert(alert.number, alert.clone());
         Ok(())
     }
@@ -119,25 +119,25 @@ impl Post {
     fn queues(&mut self, message: &Message, alerts: &[u64], world: &World) -> Judged {
         let key = message.key.clone();
         let again = self.messages.insert(key.clone(), (message.clone(), alerts.to_vec()));
-        ensure(again.is_none(), || format!("S29: {key} is the key of two messages"))?;
+        ensure(again.is_none(), || format!("A5: {key} is the key of two messages"))?;
         self.open.insert(key.clone());
         let critical = message.severity == Severity::Critical;
         if alerts.is_empty() && message.count == 0 {
             self.summed_up.insert(message.night.clone().unwrap_or_default());
             return Ok(());
         }
-        ensure(critical || !quiet(&self.plan, world.wall()), || format!("S25: {key} is queued in quiet hours"))?;
+        ensure(critical || !quiet(&self.plan, world.wall()), || format!("A1: {key} is queued in quiet hours"))?;
         let log = self.queued.entry(message.channel.clone()).or_default();
         log.push((world.t, world.boot, critical));
         let lately = log.iter().filter(|(t, boot, c)| *c == critical && *boot == world.boot && t + HOUR > world.t);
         let most = if critical { CAP_CRITICAL } else { CAP_HOUR + 1 };
         let count = lately.count();
-        ensure(count <= most, || format!("S28: {key} is message {count} of {most} in an hour"))?;
+        ensure(count <= most, || format!("A4: {key} is message {count} of {most} in an hour"))?;
         let tonight = self.tonight.entry(message.channel.clone()).or_default();
         *tonight += usize::from(!critical);
         // Beside the cap one word an hour that more waits.
         let most = 2 * usize::try_from(CAP_NIGHT).unwrap();
-        ensure(*tonight <= most, || format!("S28: {key} is message {tonight} of the night"))?;
+        ensure(*tonight <= most, || format!("A4: {key} is message {tonight} of the night"))?;
         for number in alerts {
             self.tells(*number, message, world)?;
         }
@@ -146,7 +146,7 @@ impl Post {
 
     fn tells(&mut self, number: u64, message: &Message, world: &World) -> Judged {
         let Some(alert) = self.alerts.get(&number) else {
-            return Err(format!("S29: {} tells of an alert that nobody knows", message.key));
+            return Err(format!("A5: {} tells of an alert that nobody knows", message.key));
         };
         let key = &message.key;
         let place = (number, message.channel.clone());
@@ -154,22 +154,22 @@ impl Post {
         let now = Told { t: world.t, boot: world.boot, delivered: false, resolved: false };
         if alert.is_over() {
             let owed = before.is_some_and(|told| told.delivered);
-            ensure(owed, || format!("S27: {key} tells the end of what was not told"))?;
+            ensure(owed, || format!("A3: {key} tells the end of what was not told"))?;
             let kind = matches!(message.kind, MessageKind::Resolved | MessageKind::Summary);
-            ensure(kind, || format!("S27: {key} tells an alert that is over"))?;
+            ensure(kind, || format!("A3: {key} tells an alert that is over"))?;
             self.told.insert(place, Told { resolved: true, delivered: true, ..now });
             return Ok(());
         }
-        ensure(alert.stage == Stage::Open, || format!("S31: {key} tells an alert that is {}", alert.word()))?;
-        ensure(alert.acked.is_none(), || format!("S32: {key} tells what somebody knows"))?;
-        ensure(alert.snoozed.is_none(), || format!("S32: {key} tells what is snoozed"))?;
+        ensure(alert.stage == Stage::Open, || format!("A6: {key} tells an alert that is {}", alert.word()))?;
+        ensure(alert.acked.is_none(), || format!("A7: {key} tells what somebody knows"))?;
+        ensure(alert.snoozed.is_none(), || format!("A7: {key} tells what is snoozed"))?;
         let asked =
             message.kind == MessageKind::Escalated || (message.kind == MessageKind::Summary && alert.escalated > 0);
         if let Some(before) = before.filter(|_| !asked) {
             let repeat = self.plan.alerts.repeat_of(alert.severity);
             let waited = u128::from(world.t - before.t);
             let due = before.boot != world.boot || repeat.is_some_and(|repeat| waited >= repeat.as_millis());
-            ensure(due, || format!("S27: {key} tells {} again after {waited} ms", alert.id()))?;
+            ensure(due, || format!("A3: {key} tells {} again after {waited} ms", alert.id()))?;
         }
         let delivered = before.is_some_and(|told| told.delivered);
         self.told.insert(place, Told { delivered, ..now });
@@ -179,13 +179,13 @@ impl Post {
     fn sends(&mut self, message: &Message, world: &World) -> Judged {
         let key = &message.key;
         let known = self.messages.get(key).is_some_and(|(known, _)| known == message);
-        ensure(known && self.open.contains(key), || format!("S29: {key} is sent without being in the outbox"))?;
+        ensure(known && self.open.contains(key), || format!("A5: {key} is sent without being in the outbox"))?;
         let passes = message.severity == Severity::Critical || message.kind == MessageKind::Test;
-        ensure(passes || !quiet(&self.plan, world.wall()), || format!("S25: {key} is sent in quiet hours"))?;
-        ensure(self.handed.insert(key.clone()), || format!("S27: {key} is sent twice at once"))
+        ensure(passes || !quiet(&self.plan, world.wall()), || format!("A1: {key} is sent in quiet hours"))?;
+        ensure(self.handed.insert(key.clone()), || format!("A3: {key} is sent twice at once"))
     }
 
-    /// L7, L8: what is due is sent, and the end of what was told is told. A look may come just before the timer, so only
+    /// O1, O2: what is due is sent, and the end of what was told is told. A look may come just before the timer, so only
     /// what two looks in a row find is held against anybody.
     fn nothing_is_forgotten(&mut self, state: &State, world: &World) -> Judged {
         let now = state.alerts.now(world.at());
@@ -194,11 +194,11 @@ impl Post {
         for key in &self.open {
             let Some((message, _)) = self.messages.get(key) else { continue };
             let Some(outgoing) = state.alerts.outbox.get(key) else {
-                return Err(format!("L7: {key} is not delivered, and not in the outbox"));
+                return Err(format!("O1: {key} is not delivered, and not in the outbox"));
             };
             let may_go = !is_quiet || message.severity == Severity::Critical;
             if may_go && outgoing.due <= now && !self.handed.contains(key) {
-                found.insert(format!("L7: {key} waits in the outbox, and nobody sends it"));
+                found.insert(format!("O1: {key} waits in the outbox, and nobody sends it"));
             }
         }
         for ((number, channel), told) in self.told.iter().filter(|(_, told)| told.delivered && !told.resolved) {
@@ -210,7 +210,7 @@ impl Post {
             let capped = log.is_some_and(|log| log.lately.len() >= CAP_HOUR || log.tonight >= CAP_NIGHT);
             let gone = !self.plan.channels.contains_key(channel) || !state.alerts.known.contains_key(number);
             if !held_up && !capped && !gone && (critical || !is_quiet) {
-                found.insert(format!("L8: {channel} was told of {} ({told:?}), but not of its end", alert.id()));
+                found.insert(format!("O2: {channel} was told of {} ({told:?}), but not of its end", alert.id()));
             }
         }
         let twice = found.intersection(&self.suspect).next().cloned();
@@ -218,14 +218,14 @@ impl Post {
         twice.map_or(Ok(()), Err)
     }
 
-    /// L9: the night's end was told, to whom it may concern.
+    /// O3: the night's end was told, to whom it may concern.
     pub fn at_the_end(&self, night: &str, state: &State) -> Judged {
         let somebody = !self.plan.alerts.first(&self.plan.channels).is_empty();
         let ran = state.night_runs().next().is_some();
         let first_exists =
             self.plan.alerts.first(&self.plan.channels).iter().any(|c| self.plan.channels.contains_key(*c));
         ensure(!somebody || !first_exists || !ran || self.summed_up.contains(night), || {
-            format!("L9: nobody was told that {night} is over")
+            format!("O3: nobody was told that {night} is over")
         })
     }
 }

@@ -55,6 +55,10 @@ impl Sim {
                 self.soon(20_000, Event::Sent { key: message.key, outcome });
                 Ok(())
             }
+            Effect::Nudge { attempt, .. } => {
+                self.world.nudge(&attempt);
+                Ok(())
+            }
             Effect::NightOver { .. } => {
                 if self.closing {
                     // The daemon ends in order once the report it asked for is written.
@@ -143,6 +147,7 @@ impl Sim {
             }
         }
         self.tell(attempt, false);
+        self.watch(attempt);
         Ok(())
     }
 

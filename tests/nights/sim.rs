@@ -13,13 +13,14 @@ use nightkeep::core::ids::{AttemptId, NightId, SessionName};
 use nightkeep::core::night::Night;
 use nightkeep::core::plan::Plan;
 use nightkeep::core::run::RunState;
+use nightkeep::core::stall::Watch;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const HOUR: u64 = 3_600_000;
 /// How long the world may take, once its faults are off, until nothing is left to do: a session may be started fifty times,
-/// and its program may take more than an hour each time.
+/// with long waits for limits in between.
 const CALM_AT_MOST: u64 = 120 * HOUR;
 
 /// Which faults a night has; each is on in half of the nights.
@@ -41,6 +42,7 @@ pub(super) struct Faults {
     pub(super) operator: bool,
     pub(super) down_and_up: bool,
     pub(super) bad_channels: bool,
+    pub(super) stalls: bool,
     pub(super) outage: bool,
     pub(super) low: bool,
 }
@@ -59,6 +61,8 @@ pub(super) enum Coming {
     /// A timer of this generation runs out; the last number tells it from one armed again.
     Timer(u32, Timer, u64, u64),
     Reconcile(u32),
+    /// The sampler of this generation looks at an attempt.
+    Sample(u32, AttemptId),
     DaemonStarts,
     Fault,
     Operator,
@@ -120,6 +124,8 @@ pub(super) struct Sim {
     pub(super) closing: bool,
     pub(super) over: bool,
     pub(super) stop_round: BTreeMap<SessionName, u64>,
+    /// The sampler's memory, and since when it watches.
+    pub(super) watches: BTreeMap<AttemptId, (Watch, u64)>,
     pub(super) told: Told,
 }
 
@@ -170,13 +176,14 @@ impl Sim {
             operator: on(),
             down_and_up: on(),
             bad_channels: on(),
+            stalls: on() && on(),
             outage: on(),
             low: on(),
         };
         let plan = plan::plan(&mut rng);
         let world = World::new(&mut rng);
         Self {
-            rows_each_step: rng.u8(0..64) == 0 || how.mutant == Some(Mutant::LostRow),
+            rows_each_step: rng.u8(0..200) == 0 || how.mutant == Some(Mutant::LostRow),
             rows_at_all: rng.u8(0..6) == 0,
             rng,
             how,
@@ -198,6 +205,7 @@ impl Sim {
             closing: false,
             over: false,
             stop_round: BTreeMap::new(),
+            watches: BTreeMap::new(),
             told: Told::default(),
         }
     }
@@ -310,7 +318,10 @@ impl Sim {
             Coming::Event(generation, event) if generation == self.generation => self.deliver(event),
             Coming::LookAtTmux(generation) if generation == self.generation => self.look_at_tmux(),
             Coming::Timer(generation, timer, epoch, token) if generation == self.generation => {
-                if self.armed.get(&timer) == Some(&token) || self.faults.late_timers {
+                // One without an epoch arms itself again: were all the late ones real, they would breed.
+                let breeds = matches!(timer, Timer::Calendar | Timer::Pacing);
+                let late = self.faults.late_timers && !(breeds && self.rng.u8(0..8) > 0);
+                if self.armed.get(&timer) == Some(&token) || late {
                     self.step(Event::Timer { timer, epoch })?;
                 }
                 Ok(())
@@ -320,11 +331,13 @@ impl Sim {
                 self.after(next, Coming::Reconcile(generation));
                 self.reconcile()
             }
+            Coming::Sample(generation, attempt) if generation == self.generation => self.sample(&attempt),
             Coming::Sense(generation) if generation == self.generation => self.sense(),
             Coming::Event(..)
             | Coming::LookAtTmux(..)
             | Coming::Timer(..)
             | Coming::Reconcile(..)
+            | Coming::Sample(..)
             | Coming::Sense(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),

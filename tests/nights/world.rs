@@ -2,6 +2,7 @@
 //! that the core's beliefs are measured against.
 
 use super::plan::{Behaviour, Kind, RULES, ScriptedEnd, behaviour, kind};
+use super::work::{Work, work};
 use fastrand::Rng;
 use nightkeep::core::exit::{Ending, ExitRecord};
 use nightkeep::core::ids::{AttemptId, SessionName};
@@ -24,6 +25,10 @@ pub struct Program {
     pub hup: bool,
     /// The tmux server it lives in.
     pub server: u32,
+    /// What it does.
+    pub work: Work,
+    /// How long the machine slept since it began.
+    pub slept: u64,
 }
 
 /// What a recorder wrote of an attempt.
@@ -155,7 +160,8 @@ impl World {
         dir.started =
             Some(Started { at: self.wall(), pid, pid_start: u64::from(pid), shim_pid, boot_id: self.boot_id() });
         let ends = (way.end != ScriptedEnd::Never).then_some(self.t + way.after);
-        dir.program = Some(Program { way, born: self.t, ends, stopped: false, hup: false, server });
+        let work = work(rng);
+        dir.program = Some(Program { way, born: self.t, ends, stopped: false, hup: false, server, work, slept: 0 });
         self.dirs.insert(id.clone(), dir);
         ends
     }
@@ -283,9 +289,8 @@ impl World {
             let value = (program.way.reaches.min(ran * 100 / program.way.after.max(1))) as f64;
             let total = metric.total.or(metric.regex.contains('/').then_some(100.0));
             let seen = output.metrics.entry(metric.name.clone());
-            let seen = seen.or_insert(MetricSeen { first: (value, wall), value, total, at: wall });
-            seen.value = value;
-            seen.at = wall;
+            let seen = seen.or_insert_with(|| MetricSeen::first_seen(value, total, wall));
+            seen.next_seen(value, total, wall);
         }
     }
 
@@ -294,6 +299,7 @@ impl World {
         self.t += span;
         for program in self.dirs.values_mut().filter_map(|dir| dir.program.as_mut()) {
             program.ends = program.ends.map(|ends| ends + span);
+            program.slept += span;
         }
     }
 

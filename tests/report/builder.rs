@@ -46,6 +46,7 @@ pub fn session(text: &str) -> SessionPlan {
         verify: None,
         verify_timeout: Duration::from_secs(60),
         timing: nightkeep::core::calendar::Timing::default(),
+        stall: Default::default(),
         provider: None,
     }
 }
@@ -56,7 +57,12 @@ pub fn after(mut plan: SessionPlan, on: &[&str]) -> SessionPlan {
 }
 
 pub fn with_metric(mut plan: SessionPlan, metric: &str, total: Option<f64>) -> SessionPlan {
-    plan.metrics.push(MetricPlan { name: metric.to_owned(), regex: r"(\d+) of (\d+)".to_owned(), total });
+    plan.metrics.push(MetricPlan {
+        name: metric.to_owned(),
+        regex: r"(\d+) of (\d+)".to_owned(),
+        total,
+        deadline: None,
+    });
     plan
 }
 
@@ -216,7 +222,7 @@ pub fn lines(at: Wall, lines: &[&str]) -> OutputSeen {
 pub fn metric(mut output: OutputSeen, name: &str, value: f64, total: Option<f64>, took: u64) -> OutputSeen {
     let at = output.last_at.unwrap();
     let first = Wall(at.0 - took as i64 * 1000);
-    output.metrics.insert(name.into(), MetricSeen { first: (0.0, first), value, total, at });
+    output.metrics.insert(name.into(), MetricSeen { first: (0.0, first), value, total, at, pace: Default::default() });
     output
 }
 

@@ -59,6 +59,7 @@ fn put(state: &mut State, session: &str, run_state: RunState, reason: &str, atte
         removed: false,
         held: false,
         deadline: None,
+        findings: Vec::new(),
     };
     state.runs.insert(id, run);
 }
@@ -163,6 +164,7 @@ fn dozen() -> State {
 fn status(state: &State, live: bool) -> Status {
     let daemon = DaemonStatus { pid: 4242, version: "0.1.0".into(), started_at: "2026-11-21T21:29:00Z".into() };
     let ctx = StatusContext {
+        works: None,
         daemon: live.then_some(daemon),
         live,
         last_seen: Some(ago(300).wall),

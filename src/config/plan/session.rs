@@ -7,11 +7,15 @@ use super::super::suggest;
 use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{
-    Check, Command, Dependency, DependencyOn, MetricPlan, OnTmuxLoss, ProjectPlan, Requirement, SessionPlan, Success,
+    Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement, SessionPlan,
+    StallPolicy, Success,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
+
+/// Without a sign of work for this long a session counts as stalled.
+const STALL_AFTER: Duration = Duration::from_secs(15 * 60);
 
 /// One thing that a session waits for, with the place that says so.
 pub(crate) struct Edge {
@@ -63,11 +67,7 @@ pub(crate) fn session_plan(
     let stop_grace = retry::stop_grace(build, layers);
     let verify = layers.pick("verify", |s| s.verify.as_ref());
     let verify = verify.and_then(|(typed, place)| checked_command(build, typed, &place));
-    if let Some((stall, place)) = layers.pick("stall", |s| s.stall.as_ref())
-        && stall.0 < Duration::from_secs(10)
-    {
-        build.problems.error(&place, "a stall cannot be told in less than 10s");
-    }
+    let stall = stall(build, layers);
     Some(SessionPlan {
         name: name.clone(),
         project,
@@ -88,8 +88,24 @@ pub(crate) fn session_plan(
             .pick("verify_timeout", |s| s.verify_timeout.as_ref())
             .map_or(Duration::from_secs(600), |(t, _)| t.0),
         timing: timing::of_session(build, layers),
+        stall,
         provider: provider(build, layers),
     })
+}
+
+/// What counts as a stall: 15 minutes without a sign of work, unless the file says otherwise.
+fn stall(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> StallPolicy {
+    let after = match layers.pick("stall", |s| s.stall.as_ref()) {
+        None => STALL_AFTER,
+        Some((stall, place)) => {
+            if stall.0 < Duration::from_secs(10) {
+                build.problems.error(&place, "a stall cannot be told in less than 10s");
+            }
+            stall.0
+        }
+    };
+    let action = layers.pick("on_stall", |s| s.on_stall).map_or(OnStall::Alert, |(action, _)| action);
+    StallPolicy { after: Some(after), action }
 }
 
 /// Whose outages it shares: its own word, else that of its agent.
@@ -297,7 +313,12 @@ fn metrics(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Vec<MetricPlan> {
             let found = build.problems.error(&place.key("total"), "a total of 0 can never be reached");
             found.help("leave it out when it is not known");
         }
-        metrics.push(MetricPlan { name: metric.name.clone(), regex: metric.regex.0.clone(), total: metric.total });
+        metrics.push(MetricPlan {
+            name: metric.name.clone(),
+            regex: metric.regex.0.clone(),
+            total: metric.total,
+            deadline: metric.deadline.as_ref().map(|deadline| deadline.0),
+        });
     }
     metrics
 }

@@ -10,7 +10,7 @@ mod words;
 pub use alerts::{Address, Alerts, Channel, ChannelKind, Elsewhere, Escalation, Ping, Secret, Severity};
 pub use session::{
     After, AfterEntry, Answer, AnswerKind, Budget, CommandText, Exhausted, ExitCode, FailureWord, Metric, Resume,
-    Retry, Session, Stall, Success,
+    Retry, Session, Success,
 };
 pub use words::{
     ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, Pattern, Period, WORDS, Weekday, Word,

@@ -1,7 +1,7 @@
 //! The keys of a session, which are also those of `[defaults]`.
 
 use super::words::{ClockTime, CrashLoop, Cron, Delay, Pattern, Period, WrittenCondition};
-use crate::core::plan::{DependencyOn, Jitter, OnCrashLoop, OnTmuxLoss};
+use crate::core::plan::{DependencyOn, Jitter, OnCrashLoop, OnStall, OnTmuxLoss};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -44,7 +44,7 @@ pub struct Session {
     /// Without progress for this long it counts as stalled.
     pub stall: Option<Period>,
     /// What is done about a stall.
-    pub on_stall: Option<Stall>,
+    pub on_stall: Option<OnStall>,
     /// From the first polite request to end to the last kill.
     pub stop_grace: Option<Delay>,
     /// What the program does when tmux vanishes under it.
@@ -100,18 +100,6 @@ pub struct AfterEntry {
     /// Which end is good enough.
     #[serde(default)]
     pub on: Option<DependencyOn>,
-}
-
-/// What is done about a stall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Stall {
-    /// Somebody is told.
-    Alert,
-    /// The session is asked to go on.
-    Nudge,
-    /// The attempt is stopped and tried again.
-    Restart,
 }
 
 /// When and how often to try again.

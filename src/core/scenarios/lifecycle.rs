@@ -148,7 +148,8 @@ fn checks_of_the_rim_are_asked_for_and_a_missed_one_is_partial() {
 #[test]
 fn a_metric_short_of_its_total_is_partial_although_the_exit_was_good() {
     let seen = |value| {
-        let metric = MetricSeen { first: (0.0, Wall(0)), value, total: Some(3513.0), at: Wall(0) };
+        let metric =
+            MetricSeen { first: (0.0, Wall(0)), value, total: Some(3513.0), at: Wall(0), pace: Default::default() };
         OutputSeen { metrics: [("profiles".to_owned(), metric)].into(), ..OutputSeen::default() }
     };
     for (value, word) in [(3513.0, "succeeded"), (3512.0, "partial"), (0.0, "partial")] {
@@ -278,7 +279,8 @@ fn words_that_come_twice_or_late_change_nothing() {
 fn numbers_that_json_cannot_hold_do_not_reach_the_journal() {
     let mut desk = Desk::open([session("x")]);
     desk.started("x");
-    let metric = |value| MetricSeen { first: (0.0, Wall(0)), value, total: None, at: Wall(0) };
+    let metric =
+        |value| MetricSeen { first: (0.0, Wall(0)), value, total: None, at: Wall(0), pace: Default::default() };
     let metrics = [("a".to_owned(), metric(f64::INFINITY)), ("b".to_owned(), metric(3.0))].into();
     desk.ends_with("x", code(0), OutputSeen { bytes: 1, metrics, ..OutputSeen::default() });
     let kept = &desk.run("x").attempts[0].output.metrics;

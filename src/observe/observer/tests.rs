@@ -17,7 +17,12 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         .collect();
     let metrics = metrics
         .iter()
-        .map(|&(name, regex, total)| MetricPlan { name: name.to_owned(), regex: regex.to_owned(), total })
+        .map(|&(name, regex, total)| MetricPlan {
+            name: name.to_owned(),
+            regex: regex.to_owned(),
+            total,
+            deadline: None,
+        })
         .collect();
     SessionPlan {
         name: SessionName::new("load-profiles").unwrap(),
@@ -37,6 +42,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         verify: None,
         verify_timeout: Duration::from_secs(60),
         timing: crate::core::calendar::Timing::default(),
+        stall: crate::core::plan::StallPolicy::default(),
         provider: None,
     }
 }
