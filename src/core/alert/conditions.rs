@@ -3,6 +3,7 @@
 
 use super::message::Severity;
 use crate::core::exit::FailureClass;
+use crate::core::finding::{Finding, FindingKind};
 use crate::core::guard::FOR_ALL;
 use crate::core::ids::SessionName;
 use crate::core::queue::satisfies;
@@ -150,7 +151,27 @@ fn same(kind: &str, project: Option<&str>, session: Option<&str>, class: &str, f
 fn of_session(state: &State, name: &SessionName) -> Found {
     let Some(run) = state.latest_run(name) else { return Found::new() };
     let ended = run.state.outcome().and_then(|outcome| of_end(state, name, run, outcome));
-    ended.into_iter().collect()
+    ended.into_iter().chain(run.open_findings().map(|finding| of_finding(state, name, finding))).collect()
+}
+
+/// What was found about a run that somebody should know.
+fn of_finding(state: &State, name: &SessionName, finding: &Finding) -> (String, Condition) {
+    let (kind, project) = (finding.kind.as_str(), project_of(state, name));
+    let severity = match finding.kind {
+        FindingKind::Stalled | FindingKind::DeadlineMissed => Severity::High,
+        FindingKind::DeadlineAtRisk | FindingKind::NoProgress | FindingKind::ZeroResult => Severity::Medium,
+    };
+    let same = same(kind, project.as_deref(), Some(name.as_str()), &finding.subject, "");
+    let condition = Condition {
+        severity,
+        session: Some(name.to_string()),
+        project,
+        title: format!("{name}: {}", clean(&kind.replace('_', " "))),
+        body: clean(&finding.what),
+        command: Some(format!("nightkeep why {name}")),
+        ..plain(kind)
+    };
+    (same, condition)
 }
 
 fn of_end(state: &State, name: &SessionName, run: &Run, outcome: Outcome) -> Option<(String, Condition)> {

@@ -40,6 +40,8 @@ impl Watch {
         } else if let Fact::AttemptEnded { attempt, .. } | Fact::ChecksDone { attempt, .. } = fact {
             // Of a run that has not ended the next move tells.
             self.run_moved(&attempt.run.session, false);
+        } else if let Fact::Finding { run, .. } = fact {
+            self.look_at(Source::Session(run.session.clone()));
         } else if let Fact::HoldSet { run, .. } = fact {
             // Whoever is skipped by hand is not blocked.
             self.run_moved(&run.session, true);
