@@ -3,8 +3,8 @@
 pub mod sse;
 
 use crate::protocol::{
-    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest,
-    Status, StreamedFact, UpRequest, VerbRequest, Why,
+    AddRequest, AlertRequest, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest,
+    ScheduleRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -26,6 +26,8 @@ const ASK_DEADLINE: Duration = Duration::from_secs(10);
 const DEED_DEADLINE: Duration = Duration::from_secs(60);
 /// How long a clean-up may take.
 const CLEAN_DEADLINE: Duration = Duration::from_secs(1800);
+/// A channel may have to write to many, each of whom may take its time.
+const TEST_DEADLINE: Duration = Duration::from_secs(300);
 /// A stream that is silent this long counts as lost. The daemon sends a comment more often than that.
 const STREAM_SILENCE: Duration = Duration::from_secs(90);
 /// Largest answer that is read, in bytes.
@@ -82,7 +84,11 @@ pub struct Client {
 impl Client {
     /// A client of the daemon behind `socket`. Connects with the first call.
     pub fn new(socket: &Path) -> Result<Self, ClientError> {
+        // The TLS library wants a provider and certificates even where no TLS is spoken; a machine without certificates
+        // must still be able to ask its own daemon. An earlier installation is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
+            .tls_certs_only([])
             .unix_socket(socket)
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -153,6 +159,14 @@ impl Client {
     /// Cleans up. Compressing much output takes its time.
     pub async fn clean(&self, request: &CleanRequest) -> Result<CleanReport, ClientError> {
         self.call(self.http.post(url("/v1/clean")).json(request), CLEAN_DEADLINE).await
+    }
+    /// Does something about an alert, or about all of a session. The id must be a checked one.
+    pub async fn alert(&self, id: &str, request: &AlertRequest) -> Result<Done, ClientError> {
+        self.post(&format!("/v1/alerts/{id}"), request).await
+    }
+    /// Sends a test message over a channel. The name must be a checked one.
+    pub async fn channel_test(&self, channel: &str) -> Result<ChannelTested, ClientError> {
+        self.call(self.http.post(url(&format!("/v1/channels/{channel}/test"))), TEST_DEADLINE).await
     }
     /// The journal's facts after `seq`, then each new one as it comes.
     pub async fn events(&self, after: i64) -> Result<EventStream, ClientError> {

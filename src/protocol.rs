@@ -3,6 +3,7 @@
 //! Field names and words are the contract of `docs/cli.md`; fields are only ever added. Times are RFC 3339 in UTC,
 //! spans are seconds as numbers, sizes are bytes.
 
+use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
 use crate::core::retention::Because;
 use schemars::JsonSchema;
@@ -255,7 +256,7 @@ pub struct AlertStatus {
     pub id: String,
     /// `low`, `medium`, `high` or `critical`.
     pub severity: String,
-    /// `open`, `acked`, `snoozed`, `resolved`.
+    /// `pending`, `open`, `acked`, `snoozed` or `inhibited`.
     pub state: String,
     /// The session it is about.
     pub session: Option<String>,
@@ -263,6 +264,56 @@ pub struct AlertStatus {
     pub title: String,
     /// Since when.
     pub since: String,
+    /// The project it is about.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// `failed`, `partial`, `errors`, `channel`, ...
+    #[serde(default)]
+    pub kind: String,
+    /// The details.
+    #[serde(default)]
+    pub body: String,
+    /// One command that helps.
+    #[serde(default)]
+    pub command: Option<String>,
+    /// How often it came up.
+    #[serde(default)]
+    pub count: u64,
+    /// The channels that were told.
+    #[serde(default)]
+    pub told: Vec<String>,
+}
+
+/// `POST /v1/alerts/{id}`: something is done about an alert, or about all alerts of a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertRequest {
+    /// What.
+    pub act: AlertAct,
+    /// Why, for the journal.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What came of a test message: the answer to `POST /v1/channels/{name}/test`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ChannelTested {
+    /// Version of this form; [`SCHEMA`].
+    pub schema: u32,
+    /// The channel.
+    pub channel: String,
+    /// Its type.
+    pub r#type: String,
+    /// Whether the other side has taken it.
+    pub delivered: bool,
+    /// Why not.
+    pub why: Option<String>,
+    /// Whether trying again cannot help.
+    pub permanent: bool,
+    /// After how many seconds the service wants to be asked again.
+    pub retry_after: Option<f64>,
+    /// Whose environment the secrets were taken from: `daemon`, or `command` when none runs.
+    #[serde(default)]
+    pub environment: String,
 }
 
 /// `POST /v1/up`.

@@ -8,8 +8,12 @@
 #[path = "e2e/house.rs"]
 mod house;
 
+#[path = "e2e/alerts.rs"]
+mod alerts;
 #[path = "e2e/api.rs"]
 mod api;
+#[path = "e2e/channel_secrets.rs"]
+mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
 #[path = "e2e/exactness.rs"]
@@ -26,6 +30,8 @@ mod new_journal;
 mod operator;
 #[path = "e2e/outage.rs"]
 mod outage;
+#[path = "e2e/ping.rs"]
+mod ping;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

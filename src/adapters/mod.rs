@@ -1,5 +1,7 @@
-//! Adapters turn the world into events and effects into deeds: tmux, recorders, git. They decide nothing.
+//! Adapters turn the world into events and effects into deeds: tmux, recorders, git, channels to people. They
+//! decide nothing.
 
+pub mod channels;
 pub mod git;
 pub mod shim_client;
 pub mod tmux;

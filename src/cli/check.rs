@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::{Exit, Failure, shown_path};
 use super::parts::{self, Checked, Problem};
-use crate::core::plan::Plan;
+use crate::core::plan::{ClearSecrets, Plan};
 use crate::protocol::SCHEMA;
 use crate::status::text::count;
 use serde::Serialize;
@@ -57,9 +57,15 @@ pub fn run(_args: &Args, context: &Context) -> Result<(), Failure> {
 
 /// Reads a file that must be valid. Warnings are said; all problems at once are the failure.
 pub fn load(context: &Context, file: &Path) -> Result<Plan, Failure> {
-    let Checked { plan, problems, warnings } = parts::check(context, file)?;
+    load_with_secrets(context, file).map(|(plan, _)| plan)
+}
+
+/// The same with the secrets of channels that stand in the file.
+pub fn load_with_secrets(context: &Context, file: &Path) -> Result<(Plan, ClearSecrets), Failure> {
+    let Checked { plan, clear_secrets, problems, warnings } = parts::check(context, file)?;
     say(context, &warnings);
-    plan.filter(|_| problems.is_empty()).ok_or_else(|| invalid(context, file, &problems))
+    let plan = plan.filter(|_| problems.is_empty()).ok_or_else(|| invalid(context, file, &problems))?;
+    Ok((plan, clear_secrets))
 }
 
 fn say(context: &Context, warnings: &[Problem]) {

@@ -3,7 +3,9 @@
 //! Data goes to stdout, talk to stderr, an exit code says how it went. The contract is `docs/cli.md`.
 
 mod add;
+mod alerts;
 mod attach;
+mod channel_test;
 mod check;
 mod clean;
 mod completions;
@@ -117,6 +119,9 @@ enum Command {
     Schedule(schedule::Args),
     Add(add::Args),
     Dead(dead::Args),
+    Alerts(alerts::Args),
+    Snooze(alerts::SnoozeArgs),
+    Escalate(alerts::EscalateArgs),
     Report(report::Args),
     Nights(nights::Args),
     Doctor(doctor::Args),
@@ -195,6 +200,9 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Schedule(args) => schedule::run(args, context),
         Command::Add(args) => add::run(args, context),
         Command::Dead(args) => dead::run(args, context),
+        Command::Alerts(args) => alerts::run(args, context),
+        Command::Snooze(args) => alerts::snooze(args, context),
+        Command::Escalate(args) => alerts::escalate(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),

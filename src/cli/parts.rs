@@ -8,7 +8,7 @@ use super::found::Found;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
-use crate::core::plan::{Plan, is_secret_name};
+use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
 use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
@@ -17,7 +17,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
-use crate::protocol::{CleanReport, Status, UpRequest, Why};
+use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
@@ -50,6 +50,8 @@ pub struct Problem {
 pub struct Checked {
     /// The plan, when there is no problem.
     pub plan: Option<Plan>,
+    /// The secrets of channels that stand in the file itself.
+    pub clear_secrets: ClearSecrets,
     /// What is wrong.
     pub problems: Vec<Problem>,
     /// What is right and yet worth a word.
@@ -71,7 +73,9 @@ pub fn check(context: &Context, file: &Path) -> Result<Checked, Failure> {
     let outcome = config::load(&source, &config_context(context));
     let (problems, warnings) = outcome.diagnostics.iter().partition::<Vec<_>, _>(|d| d.severity() == Severity::Error);
     let told = |all: Vec<&Diagnostic>| all.into_iter().map(|d| problem(d, context.out.error_color)).collect();
-    Ok(Checked { plan: outcome.loaded.map(|loaded| loaded.plan), problems: told(problems), warnings: told(warnings) })
+    let (problems, warnings) = (told(problems), told(warnings));
+    let (plan, clear_secrets) = outcome.loaded.map(|l| (l.plan, l.settings.clear_secrets)).unzip();
+    Ok(Checked { plan, clear_secrets: clear_secrets.unwrap_or_default(), problems, warnings })
 }
 
 fn config_context(context: &Context) -> config::Context {
@@ -314,6 +318,12 @@ pub async fn journal_check(instance: &Instance) -> Result<Option<String>, Failur
         Ok(Some(broken)) => Ok(Some(format!("fact {}: {}", broken.seq, broken.why))),
         Err(e) => Ok(Some(e.to_string())),
     }
+}
+
+/// Sends a test message over a channel, with the environment of this process.
+pub async fn test_channel(channel: &ChannelPlan, clear: ClearSecrets, at: Wall) -> ChannelTested {
+    let outcome = daemon::try_channel(channel, clear, at).await;
+    daemon::tested(channel, outcome, "command")
 }
 
 /// What a report is to cover.

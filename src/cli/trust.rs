@@ -4,7 +4,7 @@ use super::context::Context;
 use super::failure::{Exit, Failure, harmless, shown_path};
 use super::inside;
 use super::trust_store::{TrustBy, TrustStore};
-use crate::core::plan::Plan;
+use crate::core::plan::{Plan, Way};
 use crate::os::clock;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -81,6 +81,12 @@ fn would_run(plan: &Plan) -> String {
     }
     if plan.sessions.len() > SHOWN_MAX {
         let _ = writeln!(text, "  ... and {} more", plan.sessions.len() - SHOWN_MAX);
+    }
+    for (name, channel) in plan.channels.iter().take(SHOWN_MAX) {
+        if let Way::Command { argv, dir } = &channel.way {
+            let command = harmless(&argv.join(" ")).replace('\n', "\\n");
+            let _ = writeln!(text, "  channel {name}: {command}   (in {})", shown_path(dir));
+        }
     }
     text
 }

@@ -24,6 +24,15 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
             (Some(_), Some(_)) | (None, None) => {}
         }
     }
+    let channels: BTreeSet<_> = old.channels.keys().chain(new.channels.keys()).collect();
+    for name in channels {
+        match (old.channels.get(name), new.channels.get(name)) {
+            (None, Some(_)) => lines.push(format!("channel {name}: added")),
+            (Some(_), None) => lines.push(format!("channel {name}: removed")),
+            (Some(a), Some(b)) if a != b => lines.push(format!("channel {name}: changed")),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+    }
     let sessions: BTreeSet<_> = old.sessions.keys().chain(new.sessions.keys()).collect();
     for name in sessions {
         match (old.sessions.get(name), new.sessions.get(name)) {
@@ -71,6 +80,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("log_per_session", plan.log_per_session.map_or("no cap".to_owned(), show_size)),
         shown("min_free_disk", plan.min_free_disk.map_or("1GiB".to_owned(), show_size)),
         hidden("rules", &plan.rules),
+        hidden("alerts", &plan.alerts),
         shown("night.start", clock(plan.night.start)),
         shown("night.end", clock(plan.night.end)),
         hidden("night.days", &plan.night.days),

@@ -1,5 +1,6 @@
 //! What leaves the core: small deeds for the rim, each harmless when done twice.
 
+use super::alert::message::Message;
 use super::event::Timer;
 use super::ids::{AttemptId, NightId, ProjectName};
 use super::plan::SessionPlan;
@@ -60,6 +61,11 @@ pub enum Effect {
     NightOver {
         /// Which night.
         night: NightId,
+    },
+    /// Send a message on its channel, then report `Sent`. It may have been sent before, with the same key.
+    Send {
+        /// It.
+        message: Box<Message>,
     },
     /// Type a line into a session that seems to be stuck. Not asked for again: whether it helped shows by itself.
     Nudge {

@@ -1,5 +1,7 @@
 //! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
 
+use super::alert::AlertAct;
+use super::alert::message::Outcome;
 use super::exit::ExitRecord;
 use super::fact::{Actor, GitBase, ProjectWork};
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
@@ -206,6 +208,22 @@ pub enum Event {
         /// It.
         clean: Box<super::retention::Clean>,
     },
+    /// Somebody does something about an alert.
+    AlertAct {
+        /// Its id: `a7`.
+        alert: String,
+        /// What.
+        act: AlertAct,
+        /// Who.
+        by: Actor,
+    },
+    /// A try to send a message is through.
+    Sent {
+        /// The message's key.
+        key: String,
+        /// What came of it.
+        outcome: Outcome,
+    },
     /// A running program was looked at, on the slow timer.
     Sampled {
         /// Which attempt.
@@ -303,6 +321,8 @@ pub enum Timer {
     StartOverdue(AttemptId),
     /// The rest of a paced batch of starts.
     Pacing,
+    /// An alert changes, or is to be told, by time alone.
+    Alerts,
     /// Something of the calendar may be due: the night, its end, a deadline. It has no epoch; the clock is looked at.
     Calendar,
     /// The wait of a breaker is over.

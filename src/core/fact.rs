@@ -2,6 +2,8 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::alert::message::Message;
+use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
@@ -235,6 +237,27 @@ pub enum Fact {
         /// It.
         clean: Box<super::retention::Clean>,
     },
+    /// An alert came up, changed, or is over; the whole of it, not a difference.
+    AlertMoved {
+        /// It.
+        alert: Box<Alert>,
+        /// Why, in words.
+        why: String,
+    },
+    /// A message is about to be sent. Journaled before the effect.
+    MessageQueued {
+        /// It.
+        message: Box<Message>,
+        /// The numbers of the alerts it tells of.
+        alerts: Vec<u64>,
+    },
+    /// What became of a try to send a message.
+    MessageSettled {
+        /// Its key.
+        key: String,
+        /// What.
+        then: Settled,
+    },
     /// The night of the calendar has begun: by itself, or as one that was open already.
     WindowBegan {
         /// The date it begins on.
@@ -331,6 +354,9 @@ impl Fact {
             | Self::LastNights { .. }
             | Self::Trouble { .. }
             | Self::Cleaned { .. }
+            | Self::AlertMoved { .. }
+            | Self::MessageQueued { .. }
+            | Self::MessageSettled { .. }
             | Self::WindowBegan { .. }
             | Self::NightEnds { .. }
             | Self::BreakerMoved { .. }

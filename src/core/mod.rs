@@ -8,8 +8,10 @@
 //! for whom · `operator`: the verbs · `evening`: opening and closing the night · `calendar`: times of day, windows and
 //! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
 //! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
-//! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know.
+//! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
+//! `alert`: what is wrong, and who is told of it.
 
+pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
@@ -38,6 +40,7 @@ pub mod run;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;
 pub mod schedule;
+pub mod secret;
 pub mod stall;
 pub mod state;
 pub mod success;

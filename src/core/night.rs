@@ -1,5 +1,6 @@
 //! The one way in: an event becomes facts and effects.
 
+use super::alert::Post;
 use super::effect::Effect;
 use super::event::{Event, Timer};
 use super::fact::{Entry, Fact};
@@ -20,6 +21,8 @@ pub struct Night {
     /// Set from the daemon's start until the file was read (or found broken): what stands in the journal may be an old
     /// plan, and nothing is started by an old plan.
     pub(super) awaits_plan: bool,
+    /// Messages under way, and the alerts' timer.
+    pub(super) post: Post,
     /// The zone of the night, by which times of day are meant. Like the clocks it is told by the rim, and not journaled.
     pub zone: TimeZone,
     /// When the queue is looked at again because of the pace of starts, while that is armed.
@@ -57,9 +60,16 @@ impl Night {
             rng: fastrand::Rng::with_seed(seed),
             boot_id: boot_id.to_owned(),
             awaits_plan: false,
+            post: Post::default(),
             zone: TimeZone::UTC,
             paced: None,
         }
+    }
+
+    /// Whether what is kept beside the state still follows from it; the error says what does not. It looks at everything,
+    /// so it is for tests.
+    pub fn check(&self, at: At) -> Result<(), String> {
+        self.post.check(&self.state, self.state.alerts.now(at))
     }
 
     /// Takes one event. The state is that after the facts; a step whose facts could not be journaled must not be acted
@@ -125,6 +135,8 @@ impl Turn<'_> {
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
             Event::Cleaned { clean } => self.fact(Fact::Cleaned { clean }),
+            Event::AlertAct { alert, act, by } => self.alert_act(&alert, act, &by),
+            Event::Sent { key, outcome } => self.sent(key, outcome),
             Event::Sampled { attempt, quiet, deadlines } => self.sampled(&attempt, quiet.as_ref(), &deadlines),
             Event::Sensed { key, seen } => self.sensed(&key, &seen),
             Event::DaemonCrashed { what } => self.daemon_crashed(what),
@@ -155,6 +167,7 @@ impl Turn<'_> {
                 self.plan_known = true;
             }
             Timer::Breaker(key) => self.breaker_due(&key, epoch),
+            Timer::Alerts => self.alerts_due(),
             Timer::Calendar => self.look_at_clock(true),
         }
     }

@@ -3,6 +3,13 @@
 //! The config layer makes it; the core decides by it; it is journaled whole, so a past night can be understood without
 //! the file.
 
+mod channel;
+
+pub use channel::{
+    AddressFault, Auth, ChannelPlan, ClearSecrets, SecretField, SecretRef, Way, check_mail_address, check_web_address,
+};
+
+use super::alert::plan::AlertsPlan;
 use super::calendar::{NightPlan, Timing};
 use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
@@ -27,6 +34,12 @@ pub struct Plan {
     pub sessions: BTreeMap<SessionName, SessionPlan>,
     /// Failure classes by output, in the order of the file.
     pub rules: Vec<OutputRule>,
+    /// Ways to reach somebody, by name.
+    #[serde(default)]
+    pub channels: BTreeMap<String, ChannelPlan>,
+    /// Who is told of what.
+    #[serde(default)]
+    pub alerts: AlertsPlan,
     /// When nights begin and end by themselves.
     #[serde(default)]
     pub night: NightPlan,

@@ -2,10 +2,11 @@
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
-//! and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `calendar`, `last_nights` and `breakers`. Bodies are
-//! JSON. Rows of older nights stay;
-//! [`State::from_rows`] takes what the fold would still hold.
+//! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
+//! `calendar` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! still hold.
 
+use super::alert::{Alert, Alerts};
 use super::fact::{Entry, Fact, ProjectWork};
 use super::ids::{ProjectName, RunId};
 use super::run::Run;
@@ -44,6 +45,20 @@ struct TmuxRow {
     lost: Option<At>,
 }
 
+/// What is known of alerts beside the alerts themselves, as a row.
+#[derive(Debug, Serialize)]
+struct AlertsRow<'a> {
+    known: Vec<u64>,
+    alerts: &'a Alerts,
+}
+
+/// The same as it is read.
+#[derive(Debug, Default, Deserialize)]
+struct AlertsRead {
+    known: BTreeSet<u64>,
+    alerts: Alerts,
+}
+
 /// The parts of the state that have rows of their own.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Part {
@@ -55,6 +70,8 @@ enum Part {
     Daemon,
     Tmux,
     Last,
+    Alerts,
+    Alert(u64),
     Calendar,
     LastNights,
     Breakers,
@@ -75,6 +92,7 @@ impl State {
     /// them.
     pub fn from_rows(rows: impl Iterator<Item = (String, String, String)>) -> Result<Self, RowError> {
         let mut state = Self::default();
+        let (mut alerts, mut each_alert) = (AlertsRead::default(), BTreeMap::new());
         let mut work: BTreeMap<String, BTreeMap<ProjectName, ProjectWork>> = BTreeMap::new();
         for (kind, key, body) in rows {
             let read = match (kind.as_str(), key.as_str()) {
@@ -97,6 +115,10 @@ impl State {
                     state.tmux_pid = tmux.pid;
                     state.tmux_lost = tmux.lost;
                 }),
+                ("world", "alerts") => serde_json::from_str(&body).map(|read| alerts = read),
+                ("alert", _) => serde_json::from_str(&body).map(|alert: Alert| {
+                    each_alert.insert(alert.number, alert);
+                }),
                 ("world", "calendar") => serde_json::from_str(&body).map(|calendar| state.calendar = calendar),
                 ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
@@ -108,6 +130,8 @@ impl State {
         if let Some(night) = &mut state.night {
             night.work = work.remove(night.id.as_str()).unwrap_or_default();
         }
+        each_alert.retain(|number, _| alerts.known.contains(number));
+        state.alerts = Alerts { known: each_alert, ..alerts.alerts };
         let night = state.night.as_ref().map(|night| night.id.clone());
         state.runs.retain(|_, run| kept(run, night.as_ref()));
         Ok(state)
@@ -142,6 +166,11 @@ impl State {
             Part::Daemon => row("world", "daemon".into(), &self.daemon),
             Part::Tmux => row("world", "tmux".into(), &TmuxRow { pid: self.tmux_pid, lost: self.tmux_lost }),
             Part::Last => row("world", "last".into(), &self.last),
+            Part::Alerts => {
+                let known = self.alerts.known.keys().copied().collect();
+                row("world", "alerts".into(), &AlertsRow { known, alerts: &self.alerts })
+            }
+            Part::Alert(number) => row("alert", number.to_string(), self.alerts.known.get(number)?),
             Part::Calendar => row("world", "calendar".into(), &self.calendar),
             Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
@@ -150,6 +179,10 @@ impl State {
 
     /// Names the parts that [`State::apply`] may have changed for a fact.
     fn parts_of(&self, fact: &Fact, parts: &mut BTreeSet<Part>) {
+        if Alerts::hears(fact) {
+            parts.insert(Part::Alerts);
+            parts.extend(self.alerts.changed(fact).into_iter().map(Part::Alert));
+        }
         match fact {
             Fact::DaemonStarted { .. } => parts.extend([Part::Daemon, Part::Tmux, Part::Breakers]),
             Fact::DaemonStopped { .. } => parts.extend([Part::Daemon]),
@@ -194,7 +227,10 @@ impl State {
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
-            | Fact::Cleaned { .. } => {}
+            | Fact::Cleaned { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. } => {}
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
+use super::alert::{Alerts, Before};
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::guard::Breakers;
@@ -33,6 +34,9 @@ pub struct State {
     /// When the last fact was journaled.
     #[serde(default)]
     pub last: Option<At>,
+    /// What is wrong, and who was told of it.
+    #[serde(default)]
+    pub alerts: Alerts,
     /// What is known of the calendar.
     #[serde(default)]
     pub calendar: Calendar,
@@ -88,6 +92,9 @@ impl State {
     /// nothing, so that any journal can be folded.
     pub fn apply(&mut self, entry: &Entry) {
         let at = entry.at;
+        let night = self.night.as_ref().map(|night| &night.id);
+        let before = Before { daemon: self.daemon.as_ref(), last: self.last, night, runs: &self.runs };
+        self.alerts.apply(entry, &before);
         self.last = Some(at);
         self.calendar.apply(entry);
         match &entry.fact {
@@ -235,8 +242,10 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
-            | Fact::WindowBegan { .. }
-            | Fact::NightEnds { .. } => {}
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. } => {}
+            Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
             Fact::DeadlineSet { run, at } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.deadline = *at;

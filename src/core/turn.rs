@@ -62,6 +62,7 @@ impl<'n> Turn<'n> {
     pub(super) fn fact(&mut self, fact: Fact) {
         let entry = Entry { at: self.at, fact };
         self.night.state.apply(&entry);
+        self.night.post.note(&entry.fact);
         self.facts.push(entry);
     }
     /// Asks the rim for a deed.
@@ -192,6 +193,9 @@ impl<'n> Turn<'n> {
     pub(super) fn conclude(&mut self) {
         if self.facts.is_empty() && !self.plan_known && !self.clock_due {
             // Nothing changed, so nothing follows. Most passes over what lives end here.
+            if self.night.post.due {
+                self.tend_alerts();
+            }
             return;
         }
         loop {
@@ -214,6 +218,7 @@ impl<'n> Turn<'n> {
         if self.runs_changed && !self.state().closing() {
             self.report_if_settled();
         }
+        self.tend_alerts();
     }
     /// Asks for the report of an open night in which nothing more happens by itself.
     pub(super) fn report_if_settled(&mut self) {

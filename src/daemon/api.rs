@@ -2,19 +2,22 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+use super::channels::{tested, try_channel};
 use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
 use super::peer::Peer;
 use super::perform::Rim;
 use super::retention;
 use super::send;
+use crate::core::alert::Alert;
 use crate::core::event::{Event, Verb};
 use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{RunId, SessionName};
 use crate::core::state::State as Night;
+use crate::os::clock;
 use crate::protocol::{
-    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, SCHEMA, ScheduleRequest,
-    SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
+    AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
+    RetryRequest, SCHEMA, ScheduleRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
 };
 use crate::terminal::{harmless, shorten};
 use axum::extract::{ConnectInfo, DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request, State};
@@ -170,6 +173,9 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/send", post(send_input))
         .route("/v1/dead/retry", post(retry))
         .route("/v1/clean", post(clean))
+        .route("/v1/alerts", get(alerts))
+        .route("/v1/alerts/{id}", post(alert_act))
+        .route("/v1/channels/{name}/test", post(channel_test))
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -451,6 +457,61 @@ async fn clean(
     }
     let report = retention::by_daemon(&api.rim, wanted, actor(peer, request.reason)).await;
     report.map(Json).map_err(|e| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, 1, format!("no clean-up: {e}"), &[]))
+}
+
+async fn alerts(State(api): State<Api>) -> Answer<Vec<AlertStatus>> {
+    let rim = Arc::clone(&api.rim);
+    Ok(Json(api.inbox.look(move |state, seq| rim.status(state, seq)).await?.alerts))
+}
+
+/// Something is done about an alert, or about all alerts of a session that are not over.
+async fn alert_act(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(id): Path<String>,
+    Body(request): Body<AlertRequest>,
+) -> Answer<Done> {
+    let wanted = id.clone();
+    let meant: Vec<String> = api
+        .inbox
+        .look(move |state, _| {
+            let one = state.alerts.by_id(&wanted).map(Alert::id);
+            let of_session = |alert: &&Alert| alert.session.as_deref() == Some(wanted.as_str());
+            let all = || state.alerts.standing().into_iter().filter(of_session).map(Alert::id).collect();
+            one.map_or_else(all, |one| vec![one])
+        })
+        .await?;
+    if meant.is_empty() {
+        let shown: String = id.chars().take(64).flat_map(char::escape_default).collect();
+        let error = format!("there is no alert {shown:?}, and no session of that name has one");
+        return Err(Refused::new(StatusCode::NOT_FOUND, 4, error, &["`nightkeep alerts` lists them"]));
+    }
+    let mut did = Vec::new();
+    for alert in meant {
+        let by = actor(peer, request.reason.clone());
+        did.extend(done(&api.inbox.ask(Event::AlertAct { alert, act: request.act, by }).await?)?.0.did);
+    }
+    Ok(Json(Done { schema: SCHEMA, did }))
+}
+
+/// Sends a test message over a channel, with the secrets of this daemon's environment.
+async fn channel_test(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+) -> Answer<ChannelTested> {
+    let wanted = name.clone();
+    let Some(plan) = api.inbox.look(move |state, _| state.plan.channels.get(&wanted).cloned()).await? else {
+        let shown: String = name.chars().take(64).flat_map(char::escape_default).collect();
+        return Err(Refused::new(StatusCode::NOT_FOUND, 4, format!("there is no channel {shown:?}"), &[]));
+    };
+    let outcome = try_channel(&plan, api.rim.clear_secrets(), clock::wall()).await;
+    let tested = tested(&plan, outcome, "daemon");
+    let result =
+        tested.why.as_ref().map_or_else(|| "done: delivered".to_owned(), |why| format!("not delivered: {why}"));
+    let by = actor(peer, None);
+    api.inbox.ask(Event::Acted { verb: "alerts test".to_owned(), target: plan.name, by, result }).await?;
+    Ok(Json(tested))
 }
 
 /// The newest dead letter of each session that fits and has had no second chance yet.

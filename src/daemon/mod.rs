@@ -7,6 +7,7 @@
 mod api;
 mod awake;
 mod ballast;
+mod channels;
 mod checks;
 mod crashes;
 mod doorway;
@@ -21,6 +22,7 @@ mod mend;
 mod openapi;
 mod peer;
 mod perform;
+mod ping;
 mod reconcile;
 mod reload;
 mod reports;
@@ -33,6 +35,7 @@ mod timers;
 mod watch;
 mod without;
 
+pub use channels::{tested, try_channel};
 pub use environment::inherited;
 pub use lock::{LockError, Running, running};
 pub use manager::Manager;

@@ -2,8 +2,8 @@
 
 use super::api::Health;
 use crate::protocol::{
-    AddRequest, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest, ScheduleRequest, SendRequest,
-    Status, UpRequest, VerbRequest, Why,
+    AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
+    RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
 };
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
@@ -105,6 +105,14 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "/v1/dead/retry",
             "Gives dead letters a second chance.",
             Some(schema::<RetryRequest>(schemas)),
+            done.clone(),
+        ),
+        route("get", "/v1/alerts", "Alerts that are not over.", None, schema::<Vec<AlertStatus>>(schemas)),
+        route(
+            "post",
+            "/v1/alerts/{id}",
+            "Acknowledges, snoozes, resolves or escalates an alert, or all alerts of a session.",
+            Some(schema::<AlertRequest>(schemas)),
             done,
         ),
         route(
@@ -113,6 +121,13 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "Cleans up by the file's rules, or by an age.",
             Some(schema::<CleanRequest>(schemas)),
             schema::<CleanReport>(schemas),
+        ),
+        route(
+            "post",
+            "/v1/channels/{name}/test",
+            "Sends a test message over a channel.",
+            None,
+            schema::<ChannelTested>(schemas),
         ),
     ]
 }

@@ -9,15 +9,17 @@ use super::reports;
 use super::retention::{self, Cleaning, Wanted};
 use super::sampler::Sampler;
 use super::watch::Watchers;
+use crate::adapters::channels::Channels;
 use crate::adapters::git;
 use crate::adapters::shim_client;
 use crate::adapters::tmux::{Connected, Events, Pane, Places, SessionStart, Tmux, TmuxEvent};
 use crate::config::{self, raw::ReportFormat};
+use crate::core::alert::message::{Message, Outcome};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
 use crate::core::fact::{Entry, GitBase};
 use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
-use crate::core::plan::{OnTmuxLoss, Plan, SessionPlan};
+use crate::core::plan::{ClearSecrets, OnTmuxLoss, Plan, SessionPlan};
 use crate::core::run::Started;
 use crate::core::state::State;
 use crate::instance::Instance;
@@ -61,6 +63,7 @@ pub struct Rim {
     started: String,
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
+    messages_under_way: AtomicU64,
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
@@ -113,6 +116,7 @@ impl Rim {
             started: status::zone::rfc3339(clock::wall()),
             reconcile_ms: AtomicI64::new(-1),
             reports_under_way: AtomicU64::new(0),
+            messages_under_way: AtomicU64::new(0),
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
@@ -194,6 +198,10 @@ impl Rim {
         self.file_problem.write().unwrap_or_else(PoisonError::into_inner).take();
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
+    /// The secrets that stand in the file itself.
+    pub fn clear_secrets(&self) -> ClearSecrets {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).clear_secrets.clone()
+    }
     fn node(&self) -> String {
         let named = self.config.read().unwrap_or_else(PoisonError::into_inner).node_name.clone();
         named.unwrap_or_else(host_name)
@@ -242,9 +250,9 @@ impl Rim {
     pub fn end_soon(&self, reason: &str) {
         self.end.send_replace(Some(Ending { reason: reason.to_owned(), unless_open: false }));
     }
-    /// Whether a report is being written.
+    /// Whether a report is being written or a message is being sent.
     pub fn is_busy(&self) -> bool {
-        self.reports_under_way.load(Ordering::Acquire) > 0
+        self.reports_under_way.load(Ordering::Acquire) + self.messages_under_way.load(Ordering::Acquire) > 0
     }
     /// The night of this moment: that of the calendar, else the local date in the plan's zone.
     pub async fn tonight(&self) -> Result<NightId, Closed> {
@@ -289,12 +297,41 @@ impl Rim {
                     rim.end_without_night(format!("night {night} is over"));
                 });
             }
+            Effect::Send { message } => {
+                self.messages_under_way.fetch_add(1, Ordering::AcqRel);
+                tokio::spawn(async move {
+                    rim.send(*message).await;
+                    rim.messages_under_way.fetch_sub(1, Ordering::AcqRel);
+                    rim.end.send_modify(|_| {});
+                });
+            }
             Effect::Nudge { attempt, text } => {
                 tokio::spawn(async move { rim.nudge(&attempt, &text).await });
             }
             // The loop keeps the waits; it never hands one on.
             Effect::Arm { .. } => {}
         }
+    }
+
+    /// Makes one try to deliver a message, and tells what came of it. What could not be sent before the daemon ends is in
+    /// the journal, and the next one sends it.
+    async fn send(self: &Arc<Self>, message: Message) {
+        let channel = message.channel.clone();
+        let plan = self.inbox.look(move |state, _| state.plan.channels.get(&channel).cloned()).await.ok().flatten();
+        let clear = self.clear_secrets();
+        let outcome = match plan {
+            Some(plan) => Channels::new(clear).send(&plan, &message).await,
+            None => Outcome::Failed {
+                why: "no such channel".to_owned(),
+                retry_after: None,
+                permanent: true,
+                reached: Vec::new(),
+            },
+        };
+        if let Outcome::Failed { why, .. } = &outcome {
+            tracing::warn!(channel = message.channel, key = message.key, "a message was not delivered: {why}");
+        }
+        let _ = self.inbox.ask(Event::Sent { key: message.key, outcome }).await;
     }
 
     async fn start(self: Arc<Self>, attempt: AttemptId, session: SessionPlan) {
@@ -544,6 +581,9 @@ impl Rim {
     /// plus the session's own and ours.
     pub fn environment(&self, attempt: &AttemptId, session: &SessionPlan) -> BTreeMap<String, String> {
         let mut env = self.environment.clone();
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        env.retain(|name, _| !config.secret_variables.contains(name));
+        drop(config);
         env.extend(session.env.clone());
         env.insert("NIGHTKEEP_SESSION".into(), session.name.to_string());
         env.insert("NIGHTKEEP_NIGHT".into(), attempt.run.night.to_string());

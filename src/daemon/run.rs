@@ -8,6 +8,7 @@ use super::manager::{Manager, Pulse};
 use super::mend::{self, MendError};
 use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings, tonight, zone};
+use super::ping::Ping;
 use super::timers::Timers;
 use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors};
 use crate::config::{self, Context, Severity, Source};
@@ -124,7 +125,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let pulse = Pulse::new(Arc::clone(&manager));
     let timers = Timers::default();
     let (rims, written) = (Arc::clone(&rim), journal.clone());
-    let turns = Loop { night, seq, journal: written, rim: rims, timers, offset: None, unwritten: None, pulse };
+    let ping = Ping::new(Arc::clone(&rim));
+    let turns = Loop { night, seq, journal: written, rim: rims, timers, offset: None, unwritten: None, pulse, ping };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -268,6 +270,7 @@ struct Loop {
     /// Wall minus monotonic milliseconds at the last step.
     offset: Option<i64>,
     pulse: Pulse,
+    ping: Ping,
     /// Why the journal could not be written for a while.
     unwritten: Option<String>,
 }
@@ -288,6 +291,12 @@ impl Loop {
                     None => std::future::pending().await,
                 }
             };
+            let ping = async {
+                match self.ping.due() {
+                    Some(at) => tokio::time::sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             let batch = tokio::select! {
                 biased;
                 Some(look) = looks.recv() => {
@@ -301,11 +310,13 @@ impl Loop {
                 () = timer => self.timers.take_due().into_iter().map(|event| Message { event, reply: None }).collect(),
                 // Nothing happens: a turn with nothing in it shows that one can be made.
                 () = beat => Vec::new(),
+                () = ping => Vec::new(),
             };
             if !self.turn(batch, &mut looks).await {
                 return;
             }
             self.pulse.turned(&self.night.state);
+            self.ping.turned(&self.night.state);
         }
     }
 
@@ -442,11 +453,20 @@ fn new_event(entry: &Entry, state: &State) -> NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
         night: entry.fact.night().or_else(|| night_of(&entry.fact, state)).map(ToString::to_string),
-        session: entry.fact.run().map(|run| run.session.to_string()),
+        session: session_of(&entry.fact),
         kind,
         body: body.to_string(),
     }
 }
+
+/// The session a fact is about, so that `why` finds it.
+fn session_of(fact: &Fact) -> Option<String> {
+    if let Fact::AlertMoved { alert, .. } = fact {
+        return alert.session.clone();
+    }
+    fact.run().map(|run| run.session.to_string())
+}
+
 /// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
 fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
     let for_the_report = matches!(fact, Fact::ProjectSeen { .. } | Fact::Trouble { .. });

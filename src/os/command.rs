@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Bytes of standard output kept unless the caller says otherwise.
 pub const STDOUT_MAX: usize = 1 << 20;
@@ -153,14 +153,34 @@ impl Program {
     ///
     /// An exit code other than 0 is no error: see [`Output::status`].
     pub async fn output(&self, deadline: Duration) -> Result<Output, CommandError> {
-        let mut child = self.spawn_with(Stdio::null())?;
+        self.finish(self.spawn_with(Stdio::null())?, &[], deadline).await
+    }
+
+    /// The same with something to read on standard input. A program that does not read it all is no error.
+    pub async fn output_with_input(&self, input: &[u8], deadline: Duration) -> Result<Output, CommandError> {
+        self.finish(self.spawn_with(Stdio::piped())?, input, deadline).await
+    }
+
+    async fn finish(
+        &self,
+        mut child: tokio::process::Child,
+        input: &[u8],
+        deadline: Duration,
+    ) -> Result<Output, CommandError> {
         let pid = child.id();
+        let stdin = child.stdin.take();
         let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(self.failed(CommandFailure::Wait(io::Error::other("no pipes"))));
         };
         let (mut stdout, mut stderr) = (Kept::new(self.stdout_max), Kept::new(STDERR_MAX));
         let ended = tokio::time::timeout(deadline, async {
-            let reading = async { tokio::join!(stdout.fill(out), stderr.fill(err)) };
+            let writing = async {
+                if let Some(mut stdin) = stdin {
+                    // Closed at the end of this block, so that the reader sees the end.
+                    let _ = stdin.write_all(input).await;
+                }
+            };
+            let reading = async { tokio::join!(writing, stdout.fill(out), stderr.fill(err)) };
             tokio::pin!(reading);
             tokio::select! {
                 _ = &mut reading => child.wait().await,
@@ -298,6 +318,14 @@ mod tests {
     fn standard_input_is_empty() {
         let out = Program::new("cat").output_blocking(SOON).unwrap();
         assert!(out.status.success() && out.stdout.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_program_reads_what_it_is_given_or_does_not() {
+        let input = vec![b'x'; 300_000];
+        let read = sh("wc -c").output_with_input(&input, SOON).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&read.stdout).trim(), "300000");
+        assert!(sh("exit 0").output_with_input(&input, SOON).await.unwrap().status.success());
     }
 
     #[test]

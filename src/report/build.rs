@@ -4,12 +4,13 @@ use super::facts::{Facts, OutageFact, ProjectFacts};
 use super::fingerprints::{errors, retries};
 use super::fold::{gap_span, ran, seconds, window_span};
 use super::model::{
-    CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare, TimelineRow,
-    Totals, Unreadable, Verdict, Window,
+    AlertReport, CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare,
+    TimelineRow, Totals, Unreadable, Verdict, Window,
 };
 use super::needs::{dead_letters, needs, title, verdict};
 use super::passage::Use;
 use super::sessions::{newest, not_run, output_bytes, plan_of, quote, sessions, unverified};
+use crate::core::alert::{Alert, Stage};
 use crate::core::fact::GitBase;
 use crate::core::guard::thing;
 use crate::core::ids::ProjectName;
@@ -56,6 +57,7 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
         timeline: timeline(facts),
         timeline_left_out: facts.moments_left_out,
         unreadable,
+        alerts: alerts(facts),
         sources: Sources {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             facts: facts.read.0,
@@ -283,6 +285,26 @@ fn operator(facts: &Facts) -> Vec<OperatorAct> {
         .collect()
 }
 
+/// The alerts, worst first; what another one explains is left out.
+fn alerts(facts: &Facts) -> Vec<AlertReport> {
+    let mut alerts: Vec<&Alert> = facts.alerts.values().filter(|alert| alert.stage != Stage::Inhibited).collect();
+    alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), alert.number));
+    let told =
+        |alert: &Alert| alert.told.iter().filter(|(_, told)| told.delivered).map(|(name, _)| quote(name)).collect();
+    let report = |alert: &Alert| AlertReport {
+        id: alert.id(),
+        kind: quote(&alert.kind),
+        severity: alert.severity.as_str().to_owned(),
+        state: alert.word().to_owned(),
+        session: alert.session.as_deref().map(quote),
+        title: quote(&alert.title),
+        since: rfc3339(alert.since),
+        count: alert.count,
+        told: told(alert),
+    };
+    alerts.into_iter().map(report).collect()
+}
+
 /// The moments in the order of the journal, with the commits of the night put in by their own clock.
 fn timeline(facts: &Facts) -> Vec<TimelineRow> {
     let from = facts.opened.map_or(facts.last, |at| at.wall);
@@ -326,6 +348,9 @@ fn unreadable(facts: &Facts) -> Vec<Unreadable> {
     };
     let mut out: Vec<Unreadable> =
         facts.troubles.iter().map(|t| entry(&t.part, t.what.clone(), t.at, t.times)).collect();
+    for (at, channel, title, why) in &facts.messages.given_up {
+        out.push(entry(&format!("channel {channel}"), format!("not sent: {title} ({why})"), *at, 1));
+    }
     for (name, project) in &facts.projects {
         let at = facts.opened.map_or(facts.last, |at| at.wall);
         if let Some(GitBase::Failed { why }) = &project.base {

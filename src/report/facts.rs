@@ -1,6 +1,8 @@
 //! What the journal says of one night, sorted by subject and nothing added.
 
 use super::passage::{Elapsed, Gap, Segment, Segments};
+use crate::core::alert::message::Message;
+use crate::core::alert::{Alert, Settled};
 use crate::core::exit::{Ending, ExitRecord, Verdict};
 use crate::core::fact::{GitBase, ProjectWork};
 use crate::core::finding::Finding;
@@ -58,6 +60,10 @@ pub struct Facts {
     pub moments: Vec<Moment>,
     /// Moments beyond [`MOMENTS_MAX`].
     pub moments_left_out: u64,
+    /// Alerts as they were last, by number.
+    pub alerts: BTreeMap<u64, Alert>,
+    /// What was told of them.
+    pub messages: Messages,
     /// Outages, in the order in which they began.
     pub outages: Vec<OutageFact>,
     /// Facts told, and the sequence numbers of the first and the last.
@@ -199,4 +205,36 @@ pub struct Moment {
     pub what: String,
     /// 0 is routine, 3 is what must not be missed.
     pub weight: u8,
+}
+
+/// What became of the night's messages.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// Not settled yet: the channel and title by key.
+    pub open: BTreeMap<String, (String, String)>,
+    /// How many were delivered.
+    pub delivered: u64,
+    /// Those that were given up: when, channel, title, why.
+    pub given_up: Vec<(Wall, String, String, String)>,
+}
+
+impl Messages {
+    /// One is about to be sent.
+    pub(super) fn queued(&mut self, message: &Message) {
+        self.open.insert(message.key.clone(), (message.channel.clone(), message.title.clone()));
+    }
+    /// A try is through.
+    pub(super) fn settled(&mut self, at: Wall, key: &str, then: &Settled) {
+        if let Settled::Again { .. } = then {
+            return;
+        }
+        let Some((channel, title)) = self.open.remove(key) else { return };
+        match then {
+            Settled::Delivered => self.delivered += 1,
+            Settled::GivenUp { why } if self.given_up.len() < TROUBLES_MAX => {
+                self.given_up.push((at, channel, title, why.clone()));
+            }
+            Settled::GivenUp { .. } | Settled::Dropped { .. } | Settled::Again { .. } => {}
+        }
+    }
 }

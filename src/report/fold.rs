@@ -1,9 +1,11 @@
 //! The fold from the journal's facts to those of one night.
 
 use super::facts::{
-    Act, AttemptFacts, Facts, MOMENTS_MAX, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX, TroubleFact,
+    Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX,
+    TroubleFact,
 };
 use super::passage::{Elapsed, Gap, Passage, Segments, millis};
+use crate::core::alert::{Alert, Stage};
 use crate::core::breaker::Breaker;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
@@ -12,7 +14,7 @@ use crate::core::guard::thing;
 use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::progress::LastNights;
-use crate::core::retention::Stage;
+use crate::core::retention;
 use crate::core::run::{OutputSeen, RunState};
 use crate::core::time::{At, Wall};
 use crate::status::{text, words};
@@ -83,6 +85,8 @@ impl Folder {
             troubles: Vec::new(),
             moments: Vec::new(),
             moments_left_out: 0,
+            alerts: BTreeMap::new(),
+            messages: Messages::default(),
             outages: Vec::new(),
             read: (0, 0, 0),
         };
@@ -177,12 +181,15 @@ impl Folder {
             }
             // That the journal was mended concerns every night that can still be told, also when it was before this one.
             Fact::Trouble { part, what } if tonight || part == "journal" => self.trouble(at, part, what),
-            Fact::Cleaned { clean } if tonight && clean.stage == Stage::Done => {
+            Fact::Cleaned { clean } if tonight && clean.stage == retention::Stage::Done => {
                 self.moment(at, None, clean.summary(), 1);
                 for problem in &clean.problems {
                     self.trouble(at, "clean-up", problem);
                 }
             }
+            Fact::AlertMoved { alert, why } if tonight => self.alert(at, alert, why),
+            Fact::MessageQueued { message, .. } if tonight => self.facts.messages.queued(message),
+            Fact::MessageSettled { key, then } if tonight => self.facts.messages.settled(at, key, then),
             Fact::BreakerMoved { key, to } if tonight => self.breaker(at, key, to),
             Fact::ProjectParked { project, parked, why } if tonight => {
                 let word = if *parked { "parked" } else { "no longer parked" };
@@ -225,6 +232,9 @@ impl Folder {
             | Fact::Trouble { .. }
             | Fact::ReportWritten { .. }
             | Fact::Cleaned { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. }
             | Fact::BreakerMoved { .. }
@@ -331,6 +341,17 @@ impl Folder {
         }
     }
 
+    fn alert(&mut self, at: Wall, alert: &Alert, why: &str) {
+        let before = self.facts.alerts.insert(alert.number, alert.clone());
+        // One line when it opened and one when it was over; the rest is in the alert itself.
+        let stage = before.map(|before| before.stage);
+        if stage != Some(alert.stage) && matches!(alert.stage, Stage::Open | Stage::Resolved) {
+            let session = alert.session.as_deref().and_then(|name| SessionName::new(name).ok());
+            let weight = if alert.stage == Stage::Open { 2 } else { 0 };
+            self.moment(at, session.as_ref(), format!("alert {} {why}: {}", alert.id(), alert.title), weight);
+        }
+    }
+
     /// Facts that name a run count when the run is one of this night, whenever they were journaled.
     fn run_fact(&mut self, entry: &Entry) -> bool {
         let Some(id) = run_of(&entry.fact).filter(|id| id.night == self.facts.night).cloned() else { return false };
@@ -430,6 +451,9 @@ impl Folder {
             | Fact::LastNights { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. }
             | Fact::DeadlineSet { .. }
@@ -572,6 +596,9 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::LastNights { .. }
         | Fact::Trouble { .. }
         | Fact::Cleaned { .. }
+        | Fact::AlertMoved { .. }
+        | Fact::MessageQueued { .. }
+        | Fact::MessageSettled { .. }
         | Fact::WindowBegan { .. }
         | Fact::NightEnds { .. }
         | Fact::BreakerMoved { .. }

@@ -2,7 +2,7 @@
 
 use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
-use super::model::{ProjectReport, SessionReport, TimelineRow};
+use super::model::{AlertReport, ProjectReport, SessionReport, TimelineRow};
 use super::text::metric;
 use crate::protocol::FindingStatus;
 use crate::status::text::{count, cut_at_word, span_of_seconds};
@@ -13,7 +13,7 @@ impl Page<'_> {
         let mut out =
             vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
-        out.extend([self.not_run(), self.timeline()]);
+        out.extend([self.alerts(), self.not_run(), self.timeline()]);
         if self.full {
             out.insert(3, self.details());
         }
@@ -346,6 +346,22 @@ impl Page<'_> {
             above: Vec::new(),
             rows: self.report.operator.iter().map(row).collect(),
             most: 6,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn alerts(&self) -> Section {
+        let row = |alert: &AlertReport| {
+            let told = if alert.told.is_empty() { "nobody was told".to_owned() } else { alert.told.join(", ") };
+            let times = if alert.count > 1 { format!(", {} times", alert.count) } else { String::new() };
+            let (at, title) = (self.at(&alert.since), prose(&cut_at_word(&alert.title, 120)));
+            vec![format!("- {at} {} ({}, {}{times}): {title}; {}", alert.id, alert.severity, alert.state, prose(&told))]
+        };
+        Section {
+            name: "Alerts",
+            above: Vec::new(),
+            rows: self.report.alerts.iter().map(row).collect(),
+            most: 8,
             more: "in the JSON.".to_owned(),
         }
     }

@@ -51,6 +51,9 @@ pub struct Report {
     pub timeline_left_out: u64,
     /// What could not be read, written, kept or sent.
     pub unreadable: Vec<Unreadable>,
+    /// What came up in the night and was told, or would have been; worst first.
+    #[serde(default)]
+    pub alerts: Vec<AlertReport>,
     /// What the report was made from.
     pub sources: Sources,
     /// What was down for a time: providers, the disk, the memory, ...
@@ -77,6 +80,29 @@ pub struct Outage {
     pub probes: u32,
     /// The sessions it held.
     pub held: Vec<String>,
+}
+
+/// One alert.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AlertReport {
+    /// Its id.
+    pub id: String,
+    /// `failed`, `partial`, `errors`, `channel`, ...
+    pub kind: String,
+    /// `low`, `medium`, `high` or `critical`.
+    pub severity: String,
+    /// `pending`, `open`, `acked`, `snoozed`, `inhibited`, `resolved` or `expired`.
+    pub state: String,
+    /// The session it is about.
+    pub session: Option<String>,
+    /// What it says.
+    pub title: String,
+    /// Since when.
+    pub since: String,
+    /// How often it came up.
+    pub count: u64,
+    /// The channels that were told.
+    pub told: Vec<String>,
 }
 
 /// What the whole comes down to; the exit code of `report --check`.

@@ -3,6 +3,7 @@
 use super::text::{harmless, span};
 use super::words;
 use super::zone::{hh_mm_near, rfc3339};
+use crate::core::alert::Alert;
 use crate::core::exit::Verdict;
 use crate::core::finding::{Finding, FindingKind};
 use crate::core::ids::{AttemptId, SessionName};
@@ -12,8 +13,8 @@ use crate::core::run::{Attempt, MetricSeen, Outcome, Run, RunState};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::protocol::{
-    CheckStatus, DaemonStatus, ExitStatus, FindingStatus, MetricStatus, NightStatus, OutageStatus, OutputStatus,
-    SCHEMA, SessionStatus, Status, TmuxStatus,
+    AlertStatus, CheckStatus, DaemonStatus, ExitStatus, FindingStatus, MetricStatus, NightStatus, OutageStatus,
+    OutputStatus, SCHEMA, SessionStatus, Status, TmuxStatus,
 };
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
@@ -68,12 +69,33 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
             to: night.closed.map(|at| at.wall).or(state.calendar.ends).map(rfc3339),
         }),
         sessions: rows.into_iter().map(|(_, _, status)| status).collect(),
-        alerts: Vec::new(),
+        alerts: alerts(state),
         file_problem: None,
         seq: ctx.seq,
         outages: outages(state),
         safe_mode: state.breakers.safe_mode.clone(),
     }
+}
+
+/// Alerts that are not over, newest first.
+fn alerts(state: &State) -> Vec<AlertStatus> {
+    let mut standing = state.alerts.standing();
+    standing.sort_by_key(|alert| std::cmp::Reverse(alert.number));
+    let status = |alert: &&Alert| AlertStatus {
+        id: alert.id(),
+        severity: alert.severity.as_str().to_owned(),
+        state: alert.word().to_owned(),
+        session: alert.session.clone(),
+        title: harmless(&alert.title),
+        since: rfc3339(alert.since),
+        project: alert.project.clone(),
+        kind: alert.kind.clone(),
+        body: harmless(&alert.body),
+        command: alert.command.clone(),
+        count: alert.count,
+        told: alert.told.iter().filter(|(_, told)| told.delivered).map(|(name, _)| name.clone()).collect(),
+    };
+    standing.iter().map(status).collect()
 }
 
 /// What is down, and the projects that are parked.

@@ -177,9 +177,10 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
     for outage in &status.outages {
         lines.push((Tone::Warn, outage_line(outage, &time)));
     }
-    let open = status.alerts.iter().filter(|a| a.state == "open").count();
-    if open > 0 {
-        lines.push((Tone::Bad, format!("{open} open alerts: nightkeep alerts")));
+    let open: Vec<_> = status.alerts.iter().filter(|a| a.state == "open").collect();
+    if let Some(first) = open.first() {
+        let all = if open.len() == 1 { "1 open alert".to_owned() } else { format!("{} open alerts", open.len()) };
+        lines.push((Tone::Bad, format!("{all}: {} ({}). `nightkeep alerts` lists all.", first.title, first.id)));
     }
     let mut needing: Vec<&str> = status.sessions.iter().filter(|s| needs_person(s)).map(|s| s.name.as_str()).collect();
     let more = needing.len().saturating_sub(5);

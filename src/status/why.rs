@@ -175,6 +175,10 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 let what = format!("operator: {}: {}", harmless(verb), harmless(result));
                 steps.push(Step { place: asked, ..step(at, what, Some(who)) });
             }
+            Fact::AlertMoved { alert, why } if alert.session.as_deref() == Some(run.id.session.as_str()) => {
+                let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
+                steps.push(step(at, what, Some(harmless(&alert.title))));
+            }
             Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
@@ -205,6 +209,9 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::LastNights { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
+            | Fact::AlertMoved { .. }
+            | Fact::MessageQueued { .. }
+            | Fact::MessageSettled { .. }
             | Fact::WindowBegan { .. }
             | Fact::NightEnds { .. }
             | Fact::DeadlineSet { .. }

@@ -48,6 +48,20 @@ fn an_empty_file_is_valid_and_says_so() {
 }
 
 #[test]
+fn the_address_that_is_fetched_is_one_and_not_fetched_too_often() {
+    let with = |rest: &str| format!("[sessions.a]\ncommand = \"x\"\n[alerts.ping]\n{rest}\n");
+    let plan = clean(&with("url = \"https://hc.example/ping/abc\"")).plan;
+    assert_eq!(plan.alerts.ping.map(|ping| ping.every.as_secs()), Some(60));
+    assert!(
+        clean(&with("url = { env = \"PING_URL\" }\nevery = \"5m\"")).settings.secret_variables.contains("PING_URL")
+    );
+    errors(&with("every = \"1m\""), &[("3:9", "url")]);
+    errors(&with("url = \"ftp://x/\""), &[("4:7", "not one of the web")]);
+    errors(&with("url = \"https://h/x\"\nevery = \"5s\""), &[("5:9", "at least 12s")]);
+    errors(&with("url = { env = \"A\", file = \"b\" }"), &[("4:1", "either in `env` or in `file`")]);
+}
+
+#[test]
 fn windows_line_ends_count_like_others() {
     assert_eq!(clean("[sessions.a]\r\ncommand = \"x\"\r\n").plan.sessions.len(), 1);
     errors("[sessions.a]\r\ncommand = \"x\"\r\ntimout = \"3h\"\r\n", &[("3:1", "did you mean `timeout`?")]);
@@ -344,6 +358,53 @@ fn addresses_of_channels_are_checked() {
     errors(&channel("url = {}"), &[("5:1", "either in `env` or in `file`")]);
     let text = "[report]\ndeliver = [\"mial\"]\n[sessions.a]\ncommand = \"x\"\n[alerts]\nescalate = [{ after = \"10m\", to = [\"fone\"] }]\n[alerts.channels.mail]\ntype = \"email\"\nto = [\"a@b\"]\n[alerts.channels.phone]\ntype = \"desktop\"\n";
     errors(text, &[("2:12", "did you mean `mail`?"), ("6:36", "did you mean `phone`?")]);
+}
+
+#[test]
+fn what_a_channel_cannot_use_is_told() {
+    let channel = |kind: &str, rest: &str| {
+        format!("[sessions.a]\ncommand = \"x\"\n[alerts.channels.c]\ntype = \"{kind}\"\n{rest}\n")
+    };
+    let hook = "url = \"https://h/x\"\n";
+    errors(
+        &channel("webhook", &format!("{hook}template = '{{\"a\": {{{{ titel }}}}}}'")),
+        &[("6:12", "cannot be used")],
+    );
+    errors(&channel("webhook", &format!("{hook}template = 'x {{{{ title }}}}'")), &[("6:12", "is not JSON")]);
+    errors(&channel("slack", &format!("{hook}template = '{{% if title %}}'")), &[("6:12", "syntax error")]);
+    errors(&channel("webhook", &format!("{hook}content_type = \"json\"")), &[("6:16", "no media type")]);
+    errors(&channel("webhook", &format!("{hook}user = \"anna\"")), &[("6:8", "go together")]);
+    errors(&channel("email", "to = [\"anna\"]"), &[("5:7", "no mail address")]);
+    errors(&channel("email", "to = [\"a@b\"]\nurl = \"https://h\""), &[("6:7", "not one of a mail server")]);
+    errors(&channel("telegram", "token = { env = \"T\" }\nto = [\"anna\"]"), &[("6:7", "is no chat")]);
+    errors(&channel("ntfy", "url = { env = \"A=B\" }"), &[("5:1", "no environment variable")]);
+    let told = of(&outcome(&channel("ntfy", &format!("{hook}from = \"a@b\""))), Severity::Warning)
+        .iter()
+        .map(|d| d.to_string())
+        .collect::<String>();
+    assert!(told.contains("`from` does nothing here"), "{told}");
+    let clear = outcome(&channel("webhook", "url = \"http://h/x\"\ntoken = { env = \"T\" }"));
+    assert!(rendered(&clear).contains("goes over the network in clear"), "{}", rendered(&clear));
+}
+
+/// A plan is journaled: it says where secrets are, and the secrets of the file come beside it.
+#[test]
+fn a_plan_holds_no_secret_of_a_channel() {
+    let text = session(
+        "[alerts.channels.c]\ntype = \"webhook\"\nurl = \"https://h/Sup3rSecret\"\nuser = \"anna\"\npassword = \"Sup3rSecret\"\n\
+         [alerts.channels.f]\ntype = \"ntfy\"\nurl = \"https://h/Sup3rSecret\"\ntoken = { file = \"keys/t\" }",
+    );
+    let loaded = outcome(&text).loaded.unwrap();
+    let journaled = serde_json::to_string(&loaded.plan).unwrap();
+    assert!(!journaled.contains("Sup3r") && journaled.contains("/night/keys/t"), "{journaled}");
+    assert!(!format!("{loaded:?}").contains("Sup3rSecret\""), "nor does Debug show it");
+    assert_eq!(loaded.settings.clear_secrets.len(), 3);
+    let elsewhere =
+        session("[alerts.channels.c]\ntype = \"ntfy\"\nurl = { env = \"URL\" }\ntoken = { env = \"TOKEN\" }");
+    let kept: Vec<_> = outcome(&elsewhere).loaded.unwrap().settings.secret_variables.into_iter().collect();
+    assert_eq!(kept, ["TOKEN", "URL"], "no session gets these");
+    let again: nightkeep::core::plan::Plan = serde_json::from_str(&journaled).unwrap();
+    assert_eq!(again, loaded.plan);
 }
 
 #[test]

@@ -52,12 +52,14 @@ fn toml_blocks(page: &str) -> Vec<(usize, String)> {
 
 #[test]
 fn every_example_of_the_reference_page_loads() {
-    let page = std::fs::read_to_string(repository().join("docs/config.md")).unwrap();
-    let blocks = toml_blocks(&page);
-    assert!(blocks.len() >= 10, "{}", blocks.len());
-    for (line, text) in blocks {
-        let outcome = outcome(&text);
-        assert!(outcome.loaded.is_some(), "docs/config.md:{line}:\n{}", rendered(&outcome));
+    for name in ["docs/config.md", "docs/alerts.md"] {
+        let page = std::fs::read_to_string(repository().join(name)).unwrap();
+        let blocks = toml_blocks(&page);
+        assert!(blocks.len() >= 10, "{}", blocks.len());
+        for (line, text) in blocks {
+            let outcome = outcome(&text);
+            assert!(outcome.loaded.is_some(), "{name}:{line}:\n{}", rendered(&outcome));
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! Which events were met in which states of a run, counted over many nights.
 
+use nightkeep::core::alert::Settled;
 use nightkeep::core::event::{Event, Timer};
+use nightkeep::core::fact::Fact;
 use nightkeep::core::ids::{RunId, SessionName};
+use nightkeep::core::night::Step;
 use nightkeep::core::run::RunState;
 use nightkeep::core::state::State;
 use std::collections::BTreeMap;
@@ -11,6 +14,8 @@ use std::fmt::Write;
 #[derive(Debug, Clone, Default)]
 pub struct Coverage {
     met: BTreeMap<(&'static str, &'static str), u64>,
+    /// What happened to alerts, by why and where they stood then; and to messages.
+    alerts: BTreeMap<(String, &'static str), u64>,
 }
 
 enum About<'e> {
@@ -41,6 +46,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Timer { timer: Timer::StartOverdue(id), .. } => ("start overdue", About::Run(&id.run)),
         Event::Timer { timer: Timer::Calendar, .. } => ("calendar", About::All),
         Event::Timer { timer: Timer::Pacing, .. } => ("pacing", About::All),
+        Event::Timer { timer: Timer::Alerts, .. } => ("alerts due", About::All),
         Event::Timer { timer: Timer::Breaker(_), .. } => ("breaker due", About::All),
         Event::Sensed { .. } => ("sensed", About::All),
         Event::DaemonCrashed { .. } => ("daemon crashed", About::All),
@@ -55,6 +61,8 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Sampled { attempt, .. } => ("sampled", About::Run(&attempt.run)),
         Event::OpenNight { .. } => ("open night", About::All),
         Event::Acted { .. } => ("acted", About::All),
+        Event::AlertAct { act, .. } => (act.as_str(), About::All),
+        Event::Sent { .. } => ("sent", About::All),
     }
 }
 
@@ -109,6 +117,30 @@ impl Coverage {
             About::All => state.runs.values().for_each(|run| met(word(&run.state))),
         }
     }
+    /// Notes what a step did with alerts and messages.
+    pub fn note_alerts(&mut self, step: &Step) {
+        for entry in &step.facts {
+            let met = match &entry.fact {
+                Fact::AlertMoved { alert, why } => (why.clone(), alert.word()),
+                Fact::MessageQueued { message, .. } => ("message".to_owned(), message.kind.as_str()),
+                Fact::MessageSettled { then, .. } => (
+                    "message".to_owned(),
+                    match then {
+                        Settled::Delivered => "delivered",
+                        Settled::Again { .. } => "again",
+                        Settled::GivenUp { .. } => "given up",
+                        Settled::Dropped { .. } => "dropped",
+                    },
+                ),
+                _ => continue,
+            };
+            *self.alerts.entry(met).or_insert(0) += 1;
+        }
+    }
+    /// How often something happened to an alert or a message.
+    pub fn of_alerts(&self, why: &str, word: &str) -> u64 {
+        self.alerts.iter().filter(|((w, s), _)| w == why && *s == word).map(|(_, n)| n).sum()
+    }
     /// How often a pair was met.
     pub fn met(&self, event: &str, state: &str) -> u64 {
         self.met.iter().filter(|((e, s), _)| *e == event && *s == state).map(|(_, n)| n).sum()
@@ -117,6 +149,9 @@ impl Coverage {
     pub fn add(&mut self, other: &Self) {
         for (pair, n) in &other.met {
             *self.met.entry(*pair).or_insert(0) += n;
+        }
+        for (pair, n) in &other.alerts {
+            *self.alerts.entry(pair.clone()).or_insert(0) += n;
         }
     }
     /// The counts as a table.
@@ -136,6 +171,9 @@ impl Coverage {
                     }
                 }
             }
+        }
+        for ((why, word), n) in &self.alerts {
+            let _ = write!(text, "\n{why:>36} {word:>11} {n:>11}");
         }
         text
     }

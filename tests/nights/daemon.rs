@@ -112,6 +112,7 @@ impl Sim {
         }
         self.told.steps += 1;
         self.told.facts += step.facts.len() as u64;
+        self.told.coverage.note_alerts(&step);
         self.night = Some(night);
         if self.chance(self.faults.step_crash, 400) {
             return self.daemon_dies(false);
@@ -138,6 +139,10 @@ impl Sim {
         let Some(night) = &self.night else { return Ok(()) };
         self.judge.step(event, step, &night.state, &self.world)?;
         self.journal.extend(step.facts.iter().cloned());
+        let reconciled = matches!(event, Event::Reconciled { .. });
+        if self.rows_each_step && reconciled && self.how.mutant.is_none() {
+            night.check(self.world.at()).map_err(|what| format!("A8: {what}"))?;
+        }
         if self.rows_each_step {
             let mut rows = night.state.rows_for(&step.facts);
             if self.how.mutant == Some(Mutant::LostRow) && !rows.is_empty() && self.rng.u8(0..4) == 0 {
@@ -187,7 +192,7 @@ fn is_stale(event: &Event, state: &State) -> bool {
     let run = match timer {
         Timer::RunDue(run) => run,
         Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
-        Timer::Pacing | Timer::Calendar => return false,
+        Timer::Pacing | Timer::Alerts | Timer::Calendar => return false,
         Timer::Breaker(key) => return state.breakers.by_key.get(key).is_none_or(|breaker| breaker.epoch != *epoch),
     };
     state.runs.get(run).is_none_or(|run| run.epoch != *epoch)

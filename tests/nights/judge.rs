@@ -4,6 +4,7 @@
 
 use super::clock::{self, Clock};
 use super::outages::Outages;
+use super::post::Post;
 use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
@@ -44,6 +45,7 @@ pub struct Judge {
     pub clock: Clock,
     stalls: StallJudge,
     outages: Outages,
+    post: Post,
 }
 
 pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
@@ -67,6 +69,7 @@ impl Judge {
     /// Judges one step. `state` is as it is after it.
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
+        self.post.step(event, step, state, world)?;
         self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.clock.fact(event, entry, state, world)?;
@@ -310,7 +313,8 @@ impl Judge {
             | Effect::NoteBase { .. }
             | Effect::Nudge { .. }
             | Effect::WriteReport { .. }
-            | Effect::NightOver { .. } => Ok(()),
+            | Effect::NightOver { .. }
+            | Effect::Send { .. } => Ok(()),
         }
     }
 
@@ -344,6 +348,7 @@ impl Judge {
         let of_night = |run: &&RunId| run.night == *night;
         let (created, known) = (self.states.keys().filter(of_night).count(), state.night_runs().count());
         ensure(created == known, || format!("S1: {created} runs were created, {known} are known"))?;
+        self.post.at_the_end(night.as_str(), state)?;
         self.totals(night, world, journal)
     }
 

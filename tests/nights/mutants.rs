@@ -1,6 +1,8 @@
 //! Faults planted between the core and its surroundings, each of which some invariant must find.
 
 use fastrand::Rng;
+use nightkeep::core::alert::message::{Message, MessageKind};
+use nightkeep::core::alert::{Alert, Stage};
 use nightkeep::core::breaker::Phase;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
@@ -11,6 +13,7 @@ use nightkeep::core::ids::AttemptId;
 use nightkeep::core::night::{Night, Step};
 use nightkeep::core::run::{AfterStop, Due, Run, RunState};
 use nightkeep::core::stall::Quiet;
+use nightkeep::core::time::{At, Mono};
 use std::time::Duration;
 
 /// A planted fault.
@@ -34,6 +37,17 @@ pub enum Mutant {
     WritesNoReport,
     LostRow,
     ForgetsARun,
+    SendsInQuietHours,
+    ForgetsTheOutbox,
+    TellsTwice,
+    ForgetsTheEnd,
+    IgnoresTheCap,
+    SendsTheUnjournaled,
+    NeverResends,
+    TellsWhatSomebodyKnows,
+    TellsWhatFollows,
+    RepeatsTooSoon,
+    ForgetsTheLastWord,
     NeverLooksAtTheClock,
     StartsBeforeItsTime,
     ForgetsTheDeadline,
@@ -72,6 +86,17 @@ impl Mutant {
         Self::WritesNoReport,
         Self::LostRow,
         Self::ForgetsARun,
+        Self::SendsInQuietHours,
+        Self::ForgetsTheOutbox,
+        Self::TellsTwice,
+        Self::ForgetsTheEnd,
+        Self::IgnoresTheCap,
+        Self::SendsTheUnjournaled,
+        Self::NeverResends,
+        Self::TellsWhatSomebodyKnows,
+        Self::TellsWhatFollows,
+        Self::RepeatsTooSoon,
+        Self::ForgetsTheLastWord,
         Self::NeverLooksAtTheClock,
         Self::StartsBeforeItsTime,
         Self::ForgetsTheDeadline,
@@ -98,7 +123,7 @@ impl Mutant {
             Self::LosesAnEnd => &["S3", "S5", "state", "S1"],
             Self::EndsTwice | Self::ChangesAnExit => &["S3"],
             Self::NeverStops => &["S17", "L1", "L7"],
-            Self::NeverArms => &["L2", "L1"],
+            Self::NeverArms => &["L2", "L1", "O1", "O2"],
             Self::CountsOutages => &["S8"],
             Self::WaitsTooLong => &["S9"],
             Self::StartsEarly => &["S7", "S9"],
@@ -109,6 +134,16 @@ impl Mutant {
             Self::RaisesTheDead => &["S11"],
             Self::WritesNoReport => &["L4"],
             Self::LostRow => &["S5"],
+            Self::SendsInQuietHours => &["A1"],
+            Self::ForgetsTheOutbox | Self::NeverResends => &["O1"],
+            Self::TellsTwice => &["A2"],
+            Self::ForgetsTheEnd => &["O2"],
+            Self::IgnoresTheCap => &["A4"],
+            Self::SendsTheUnjournaled => &["A5"],
+            Self::TellsWhatSomebodyKnows => &["A7"],
+            Self::RepeatsTooSoon => &["A3"],
+            Self::ForgetsTheLastWord => &["O3"],
+            Self::TellsWhatFollows => &["A6"],
             Self::NeverLooksAtTheClock => &["C1", "C2", "C4", "L1"],
             Self::StartsBeforeItsTime => &["C3"],
             Self::ForgetsTheDeadline => &["C4"],
@@ -327,6 +362,84 @@ impl Mutant {
                 night.state.breakers.pace.clear();
                 night.state.breakers.minutes.clear();
             }
+            // These change what the core believes and not the journal; the journal is what a new daemon goes by.
+            Self::SendsInQuietHours if night.state.open_night().is_some() => night.state.plan.alerts.quiet = None,
+            Self::ForgetsTheOutbox => {
+                if matches!(event, Event::DaemonStarted { .. } | Event::PlanLoaded { .. } | Event::PlanBroken { .. }) {
+                    step.effects.retain(|effect| !matches!(effect, Effect::Send { .. }));
+                }
+            }
+            Self::TellsTwice => {
+                let new = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::AlertMoved { alert, why } if why == "new" => Some((entry.at, alert.clone())),
+                    _ => None,
+                });
+                if let Some((at, mut alert)) = new {
+                    alert.number += 1_000;
+                    let entry = Entry { at, fact: Fact::AlertMoved { alert, why: "new".to_owned() } };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
+            Self::ForgetsTheEnd => {
+                let ends: Vec<String> = (step.facts.iter())
+                    .filter_map(|entry| match &entry.fact {
+                        Fact::MessageQueued { message, .. } if message.kind == MessageKind::Resolved => {
+                            Some(message.key.clone())
+                        }
+                        _ => None,
+                    })
+                    .collect();
+                step.facts.retain(
+                    |entry| !matches!(&entry.fact, Fact::MessageQueued { message, .. } if ends.contains(&message.key)),
+                );
+                step.effects
+                    .retain(|effect| !matches!(effect, Effect::Send { message } if ends.contains(&message.key)));
+                night.state.alerts.outbox.retain(|key, _| !ends.contains(key));
+            }
+            Self::IgnoresTheCap => night.state.alerts.channels.values_mut().for_each(|log| log.lately.clear()),
+            Self::SendsTheUnjournaled if now_and_then => {
+                step.facts.retain(|entry| !matches!(entry.fact, Fact::MessageQueued { .. }));
+            }
+            Self::NeverResends => {
+                step.effects.retain(|effect| !matches!(effect, Effect::Arm { timer: Timer::Alerts, .. }));
+            }
+            Self::TellsWhatSomebodyKnows => {
+                let known = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::AlertMoved { alert, why } if why == "ack" && alert.stage == Stage::Open => {
+                        Some((entry.at, alert.clone()))
+                    }
+                    _ => None,
+                });
+                let channel = night.state.plan.channels.keys().next().cloned();
+                if let (Some((at, alert)), Some(channel)) = (known, channel) {
+                    let message = still(&alert, channel, at);
+                    let fact = Fact::MessageQueued { message: Box::new(message), alerts: vec![alert.number] };
+                    let entry = Entry { at, fact };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
+            Self::RepeatsTooSoon => {
+                let told = night.state.alerts.known.values_mut().flat_map(|alert| alert.told.values_mut());
+                told.for_each(|told| told.last = Mono(0));
+            }
+            Self::ForgetsTheLastWord => {
+                let last = |fact: &Fact| matches!(fact, Fact::MessageQueued { message, alerts } if alerts.is_empty() && message.count == 0);
+                step.facts.retain(|entry| !last(&entry.fact));
+            }
+            Self::TellsWhatFollows => {
+                for entry in &mut step.facts {
+                    if let Fact::AlertMoved { alert, why } = &mut entry.fact
+                        && why == "told"
+                        && !alert.is_over()
+                        && now_and_then
+                    {
+                        alert.stage = Stage::Inhibited;
+                    }
+                }
+            }
+            Self::SendsInQuietHours | Self::SendsTheUnjournaled => {}
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
         }
     }
@@ -364,5 +477,26 @@ impl Mutant {
         let entry = Entry { at, fact: Fact::RunMoved { run: id, to: state, reason: "planted".to_owned() } };
         night.state.apply(&entry);
         step.facts.push(entry);
+    }
+}
+
+/// A message that an alert still holds.
+fn still(alert: &Alert, channel: String, at: At) -> Message {
+    Message {
+        key: format!("{}-{}", alert.id(), alert.messages + 1),
+        channel,
+        kind: MessageKind::Repeated,
+        severity: alert.severity,
+        title: alert.title.clone(),
+        body: alert.body.clone(),
+        session: alert.session.clone(),
+        project: alert.project.clone(),
+        since: alert.since,
+        at: at.wall,
+        command: None,
+        count: alert.count,
+        night: alert.night.clone(),
+        dedupe_key: Some(alert.key.clone()),
+        reached: Vec::new(),
     }
 }

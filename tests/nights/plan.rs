@@ -1,12 +1,15 @@
 //! Random plans, and scripts for the programs they start.
 
 use fastrand::Rng;
+use nightkeep::core::alert::message::Severity;
+use nightkeep::core::alert::plan::{AlertsPlan, EscalationStep};
 use nightkeep::core::calendar::{AtEnd, ClockTime, NightPlan, StartAt, Timing};
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
-    Caps, Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan, OnCrashLoop, OnStall,
-    OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan, StallPolicy, Success,
+    Caps, ChannelPlan, Check, Command, Comparison, Dependency, DependencyOn, FailureMatch, Jitter, MetricPlan,
+    OnCrashLoop, OnStall, OnTmuxLoss, OutputRule, Plan, ProjectPlan, Requirement, RetryPolicy, SessionPlan,
+    StallPolicy, Success, Way,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -310,9 +313,9 @@ pub fn depend(session: &mut SessionPlan, i: usize, rng: &mut Rng) {
 }
 
 pub fn plan(rng: &mut Rng) -> Plan {
-    let count = match rng.u8(0..20) {
-        0..13 => rng.usize(1..7),
-        13..19 => rng.usize(7..14),
+    let count = match rng.u8(0..40) {
+        0..28 => rng.usize(1..7),
+        28..39 => rng.usize(7..14),
         _ => rng.usize(16..41),
     };
     let mut sessions = BTreeMap::new();
@@ -322,9 +325,11 @@ pub fn plan(rng: &mut Rng) -> Plan {
         sessions.insert(new.name.clone(), new);
     }
     let project = ProjectName::new("home").unwrap();
+    let concurrent = rng.u32(1..9);
+    let (alerts, channels) = alerts(rng);
     Plan {
         timezone: None,
-        concurrent: rng.u32(1..9),
+        concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into() })]),
         sessions,
@@ -337,9 +342,48 @@ pub fn plan(rng: &mut Rng) -> Plan {
                 sessions: Vec::new(),
             })
             .collect(),
+        channels,
+        alerts,
         night: night(rng),
         min_free_disk: rng.bool().then_some(1 << 30),
     }
+}
+
+/// Who is told of what: quiet hours around the night, before it and in it, short repeats, escalations.
+fn alerts(rng: &mut Rng) -> (AlertsPlan, BTreeMap<String, ChannelPlan>) {
+    let severity =
+        |rng: &mut Rng| [Severity::Low, Severity::Medium, Severity::High, Severity::Critical][rng.usize(0..4)];
+    let names = ["chat", "mail", "phone"];
+    let channels: BTreeMap<String, ChannelPlan> = (names.iter().take(rng.usize(0..4)))
+        .map(|name| {
+            let min_severity = (rng.u8(0..3) == 0).then(|| severity(rng));
+            let plan = ChannelPlan { name: (*name).to_owned(), min_severity, template: None, way: Way::Desktop };
+            ((*name).to_owned(), plan)
+        })
+        .collect();
+    let known: Vec<String> = channels.keys().cloned().collect();
+    let steps = if known.is_empty() { 0 } else { rng.usize(0..3) };
+    let escalate = (0..steps)
+        .map(|_| EscalationStep {
+            after: Duration::from_secs(60 * rng.u64(0..40)),
+            to: vec![known[rng.usize(0..known.len())].clone()],
+        })
+        .collect();
+    let from = rng.u16(0..1440);
+    let quiet = match rng.u8(0..6) {
+        0 | 1 => None,
+        2 => Some((22 * 60, 7 * 60)),
+        3 => Some((0, 6 * 60)),
+        _ => Some((from, (from + rng.u16(1..300)) % 1440)),
+    };
+    let plan = AlertsPlan {
+        min_severity: if rng.bool() { Severity::Low } else { Severity::Medium },
+        quiet,
+        repeat: rng.bool().then(|| Duration::from_secs(60 * rng.u64(5..120))),
+        escalate,
+        ping: None,
+    };
+    (plan, channels)
 }
 
 /// The file after somebody edited it.
@@ -348,7 +392,7 @@ pub fn edited(plan: &Plan, rng: &mut Rng) -> Plan {
     for _ in 0..rng.usize(1..4) {
         let names: Vec<SessionName> = plan.sessions.keys().cloned().collect();
         let some = names.get(rng.usize(0..names.len().max(1))).cloned();
-        match (rng.u8(0..9), some) {
+        match (rng.u8(0..10), some) {
             (7, _) => {
                 // Whether nights begin by themselves stays as it is.
                 let other = night(rng);
@@ -360,6 +404,7 @@ pub fn edited(plan: &Plan, rng: &mut Rng) -> Plan {
                 plan.sessions.entry(name).and_modify(|session| session.timing = timing);
             }
             (0, _) => plan.concurrent = rng.u32(1..9),
+            (9, _) => (plan.alerts, plan.channels) = alerts(rng),
             (1, _) => {
                 let i = rng.usize(0..41);
                 let mut new = session(i, rng);

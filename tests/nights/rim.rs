@@ -3,6 +3,7 @@
 use super::judge::Judged;
 use super::sim::{Coming, Sim};
 use super::world::RunDir;
+use nightkeep::core::alert::message::Outcome;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::Event;
 use nightkeep::core::exit::{Ending, ExitRecord};
@@ -49,6 +50,11 @@ impl Sim {
                 self.soon(3_000, Event::ReportWritten { night, files });
                 Ok(())
             }
+            Effect::Send { message } => {
+                let outcome = self.try_channel();
+                self.soon(20_000, Event::Sent { key: message.key, outcome });
+                Ok(())
+            }
             Effect::Nudge { attempt, .. } => {
                 self.world.nudge(&attempt);
                 Ok(())
@@ -68,13 +74,27 @@ impl Sim {
         }
     }
 
-    /// Takes the reports out of what is on its way.
+    /// What a service makes of a message.
+    fn try_channel(&mut self) -> Outcome {
+        if !self.chance(self.faults.bad_channels, 2) {
+            return Outcome::Delivered;
+        }
+        let retry_after = (self.rng.u8(0..4) == 0).then(|| Duration::from_secs(self.rng.u64(1..7_200)));
+        Outcome::Failed {
+            why: "answered 500".to_owned(),
+            retry_after,
+            permanent: self.rng.u8(0..6) == 0,
+            reached: Vec::new(),
+        }
+    }
+
+    /// Takes the reports and answers of channels out of what is on its way.
     pub(super) fn on_their_way(&mut self) -> Vec<(u64, Event)> {
         let generation = self.generation;
         let reports: Vec<u64> = self
             .things
             .iter()
-            .filter(|(_, thing)| matches!(thing, Coming::Event(g, Event::ReportWritten { .. }) if *g == generation))
+            .filter(|(_, thing)| matches!(thing, Coming::Event(g, Event::ReportWritten { .. } | Event::Sent { .. }) if *g == generation))
             .map(|(slot, _)| *slot)
             .collect();
         let mut events = Vec::new();

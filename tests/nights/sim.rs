@@ -19,8 +19,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 const HOUR: u64 = 3_600_000;
-/// How long the world may take, once its faults are off, until nothing is left to do.
-const CALM_AT_MOST: u64 = 60 * HOUR;
+/// How long the world may take, once its faults are off, until nothing is left to do: a session may be started fifty times,
+/// with long waits for limits in between.
+const CALM_AT_MOST: u64 = 120 * HOUR;
 
 /// Which faults a night has; each is on in half of the nights.
 #[derive(Debug, Clone, Copy, Default)]
@@ -40,6 +41,7 @@ pub(super) struct Faults {
     pub(super) reload: bool,
     pub(super) operator: bool,
     pub(super) down_and_up: bool,
+    pub(super) bad_channels: bool,
     pub(super) stalls: bool,
     pub(super) outage: bool,
     pub(super) low: bool,
@@ -173,6 +175,7 @@ impl Sim {
             reload: on(),
             operator: on(),
             down_and_up: on(),
+            bad_channels: on(),
             stalls: on() && on(),
             outage: on(),
             low: on(),
@@ -181,7 +184,7 @@ impl Sim {
         let world = World::new(&mut rng);
         Self {
             rows_each_step: rng.u8(0..200) == 0 || how.mutant == Some(Mutant::LostRow),
-            rows_at_all: rng.u8(0..6) == 0,
+            rows_at_all: rng.u8(0..12) == 0,
             rng,
             how,
             faults,

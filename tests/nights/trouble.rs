@@ -5,6 +5,7 @@ use super::judge::Judged;
 use super::plan;
 use super::sim::{Coming, Faults, Sim, anna};
 use super::world::RunDir;
+use nightkeep::core::alert::AlertAct;
 use nightkeep::core::event::{Event, Seen, Verb, When};
 use nightkeep::core::ids::{AttemptId, RunId, SessionName};
 use nightkeep::core::night::Night;
@@ -160,6 +161,20 @@ impl Sim {
                 None => Ok(()),
             };
         }
+        let alerts: Vec<String> = night.state.alerts.standing().iter().map(|alert| alert.id()).collect();
+        if self.rng.u8(0..4) == 0
+            && let Some(alert) = self.rng.choice(alerts)
+        {
+            let act = match self.rng.u8(0..5) {
+                0 => AlertAct::Ack,
+                1 => AlertAct::Snooze { seconds: Some(self.rng.u64(1..20_000)) },
+                2 => AlertAct::Snooze { seconds: None },
+                3 => AlertAct::Resolve,
+                _ => AlertAct::Escalate,
+            };
+            return self.step(Event::AlertAct { alert, act, by: anna("seen") });
+        }
+        let Some(night) = &self.night else { return Ok(()) };
         // Half of the time somebody looks for a state first, so that the rare ones are met as well.
         let mut by_state: BTreeMap<&'static str, Vec<SessionName>> = BTreeMap::new();
         for run in night.state.night_runs() {
@@ -168,7 +183,7 @@ impl Sim {
         let of_state = self.rng.choice(by_state.into_values()).unwrap_or_default();
         let names = if of_state.is_empty() || self.rng.bool() { names } else { of_state };
         let session = self.rng.choice(names).unwrap_or_else(|| plan::name(77));
-        match self.rng.u8(0..16) {
+        match self.rng.u8(0..18) {
             0 => self.up(vec![session]),
             1 => self.up(Vec::new()),
             2 => {

@@ -2,13 +2,8 @@
 
 use super::super::document::Place;
 use super::super::printable::quoted;
-use super::super::raw::{Address, Channel, ChannelKind, Secret};
 use super::super::suggest;
 use super::Build;
-use crate::core::ids::SessionName;
-
-/// Longest address, in bytes.
-const ADDRESS_MAX: usize = 2_048;
 
 /// Checks store, node, report, alerts and what projects collect.
 pub(super) fn check(build: &mut Build<'_, '_>) {
@@ -33,13 +28,6 @@ pub(super) fn check(build: &mut Build<'_, '_>) {
     for (i, step) in raw.alerts.escalate.iter().flatten().enumerate() {
         let place = root.key("alerts").key("escalate").item(i).key("to");
         channels_named(build, Some(&step.to), &place);
-    }
-    for (name, channel) in &raw.alerts.channels {
-        let place = root.key("alerts").key("channels").key(name);
-        if let Err(why) = SessionName::new(name) {
-            build.problems.error_in_key(&place, format!("{} cannot name a channel: {why}", quoted(name)));
-        }
-        check_channel(build, channel, &place);
     }
     for (name, project) in &raw.projects {
         let place = root.key("projects").key(name).key("collect");
@@ -85,66 +73,4 @@ fn channels_named(build: &mut Build<'_, '_>, names: Option<&[String]>, place: &P
             .unwrap_or_else(|| "declare it: [alerts.channels.NAME] with type = \"…\"".to_owned());
         build.problems.error(&place.item(i), format!("there is no channel {}", quoted(name))).help(hint);
     }
-}
-
-fn check_channel(build: &mut Build<'_, '_>, channel: &Channel, place: &Place) {
-    let needed: &[&str] = match channel.kind {
-        ChannelKind::Ntfy | ChannelKind::Slack | ChannelKind::Discord | ChannelKind::Webhook => &["url"],
-        ChannelKind::Telegram => &["token", "to"],
-        ChannelKind::Email => &["to"],
-        ChannelKind::Desktop => &[],
-        ChannelKind::Command => &["command"],
-    };
-    for key in needed {
-        let there = match *key {
-            "url" => channel.url.is_some(),
-            "token" => channel.token.is_some(),
-            "to" => channel.to.as_ref().is_some_and(|to| !to.is_empty()),
-            _ => channel.command.as_ref().is_some_and(|c| c.first().is_some_and(|p| !p.trim().is_empty())),
-        };
-        if !there && !build.was_rejected(&place.key(key)) {
-            build.problems.error(place, format!("the channel needs `{key}`"));
-        }
-    }
-    for (key, elsewhere) in [
-        ("url", channel.url.as_ref().and_then(Address::elsewhere)),
-        ("token", channel.token.as_ref().and_then(Secret::elsewhere)),
-        ("password", channel.password.as_ref().and_then(Secret::elsewhere)),
-    ] {
-        if elsewhere.is_some_and(|e| e.env.is_some() == e.file.is_some()) {
-            let found = build.problems.error(&place.key(key), "it is either in `env` or in `file`");
-            found.help("write { env = \"NAME\" } or { file = \"PATH\" }");
-        }
-    }
-    let web = channel.kind != ChannelKind::Email;
-    if let Some(Address::Text(url)) = &channel.url
-        && web
-        && let Err((message, help)) = address(url)
-    {
-        build.problems.error(&place.key("url"), message).help(help);
-    }
-}
-
-/// An address that may be posted to: a web address without credentials, and not that of a cloud's metadata service.
-fn address(url: &str) -> Result<(), (&'static str, &'static str)> {
-    const FORM: &str = "write https://HOST/…";
-    if url.len() > ADDRESS_MAX {
-        return Err(("the address is longer than 2048 bytes", FORM));
-    }
-    let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-    let rest = rest.ok_or(("the address is not one of the web", FORM))?;
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(("the address has a space or control character in it", FORM));
-    }
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    if host.contains('@') {
-        return Err(("the address has a user name or password in it", "use `user`, `password` or `token`"));
-    }
-    if host.is_empty() || host.starts_with(':') {
-        return Err(("the address has no host", FORM));
-    }
-    if host.starts_with("169.254.") || host.to_lowercase().starts_with("[fe80:") {
-        return Err(("the address is link-local, where no channel can be", FORM));
-    }
-    Ok(())
 }

@@ -3,8 +3,11 @@
 //! Pure but for [`Surroundings`], through which the loader answers the few questions that need a look at the machine.
 
 mod agents;
+mod alerts;
+mod channels;
 mod graph;
 mod later;
+mod ping;
 pub(crate) mod requirement;
 mod retry;
 mod session;
@@ -20,7 +23,7 @@ use super::raw;
 use super::suggest;
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
-use crate::core::plan::{OutputRule, Plan, ProjectPlan};
+use crate::core::plan::{ClearSecrets, OutputRule, Plan, ProjectPlan};
 use crate::core::retention::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -78,6 +81,10 @@ pub struct Settings {
     pub low_disk: Option<u64>,
     /// `[night] keep_awake`.
     pub keep_awake: bool,
+    /// The secrets and addresses of channels that stand in the file itself.
+    pub clear_secrets: ClearSecrets,
+    /// The environment variables that hold secrets of channels: no session gets them.
+    pub secret_variables: BTreeSet<String>,
     /// Everything as typed, for features that read their own part.
     pub raw: raw::File,
 }
@@ -161,6 +168,8 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         projects: BTreeMap::new(),
         sessions: BTreeMap::new(),
         rules: Vec::new(),
+        channels: BTreeMap::new(),
+        alerts: alerts::alerts(&raw.alerts),
         night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
     };
@@ -185,6 +194,8 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.rules = rules(build);
     agents::check_profiles(build);
     later::check(build);
+    plan.channels = channels::channels(build);
+    plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
     (plan, settings)
 }
@@ -317,6 +328,8 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         },
         low_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0.saturating_mul(2)),
         keep_awake: raw.night.keep_awake.unwrap_or(false),
+        clear_secrets: channels::clear_secrets(raw),
+        secret_variables: channels::secret_variables(raw),
         raw: raw.clone(),
     }
 }

@@ -18,6 +18,8 @@ pub struct Alerts {
     pub repeat: Option<Period>,
     /// Who else is told when nobody reacts.
     pub escalate: Option<Vec<Escalation>>,
+    /// An address that is fetched again and again while the daemon works.
+    pub ping: Option<Ping>,
     /// Ways to reach somebody.
     pub channels: BTreeMap<String, Channel>,
 }
@@ -41,6 +43,17 @@ pub struct Escalation {
     pub after: Delay,
     /// The channels told then.
     pub to: Vec<String>,
+}
+
+/// An address that is fetched again and again while the daemon works, so that a service notices when it does not.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ping {
+    /// The address.
+    pub url: Address,
+    /// How often it is fetched.
+    #[serde(default)]
+    pub every: Option<Period>,
 }
 
 /// A way to reach somebody.
@@ -71,6 +84,12 @@ pub struct Channel {
     /// Program and arguments; it gets the alert as JSON.
     #[serde(default)]
     pub command: Option<Vec<String>>,
+    /// The text of a message, or the whole body of a webhook, as a template.
+    #[serde(default)]
+    pub template: Option<String>,
+    /// The media type of what a webhook's template makes.
+    #[serde(default)]
+    pub content_type: Option<String>,
     /// Nothing below this is sent here.
     #[serde(default)]
     pub min_severity: Option<Severity>,

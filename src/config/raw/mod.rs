@@ -7,7 +7,7 @@ mod alerts;
 mod session;
 mod words;
 
-pub use alerts::{Address, Alerts, Channel, ChannelKind, Elsewhere, Escalation, Secret, Severity};
+pub use alerts::{Address, Alerts, Channel, ChannelKind, Elsewhere, Escalation, Ping, Secret, Severity};
 pub use session::{
     After, AfterEntry, Answer, AnswerKind, Budget, CommandText, Exhausted, ExitCode, FailureWord, Metric, Resume,
     Retry, Session, Success,
