@@ -192,8 +192,10 @@ fn moment(date: Date, time: ClockTime, zone: &TimeZone) -> Option<Wall> {
     let skipped = matches!(ambiguous.offset(), AmbiguousOffset::Gap { .. });
     let shown = ambiguous.compatible().ok()?;
     let found = if skipped {
-        // The clock was moved on over it; that moment is the last change before what the rest of the gap leads to.
-        zone.preceding(shown.timestamp()).next().map_or(shown.timestamp(), |change| change.timestamp())
+        // The clock was moved on over it; that moment is the last change before what the rest of the gap leads to, or
+        // that itself when the gap begins with it.
+        let after = shown.timestamp().checked_add(jiff::SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MAX);
+        zone.preceding(after).next().map_or(shown.timestamp(), |change| change.timestamp())
     } else {
         shown.timestamp()
     };
@@ -259,7 +261,9 @@ mod tests {
     fn a_time_that_is_skipped_is_the_moment_the_clock_is_moved_on_and_one_that_comes_twice_comes_once() {
         let berlin = zone("Europe/Berlin");
         let evening = wall("2026-03-28T20:00:00Z");
-        assert_eq!(shown(next(clock("02:30"), evening, &berlin).unwrap(), &berlin), "2026-03-29 03:00 +02:00");
+        for skipped in ["02:00", "02:30", "02:59", "03:00"] {
+            assert_eq!(shown(next(clock(skipped), evening, &berlin).unwrap(), &berlin), "2026-03-29 03:00 +02:00");
+        }
         let evening = wall("2026-10-24T20:00:00Z");
         let first = next(clock("02:30"), evening, &berlin).unwrap();
         assert_eq!(shown(first, &berlin), "2026-10-25 02:30 +02:00");
