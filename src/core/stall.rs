@@ -52,6 +52,10 @@ pub struct Tree {
     pub names: BTreeSet<String>,
     /// How many processes.
     pub count: u32,
+    /// How many of them are stopped by a signal or a debugger (state T).
+    pub stopped: u32,
+    /// How many of them wait for a device and cannot be ended meanwhile (state D).
+    pub uninterruptible: u32,
 }
 
 /// What was seen at one time.
@@ -252,11 +256,22 @@ impl Watch {
         let share = tree.cpu_ms.saturating_sub(cpu) / seconds.max(1);
         let rate = tree.io.saturating_sub(io) / seconds.max(1);
         let names = tree.names.iter().take(6).map(String::as_str).collect::<Vec<_>>().join(", ");
-        vec![
+        let mut signs = vec![
             output,
             format!("{} of a core, {rate} bytes/s read and written", percent(share)),
             format!("{} processes, none of them new: {names}", tree.count),
-        ]
+        ];
+        if tree.stopped > 0 {
+            let all = tree.count;
+            signs.push(format!("{} of {all} are stopped (state T): `kill -CONT` lets them go on", tree.stopped));
+        }
+        if tree.uninterruptible > 0 {
+            let all = tree.count;
+            let waits = tree.uninterruptible;
+            signs
+                .push(format!("{waits} of {all} cannot be ended (state D): a disk or a network share does not answer"));
+        }
+        signs
     }
 }
 
@@ -339,7 +354,7 @@ mod tests {
 
     impl Bench {
         fn new() -> Self {
-            let tree = Tree { cpu_ms: 0, io: 0, names: BTreeSet::from(["sh".to_owned()]), count: 1 };
+            let tree = Tree { cpu_ms: 0, io: 0, names: BTreeSet::from(["sh".to_owned()]), count: 1, ..Tree::default() };
             let at = At { wall: Wall(0), mono: Mono(0) };
             let sample = Sample { at, bytes: 0, new_at: None, tree: Some(tree), transcript: None };
             let mut bench = Self { watch: Watch::default(), sample };
@@ -402,6 +417,16 @@ mod tests {
             tree.cpu_ms += 6_000;
         });
         assert_eq!(build, 0);
+    }
+
+    #[test]
+    fn a_stopped_program_and_one_that_waits_for_a_disk_are_named_as_such() {
+        let mut bench = Bench::new();
+        bench.after(30, |_, _| {});
+        bench.after(30, |_, tree| (tree.count, tree.stopped, tree.uninterruptible) = (3, 2, 1));
+        let signs = bench.watch.signs(&bench.sample);
+        assert!(signs[3].starts_with("2 of 3 are stopped (state T)"), "{signs:?}");
+        assert!(signs[4].starts_with("1 of 3 cannot be ended (state D)"), "{signs:?}");
     }
 
     #[test]

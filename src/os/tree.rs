@@ -26,6 +26,8 @@ struct Entry {
     process: Process,
     parent: u32,
     zombie: bool,
+    /// The letter of its state: `R`, `S`, `D`, `T`, `t`, `Z` and others, as proc(5) lists them.
+    state: char,
     /// Its own processor time, and that of its children that were waited for, in clock ticks.
     ticks: (u64, u64),
     name: String,
@@ -115,6 +117,8 @@ impl Snapshot {
                 tree.io += io_of(*pid);
                 if !entry.zombie {
                     tree.count += 1;
+                    tree.stopped += u32::from(matches!(entry.state, 'T' | 't'));
+                    tree.uninterruptible += u32::from(entry.state == 'D');
                     tree.names.insert(entry.name.clone());
                 }
             }
@@ -181,7 +185,7 @@ fn look(pid: u32) -> Option<Entry> {
 fn parse(pid: u32, stat: &[u8]) -> Option<Entry> {
     let after_name = stat.iter().rposition(|b| *b == b')')? + 1;
     let mut fields = std::str::from_utf8(&stat[after_name..]).ok()?.split_ascii_whitespace();
-    let state = fields.next()?;
+    let state = fields.next()?.chars().next()?;
     let parent = fields.next()?.parse().ok()?;
     // Fields 14 to 17: time of its own in user and kernel mode, then that of its children.
     let mut time = fields.by_ref().skip(9).take(4).map(|field| field.parse::<u64>().unwrap_or(0));
@@ -190,7 +194,7 @@ fn parse(pid: u32, stat: &[u8]) -> Option<Entry> {
     let start = fields.nth(4)?.parse().ok()?;
     let name = stat.iter().position(|b| *b == b'(').and_then(|open| stat.get(open + 1..after_name - 1));
     let name = String::from_utf8_lossy(name.unwrap_or_default()).into_owned();
-    Some(Entry { process: Process { pid, start }, parent, zombie: matches!(state, "Z" | "X"), ticks, name })
+    Some(Entry { process: Process { pid, start }, parent, zombie: matches!(state, 'Z' | 'X'), state, ticks, name })
 }
 
 #[cfg(test)]
@@ -198,7 +202,7 @@ mod tests {
     use super::*;
 
     fn entry(pid: u32, parent: u32, zombie: bool) -> Entry {
-        Entry { process: Process { pid, start: 1 }, parent, zombie, ticks: (0, 0), name: String::new() }
+        Entry { process: Process { pid, start: 1 }, parent, zombie, state: 'S', ticks: (0, 0), name: String::new() }
     }
 
     #[test]
@@ -207,6 +211,7 @@ mod tests {
         let entry = parse(42, stat).unwrap();
         assert_eq!((entry.parent, entry.process.start, entry.zombie), (7, 98765, false));
         assert_eq!((entry.ticks, entry.name.as_str()), ((11, 15), "evil) Z 1 1 (x"));
+        assert_eq!(entry.state, 'S');
         assert!(parse(42, b"42 (cut").is_none() && parse(42, b"42 (x) S 7").is_none());
     }
 

@@ -90,12 +90,14 @@ impl Judge {
 
     fn note_operator(&mut self, event: &Event, step: &Step, state: &State) {
         let granted = step.answers().all(|(granted, _)| granted);
+        let in_vain = step.answers().any(|(_, result)| result.contains("nothing of it is open"));
         match event {
             Event::Operator { verb: Verb::Start | Verb::Restart, session, .. } if granted => {
                 self.waived.extend(state.latest_run(session).map(|run| run.id.clone()));
                 self.stopped.remove(session);
             }
-            Event::Operator { verb: Verb::Stop, session, .. } if granted && state.latest_run(session).is_some() => {
+            // Where nothing was open there was nothing to stop: a time that comes later tonight still comes.
+            Event::Operator { verb: Verb::Stop, session, .. } if granted && !in_vain => {
                 self.stopped.insert(session.clone());
             }
             // Its time takes the place of any wait; what it comes after still counts.

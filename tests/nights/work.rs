@@ -109,6 +109,7 @@ impl World {
             io: drawn + active / 100 + if copies { worked * 200 } else { 0 },
             names: BTreeSet::from(["work".to_owned()]),
             count: 1,
+            ..Tree::default()
         };
         let new_at = talks.then(|| Wall(i64::try_from(worked / 1_000).unwrap()));
         let bytes = drawn + if talks { worked } else { 0 };

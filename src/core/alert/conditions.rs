@@ -151,7 +151,13 @@ fn same(kind: &str, project: Option<&str>, session: Option<&str>, class: &str, f
 fn of_session(state: &State, name: &SessionName) -> Found {
     let Some(run) = state.latest_run(name) else { return Found::new() };
     let ended = run.state.outcome().and_then(|outcome| of_end(state, name, run, outcome));
-    ended.into_iter().chain(run.open_findings().map(|finding| of_finding(state, name, finding))).collect()
+    // How it ended says it; what was found on the way is why.
+    let end = ended.as_ref().map(|(same, _)| same.clone());
+    let findings = run.open_findings().map(|finding| {
+        let (same, condition) = of_finding(state, name, finding);
+        (same, Condition { because_of: end.clone(), ..condition })
+    });
+    ended.into_iter().chain(findings).collect()
 }
 
 /// What was found about a run that somebody should know.

@@ -9,8 +9,8 @@ use crate::core::event::Event;
 use crate::core::exit::ExitRecord;
 use crate::core::fact::Fact;
 use crate::core::night::Step;
-use crate::core::plan::{ChannelPlan, Plan, Way};
-use crate::core::run::{ErrorSeen, OutputSeen};
+use crate::core::plan::{ChannelPlan, Check, Comparison, MetricPlan, Plan, Requirement, Way};
+use crate::core::run::{ErrorSeen, MetricSeen, OutputSeen};
 use crate::core::testing::{Desk, anna, code, plan, seconds, session, session_after};
 
 fn told(sessions: impl IntoIterator<Item = crate::core::plan::SessionPlan>, channels: &[&str]) -> Plan {
@@ -82,6 +82,29 @@ fn a_failure_is_told_once_and_its_end_is_told_where_it_was() {
     desk.wait(seconds(301));
     let ends: Vec<_> = queued(&desk, mark).into_iter().map(|m| (m.channel, m.kind)).collect();
     assert_eq!(ends, [("mail".to_owned(), MessageKind::Resolved), ("phone".to_owned(), MessageKind::Resolved)]);
+}
+
+#[test]
+fn a_result_of_zero_is_part_of_what_is_told_of_the_end() {
+    let mut loads = session("a");
+    loads.metrics = vec![MetricPlan { name: "rows".into(), regex: r"rows (\d+)".into(), total: None, deadline: None }];
+    loads.success.forbid = vec![Requirement {
+        text: "metric:rows=0".into(),
+        check: Check::MetricCompare { metric: "rows".into(), op: Comparison::Equal, number: 0.0 },
+    }];
+    let mut desk = desk(told([loads], &["mail"]));
+    let mut output = OutputSeen::default();
+    let at = desk.at.wall;
+    output.metrics.insert(
+        "rows".into(),
+        MetricSeen { first: (0.0, at), value: 0.0, total: None, at, pace: crate::core::progress::Pace::default() },
+    );
+    desk.started("a");
+    desk.ends_with("a", code(0), output);
+    assert_eq!(desk.word("a"), "partial");
+    desk.wait(seconds(3600));
+    let titles: Vec<_> = queued(&desk, 0).into_iter().map(|message| message.title).collect();
+    assert_eq!(titles, ["a ended without an error but is not complete"]);
 }
 
 #[test]
