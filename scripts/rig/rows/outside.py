@@ -250,7 +250,7 @@ def report(place):
     full.up()
     full.until_state("one", "failed")
     (disk / "reports").mkdir(exist_ok=True)
-    ballast = disk / "ballast"
+    ballast = disk / "filler"
     with open(ballast, "wb", buffering=0) as file:
         for size in (1 << 16, 1):
             try:
