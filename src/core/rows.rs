@@ -226,6 +226,7 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
+            | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

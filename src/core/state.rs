@@ -240,6 +240,7 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
+            | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
@@ -292,9 +293,10 @@ impl State {
         let attempts = self.night_runs().flat_map(|run| &run.attempts);
         attempts.filter(|attempt| attempt.exit.as_ref().is_some_and(ExitRecord::is_guess)).map(|attempt| &attempt.id)
     }
-    /// Slots taken.
+    /// Slots taken. What cannot be killed takes none: it may never end.
     pub fn slots_taken(&self) -> u32 {
-        u32::try_from(self.runs.values().filter(|run| run.state.holds_slot()).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.runs.values().filter(|run| run.state.holds_slot() && !run.is_unkillable()).count())
+            .unwrap_or(u32::MAX)
     }
     /// Slots in all: `concurrent`, at least one.
     pub fn slots(&self) -> u32 {
