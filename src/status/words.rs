@@ -45,6 +45,10 @@ pub fn exit(exit: &ExitRecord) -> String {
     if exit.oom {
         words.push_str(", out of memory");
     }
+    if exit.refused > 0 {
+        let times = if exit.refused == 1 { "once".to_owned() } else { format!("{} times", exit.refused) };
+        let _ = write!(words, ", its limit of processes was reached (refused {times})");
+    }
     match exit.orphans {
         0 => {}
         1 => words.push_str(", 1 process left behind was ended"),
@@ -123,9 +127,12 @@ mod tests {
             orphans: 0,
             output_bytes: 0,
             lost_bytes: 0,
+            refused: 0,
         };
         assert_eq!(exit(&record(Ending::Code { code: 3 }, false)), "exit 3");
         assert_eq!(exit(&record(Ending::Signal { signal: 9, core: false }, true)), "signal 9 (KILL), out of memory");
+        let refused = ExitRecord { refused: 7, ..record(Ending::Code { code: 1 }, false) };
+        assert_eq!(exit(&refused), "exit 1, its limit of processes was reached (refused 7 times)");
         assert_eq!(exit(&record(Ending::Signal { signal: 34, core: true }, false)), "signal 34, core dumped");
         let what = "exec \u{1b}[2Jloader".to_owned();
         assert_eq!(
