@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod command;
+pub mod dying;
 pub mod files;
 pub mod leftovers;
 pub mod process;
