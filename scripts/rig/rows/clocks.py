@@ -31,7 +31,7 @@ def faketime():
     38,
     "the wall clock jumps",
     "+1 h, +1 day, and to 1970 for the daemon, while one session waits for its retry and one runs",
-    "no early and no repeated retry, durations from the monotonic clock, the jump is journaled",
+    "no early and no repeated retry, durations from the monotonic clock, the jump is journaled though nothing happens",
     quick=False,
     limit=150,
 )
@@ -56,11 +56,10 @@ def jumps(place):
     pid = house.until_state("runs", "running")["pid"]
     house.until_state("waits", "backing_off")
     for jump in ("+3600", "+86400", f"-{int(time.time()) - 3600}", "+0"):
+        known = len(house.kinds("clock_jumped"))
         clock.write_text(jump)
-        time.sleep(1.2)
-        # The daemon looks at the clock when something happens.
-        house.ok("send", "runs", "x")
-        time.sleep(1.2)
+        # Nothing happens; a made-up clock has no kernel that would tell, so the daemon sees it at its next turn.
+        until("the jump is journaled", lambda known=known: len(house.kinds("clock_jumped")) > known, 15, 0.3)
     house.until_state("waits", "failed", seconds=30)
     told = [float(line) for line in house.told()]
     expect(len(told) == 2, f"{len(told)} starts")
