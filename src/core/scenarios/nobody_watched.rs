@@ -84,3 +84,33 @@ fn a_stop_that_is_only_slow_is_not_called_unkillable() {
     desk.ends("a", exit(Ending::Signal { signal: 9, core: false }));
     assert_eq!(desk.word("a"), "stopped");
 }
+
+#[test]
+fn a_stop_between_two_runs_holds_the_calendar_off_until_a_start() {
+    let cron = || Some(crate::core::calendar::StartAt::Cron("*/10 * * * *".parse().unwrap()));
+    let mut again = session("a");
+    again.timing.start = cron();
+    again.disabled = false;
+    let mut desk = Desk::open([again.clone()]);
+    desk.verb(Verb::Start, "a");
+    desk.started("a");
+    // It is taken out of the calendar, runs to its end, and is put back: no next run is known yet.
+    let mut out = again.clone();
+    out.timing.start = None;
+    desk.load(plan([out]));
+    desk.ends("a", code(0));
+    assert_eq!(desk.word("a"), "succeeded");
+    assert_eq!(desk.verb(Verb::Stop, "a"), "done: nothing of it is open", "it does not come again by itself");
+    let mut disabled = again.clone();
+    disabled.disabled = true;
+    desk.load(plan([disabled]));
+    let told = desk.verb(Verb::Stop, "a");
+    assert_eq!(told, "done: nothing of it is open; it does not come again tonight unless it is started");
+    desk.load(plan([again, session("b")]));
+    desk.crash();
+    desk.up(&["b"]);
+    assert_eq!(desk.word("a"), "succeeded", "it is held off, also by the next daemon");
+    desk.verb(Verb::Start, "a");
+    desk.runs("a", code(0));
+    assert_eq!(desk.word("a"), "scheduled", "a start brings it back");
+}
