@@ -1,5 +1,6 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
+use super::history;
 use super::perform::{Rim, zone};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
@@ -61,9 +62,10 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
 }
 
 async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = rim.night_entries(night).await?;
-    let facts = report::fold_as_of(night, entries.iter().map(|(seq, entry)| (*seq, entry)), clock::now());
-    let report = report::build(&facts, &zone(rim.plan_zone().await.as_deref()));
+    let mut folder = report::Folder::new(night);
+    history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
+    folder.watched_until(clock::now());
+    let report = report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref()));
     let mut files = Vec::new();
     for format in rim.report_formats() {
         let (extension, text) = match format {

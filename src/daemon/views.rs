@@ -3,7 +3,7 @@
 use super::history;
 use super::perform::{Rim, zone};
 use crate::core::fact::Entry;
-use crate::core::ids::{NightId, SessionName};
+use crate::core::ids::SessionName;
 use crate::core::state::State;
 use crate::os::clock;
 use crate::protocol::{DaemonStatus, Status, StreamedFact, Why};
@@ -74,10 +74,5 @@ impl Rim {
                 }
             }
         }
-    }
-
-    /// All facts of a night, in order.
-    pub async fn night_entries(&self, night: &NightId) -> Result<Vec<(i64, Entry)>, history::HistoryError> {
-        history::of_night(self.journal.reader(), night).await
     }
 }

@@ -52,7 +52,8 @@ pub(super) enum Phase {
     Gone,
 }
 
-pub(super) struct Folder {
+/// The fold under way, for a journal that is read bit by bit: a long night is large as a whole.
+pub struct Folder {
     pub(super) facts: Facts,
     pub(super) phase: Phase,
     pub(super) passage: Passage,
@@ -61,7 +62,8 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    fn new(night: &NightId) -> Self {
+    /// Nothing of the journal was read yet.
+    pub fn new(night: &NightId) -> Self {
         let facts = Facts {
             night: night.clone(),
             opened: None,
@@ -90,7 +92,8 @@ impl Folder {
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
     }
 
-    fn add(&mut self, seq: i64, entry: &Entry) {
+    /// Takes the journal's next fact in.
+    pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
         if self.tell(entry, restarted) {
@@ -369,7 +372,8 @@ impl Folder {
         self.facts.moments.push(Moment { at, session: session.cloned(), what, weight });
     }
 
-    fn watched_until(&mut self, now: At) {
+    /// A daemon watches: what is still going on in an open night has lasted until now.
+    pub fn watched_until(&mut self, now: At) {
         if self.phase == Phase::Open && self.stopped.is_none() && now.wall >= self.facts.last {
             self.passage.advance(now, None);
             self.end = self.passage.elapsed();
@@ -377,7 +381,8 @@ impl Folder {
         }
     }
 
-    fn finish(mut self) -> Facts {
+    /// The facts of the night.
+    pub fn finish(mut self) -> Facts {
         if self.facts.closed.is_none() {
             self.facts.window.1 = self.end;
         }

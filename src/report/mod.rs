@@ -19,4 +19,4 @@ mod sessions;
 pub mod text;
 
 pub use build::{build, check_code};
-pub use fold::{fold, fold_as_of};
+pub use fold::{Folder, fold, fold_as_of};
