@@ -135,7 +135,9 @@ fn result(session: &SessionReport) -> String {
     if session.attempt_count > 1 {
         parts.push(count(session.attempt_count, "attempt", "attempts"));
     }
-    parts.push(format!("ran {}", span_of_seconds(session.ran)));
+    if session.attempt_count > 0 {
+        parts.push(format!("ran {}", span_of_seconds(session.ran)));
+    }
     parts.iter().filter(|part| !part.is_empty()).map(|part| cut_at_word(part, 120)).collect::<Vec<_>>().join("; ")
 }
 

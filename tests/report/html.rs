@@ -63,7 +63,10 @@ fn is_inert(page: &str) {
         assert!(known.contains(element.as_str()), "<{element}>");
     }
     for (key, value) in &found.attributes {
-        assert!(!key.starts_with("on") && !matches!(key.as_str(), "href" | "src" | "style" | "action"), "{key}={value}");
+        assert!(
+            !key.starts_with("on") && !matches!(key.as_str(), "href" | "src" | "style" | "action"),
+            "{key}={value}"
+        );
     }
     assert!(page.contains("Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'"));
 }
@@ -73,7 +76,8 @@ fn a_mixed_night_says_first_what_needs_you() {
     let page = render(&mixed().report()).unwrap();
     is_inert(&page);
     let place = |text: &str| page.find(text).unwrap_or_else(|| panic!("{text} is not in the page"));
-    let order = ["<h1>2 things need you.", "<h2>Needs you</h2>", "nightkeep logs load-x", "<h2>Sessions</h2>", "load-profiles"];
+    let order =
+        ["<h1>2 things need you.", "<h2>Needs you</h2>", "nightkeep logs load-x", "<h2>Sessions</h2>", "load-profiles"];
     assert!(order.windows(2).all(|pair| place(pair[0]) < place(pair[1])));
     place("Blocks motherduck, tests");
     place("profiles 3,513/3,513");
