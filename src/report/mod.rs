@@ -7,6 +7,7 @@ pub mod facts;
 mod fingerprints;
 mod fold;
 mod fold_runs;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod markdown_sections;
