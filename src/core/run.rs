@@ -293,6 +293,7 @@ impl Run {
     pub(super) fn forget(&mut self) {
         self.session = None;
         self.attempts.iter_mut().for_each(Attempt::forget);
+        self.attempts.shrink_to_fit();
     }
     /// The newest attempt.
     pub fn last_attempt(&self) -> Option<&Attempt> {

@@ -7,7 +7,7 @@ use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
 use crate::core::fact::GitBase;
 use crate::core::ids::{NightId, ProjectName};
-use crate::os::clock;
+use crate::os::{clock, memory};
 use crate::report::{self, markdown::MarkdownOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,10 @@ use std::sync::Arc;
 /// Writes the report of a night. Problems are journaled, never lost.
 pub async fn write(rim: &Arc<Rim>, night: &NightId) {
     collect(rim, night).await;
-    match render(rim, night).await {
+    let rendered = render(rim, night).await;
+    // A report is made of the whole night, and takes more memory than all that the daemon keeps of it.
+    let _ = tokio::task::spawn_blocking(memory::give_back).await;
+    match rendered {
         Ok(files) => {
             let files = files.iter().map(|f| f.display().to_string()).collect();
             let _ = rim.inbox().tell(Event::ReportWritten { night: night.clone(), files }).await;

@@ -5,5 +5,6 @@ pub mod command;
 pub mod dying;
 pub mod files;
 pub mod leftovers;
+pub mod memory;
 pub mod process;
 pub mod tree;

@@ -51,7 +51,7 @@ retry = {{ max_attempts = 1 }}
     house.until("the log is there", || ballast.read_dir().is_ok_and(|mut d| d.next().is_some()));
     // It ends while its end cannot be written.
     let program = told();
-    house.until("the program has ended", || !std::path::Path::new("/proc").join(program.trim()).exists());
+    house.until("the program has ended", || !Path::new("/proc").join(program.trim()).exists());
     for log in ballast.read_dir().unwrap() {
         let log = log.unwrap().path();
         if log.extension().is_some_and(|e| e == "log") {
