@@ -96,7 +96,7 @@ pub enum DaemonError {
 pub async fn run(options: Options) -> Result<(), DaemonError> {
     let instance = options.instance;
     instance.prepare()?;
-    let _lock = DaemonLock::take(&instance.lock_file(), instance.runtime())?;
+    let _lock = DaemonLock::take_after(&instance.lock_file(), instance.runtime()).await?;
     let log = instance.daemon_log();
     let _guard = logging::init(&log, options.foreground)
         .map_err(|source| DaemonError::Io { what: format!("write {}", log.display()), source })?;

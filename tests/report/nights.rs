@@ -193,6 +193,25 @@ fn a_gap_is_told_with_what_went_on_in_it() {
 }
 
 #[test]
+fn a_sleep_of_the_machine_is_a_time_in_which_nobody_watched() {
+    let mut j = Journal::begin("2026-11-21", "2026-11-21T22:00:00Z", plan([session("load")]));
+    j.queue("load", RunState::Queued, "asked for tonight");
+    j.start("load", 1);
+    j.wait(4 * 3600);
+    j.add(Fact::StoodStill { ms: 3 * 3_600_000, slept_ms: 3 * 3_600_000 });
+    j.wait(600);
+    j.add(Fact::StoodStill { ms: 50_000, slept_ms: 0 });
+    j.close("nothing is left to run");
+    let report = j.report();
+    let told: Vec<_> = report.window.gaps.iter().map(|g| (g.seconds, g.at_most, g.why.as_str())).collect();
+    let expected = [(10_800.0, false, "the machine slept"), (50.0, false, "the daemon stood still")];
+    assert_eq!(told.iter().filter(|gap| !gap.1).copied().collect::<Vec<_>>(), expected);
+    assert_eq!(report.totals.unwatched, 10_850.0);
+    let text = render(&report, MarkdownOptions { full: true });
+    assert!(text.contains("the machine slept for 3 h"), "{text}");
+}
+
+#[test]
 fn the_night_of_the_clock_change_has_its_real_length() {
     // 22:30 to 06:45 local time, with the hour from 02:00 to 03:00 twice.
     let report = quiet("2026-10-24", "2026-10-24T20:30:00Z", "2026-10-25T05:45:00Z").report();
