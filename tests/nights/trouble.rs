@@ -46,7 +46,7 @@ impl Sim {
     }
 
     pub(super) fn fault(&mut self) -> Judged {
-        let kind = self.rng.u8(0..15);
+        let kind = self.rng.u8(0..16);
         self.trace(|_| format!("fault {kind}"));
         match kind {
             0 | 1 if self.faults.daemon_crash && self.night.is_some() => {
@@ -74,7 +74,7 @@ impl Sim {
                     self.world.wall_offset += self.rng.i64(-7_200_000..7_200_000);
                 }
             }
-            4 if self.faults.suspend => {
+            4 | 15 if self.faults.suspend => {
                 let span = self.rng.u64(1_000..3 * HOUR);
                 self.world.suspend(span);
                 self.stop_round.clear();
