@@ -40,7 +40,10 @@ const FORMS: &[(Form, &str)] = &[
     (Form::Node, r"^(?:# |ℹ )(?P<word>tests|pass|fail|cancelled|skipped|todo|duration_ms) (?P<n>[\d.]+)$"),
     (Form::Mocha, r"^ {2}(?P<c>\d+ (?:passing|failing|pending))(?: \((?P<span>[\dms]+)\))?$"),
     (Form::PlaywrightBegin, r"^Running \d+ tests? using \d+ workers?$"),
-    (Form::Playwright, r"^ {2}(?P<c>\d+ (?:passed|failed|skipped|flaky|interrupted|did not run))(?: \((?P<span>[\d.]+m?s|[\d.]+m|[\d.]+h)\))?$"),
+    (
+        Form::Playwright,
+        r"^ {2}(?P<c>\d+ (?:passed|failed|skipped|flaky|interrupted|did not run))(?: \((?P<span>[\d.]+m?s|[\d.]+m|[\d.]+h)\))?$",
+    ),
     (Form::Unittest, r"^Ran (?P<t>\d+) tests? in (?P<d>[\d.]+)s$"),
     (Form::UnittestEnd, r"^(?P<end>OK|FAILED)(?: \((?P<pairs>\w[\w ]*=\d+(?:, \w[\w ]*=\d+)*)\))?$"),
     (Form::Ctest, r"^\d+% tests passed, (?P<f>\d+) tests? failed out of (?P<t>\d+)$"),

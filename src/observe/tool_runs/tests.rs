@@ -25,10 +25,7 @@ fn told(output: &str) -> Vec<String> {
 #[test]
 fn the_summaries_of_the_usual_tools_are_read() {
     for (output, expected) in [
-        (
-            "     Summary [   0.486s] 5 tests run: 5 passed, 28 skipped",
-            "cargo nextest 5/0/28",
-        ),
+        ("     Summary [   0.486s] 5 tests run: 5 passed, 28 skipped", "cargo nextest 5/0/28"),
         (
             "     Summary [   0.486s] 2/5 tests run: 0 passed, 1 failed, 1 timed out, 28 skipped",
             "cargo nextest 0/2/28 bad",
