@@ -6,6 +6,7 @@ use super::ids::{AttemptId, RunId, SessionName};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
+use super::tool_run::ToolRun;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -388,6 +389,9 @@ pub struct OutputSeen {
     /// When the output last said something new: a line that was not there before, not the same drawn again.
     #[serde(default)]
     pub new_at: Option<Wall>,
+    /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolRun>,
 }
 
 /// Newest attempts of a run, and newest runs of a session, of which more is kept than how they ended. The journal has all
@@ -417,6 +421,8 @@ impl OutputSeen {
     pub(super) fn shrink(&mut self) {
         let surplus = self.tail.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
         self.tail.drain(..surplus);
+        let surplus = self.tools.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
+        self.tools.drain(..surplus);
         while self.errors.len() > KEPT_OF_OLD_ATTEMPTS {
             let rarest = self.errors.iter().min_by_key(|(_, error)| error.count).map(|(print, _)| print.clone());
             if let Some(print) = rarest {
