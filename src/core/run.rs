@@ -412,7 +412,7 @@ impl OutputSeen {
     }
     /// Leaves little more than the numbers: of an attempt that is long over.
     fn forget(&mut self) {
-        (self.tail, self.patterns, self.errors) = (Vec::new(), Vec::new(), BTreeMap::new());
+        (self.tail, self.patterns, self.tools, self.errors) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
         if let Some((end, _)) = self.last_line.char_indices().nth(KEPT_LINE) {
             self.last_line = self.last_line.get(..end).unwrap_or_default().to_owned();
         }
