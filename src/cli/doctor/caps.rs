@@ -48,7 +48,12 @@ fn told(found: Result<String, String>, wanted: usize, root: bool) -> Check {
 
 /// What to do about it.
 fn remedy(why: &str, root: bool) -> String {
-    let text = if why.contains("not delegated") || why.contains("not ours to write") && !why.contains("no controller") {
+    // Both versions side by side: the controllers are those of the old one, which systemd hands down to nobody.
+    let mixed = why.contains("/sys/fs/cgroup/unified");
+    let text = if mixed && !root {
+        "boot with control groups of version 2 alone (`systemd.unified_cgroup_hierarchy=1` on the kernel's command line), or \
+         run nightkeep as root"
+    } else if why.contains("not delegated") || why.contains("not ours to write") && !why.contains("no controller") {
         "run nightkeep as a service (`nightkeep service install`), whose part of the control groups is its own, or begin the \
          night with `systemd-run --user --scope -p Delegate=yes nightkeep up`"
     } else if why.contains("version 2 has no controller") && !root {
@@ -79,6 +84,12 @@ mod tests {
         assert_eq!(none.result, Outcome::Ok);
         assert!(none.seen.contains("no session asks") && none.seen.contains("delegate.conf"), "{}", none.seen);
         assert_eq!(told(Ok("by control groups of version 1".to_owned()), 3, true).result, Outcome::Ok);
+    }
+
+    #[test]
+    fn where_both_versions_are_mounted_it_is_the_boot_that_helps() {
+        let why = "version 2 has no controller `memory` in /sys/fs/cgroup/unified/; /sys/fs/cgroup/memory/x is not ours to write";
+        assert!(remedy(why, false).starts_with("boot with"));
     }
 
     #[test]
