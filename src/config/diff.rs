@@ -125,6 +125,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         stall,
         provider,
         caps: Caps { memory, processes },
+        resume,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![

@@ -25,6 +25,8 @@ pub enum FindingKind {
     NoProgress,
     /// A good end with a metric that is 0, or was never seen.
     ZeroResult,
+    /// A usage limit after which it does not go on by itself.
+    UsageLimit,
 }
 
 impl FindingKind {
@@ -36,13 +38,14 @@ impl FindingKind {
             Self::DeadlineMissed => "deadline_missed",
             Self::NoProgress => "no_progress",
             Self::ZeroResult => "zero_result",
+            Self::UsageLimit => "usage_limit",
         }
     }
     /// Whether it is about a program that runs, so that its end is the finding's end too.
     fn ends_with_its_attempt(self) -> bool {
         match self {
             Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress => true,
-            Self::DeadlineMissed | Self::ZeroResult => false,
+            Self::DeadlineMissed | Self::ZeroResult | Self::UsageLimit => false,
         }
     }
 }

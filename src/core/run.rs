@@ -3,6 +3,7 @@
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
+use super::limit::{LimitSeen, RunLimit};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
@@ -256,6 +257,9 @@ pub struct Run {
     /// What was found about it, open or over; one of each kind and subject.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What is known of its usage limits.
+    #[serde(default)]
+    pub limit: RunLimit,
 }
 
 impl Run {
@@ -277,6 +281,7 @@ impl Run {
             held: false,
             deadline: None,
             findings: Vec::new(),
+            limit: RunLimit::default(),
         }
     }
     /// The newest attempt.
@@ -368,6 +373,9 @@ pub struct OutputSeen {
     /// When the output last said something new: a line that was not there before, not the same drawn again.
     #[serde(default)]
     pub new_at: Option<Wall>,
+    /// What its last lines said of a usage limit, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitSeen>,
 }
 
 /// Tail lines and errors kept of an attempt once a newer one begins; the raw log has the rest.

@@ -2,9 +2,11 @@
 
 mod error_lines;
 mod fingerprint;
+mod limits;
 mod novelty;
 mod numbers;
 mod observer;
+mod reset;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

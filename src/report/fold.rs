@@ -212,6 +212,7 @@ impl Folder {
             | Fact::OutputObserved { .. }
             | Fact::AttemptEnded { .. }
             | Fact::Finding { .. }
+            | Fact::LimitMet { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {

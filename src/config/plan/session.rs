@@ -94,6 +94,7 @@ pub(crate) fn session_plan(
         stall,
         provider: provider(build, layers),
         caps: caps(build, layers),
+        resume: resume(layers),
     })
 }
 
@@ -121,6 +122,13 @@ fn provider(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<String> {
     let agent = layers.own.agent.as_deref();
     let agent = agent.or_else(|| layers.defaults.agent.as_deref().filter(|_| layers.own.command.is_none()))?;
     agents::provider(build.raw, agent)
+}
+
+/// What may happen by itself after a usage limit, key by key.
+fn resume(layers: &Layers<'_>) -> ResumePolicy {
+    let until = layers.pick("resume", |s| s.resume.as_ref()?.until.as_ref()).map(|(time, _)| ClockTime(time.0));
+    let max = layers.pick("resume", |s| s.resume.as_ref()?.max).map(|(max, _)| max);
+    ResumePolicy { until, max }
 }
 
 /// What it and all it starts may take.
