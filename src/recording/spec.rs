@@ -159,7 +159,6 @@ mod tests {
             socket: "/run/r".into(),
             output_cap: None,
             caps: Caps::default(),
-            resume: crate::core::limit::ResumePolicy::default(),
             stop_grace_ms: 15_000,
             keep_on_tmux_loss: false,
             drain_ms: 200,

@@ -461,6 +461,7 @@ impl Folder {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
+            | Fact::LimitMet { .. }
             | Fact::SafeMode { .. } => {}
         }
         if let Some((what, weight)) = told {
@@ -572,7 +573,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::HoldSet { run, .. }
         | Fact::RunOrphaned { run }
         | Fact::DeadlineSet { run, .. }
-        | Fact::Finding { run, .. } => Some(run),
+        | Fact::Finding { run, .. }
+        | Fact::LimitMet { run, .. } => Some(run),
         Fact::AttemptIntended { attempt }
         | Fact::AttemptStarted { attempt, .. }
         | Fact::StopIntended { attempt, .. }

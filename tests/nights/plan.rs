@@ -294,6 +294,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         stall: stall(rng),
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
         caps: Caps::default(),
+        resume: resume(rng),
     }
 }
 

@@ -72,7 +72,6 @@ impl Bed {
             socket: dir.path().join("sock"),
             output_cap: None,
             caps: Caps::default(),
-            resume: nightkeep::core::limit::ResumePolicy::default(),
             stop_grace_ms: 15_000,
             keep_on_tmux_loss: false,
             drain_ms: 200,

@@ -2,6 +2,7 @@
 //! kept quiet.
 
 use super::message::Severity;
+use crate::core::breaker::Limit;
 use crate::core::exit::FailureClass;
 use crate::core::finding::{Finding, FindingKind};
 use crate::core::guard::FOR_ALL;
@@ -264,8 +265,13 @@ fn of_outage(state: &State, key: &str) -> Found {
         return Found::new();
     };
     let condition = Condition {
-        severity: if breaker.overdue { Severity::Critical } else { Severity::High },
-        title: format!("{key} is down"),
+        severity: match breaker.limit {
+            _ if breaker.overdue => Severity::Critical,
+            // It ends by itself, and when is known.
+            Some(Limit { resets: Some(_) }) => Severity::Medium,
+            Some(_) | None => Severity::High,
+        },
+        title: if breaker.limit.is_some() { format!("{key} has reached its usage limit") } else { format!("{key} is down") },
         body: clean(&breaker.cause),
         command: Some("nightkeep status".to_owned()),
         ..plain("outage")

@@ -3,6 +3,7 @@
 mod dependencies;
 mod evening;
 mod lifecycle;
+mod limit;
 mod outage;
 mod reload;
 mod restart;

@@ -4,6 +4,7 @@ use super::*;
 use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
 use crate::core::plan::{Caps, Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
+use crate::core::limit::ResumePolicy;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         stall: crate::core::plan::StallPolicy::default(),
         provider: None,
         caps: Caps::default(),
-        resume: crate::core::limit::ResumePolicy::default(),
+        resume: ResumePolicy::default(),
     }
 }
 
