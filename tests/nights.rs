@@ -14,6 +14,8 @@ mod coverage;
 mod daemon;
 #[path = "nights/judge.rs"]
 mod judge;
+#[path = "nights/limits.rs"]
+mod limits;
 #[path = "nights/mutants.rs"]
 mod mutants;
 #[path = "nights/outages.rs"]

@@ -3,6 +3,7 @@
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
 use super::clock::{self, Clock};
+use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
 use super::work::StallJudge;
@@ -12,6 +13,7 @@ use nightkeep::core::event::{Event, Verb};
 use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::ids::{AttemptId, NightId, RunId, SessionName};
+use nightkeep::core::limit::LONGEST;
 use nightkeep::core::night::Step;
 use nightkeep::core::plan::{DependencyOn, Jitter};
 use nightkeep::core::retry::base_delay;
@@ -45,6 +47,7 @@ pub struct Judge {
     pub clock: Clock,
     stalls: StallJudge,
     outages: Outages,
+    limits: Limits,
     post: Post,
 }
 
@@ -79,6 +82,7 @@ impl Judge {
             self.effect(event, effect)?;
         }
         self.clock.effects(event, step)?;
+        Limits::asked(state)?;
         if matches!(event, Event::Reconciled { .. }) {
             self.no_wait_is_forgotten(state, world)?;
         }
@@ -90,6 +94,7 @@ impl Judge {
 
     fn note_operator(&mut self, event: &Event, step: &Step, state: &State) {
         let granted = step.answers().all(|(granted, _)| granted);
+        self.limits.note_operator(event, granted, state);
         let in_vain = step.answers().any(|(_, result)| result.contains("nothing of it is open"));
         match event {
             Event::Operator { verb: Verb::Start | Verb::Restart, session, .. } if granted => {
@@ -116,6 +121,7 @@ impl Judge {
 
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
         self.outages.fact(event, entry, state, world)?;
+        self.limits.fact(entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -200,7 +206,7 @@ impl Judge {
             }
             RunState::Limited { until } => {
                 self.not_before.insert(run.clone(), (world.t + millis(until.mono.since(at.mono)), world.boot));
-                ensure(until.delay <= Duration::from_secs(3600), || format!("S9: {run} waits {:?}", until.delay))?;
+                ensure(until.delay <= LONGEST, || format!("S9: {run} waits {:?}", until.delay))?;
             }
             RunState::Queued => {
                 let started = self.intended.contains(&AttemptId { run: run.clone(), number: 1 });
