@@ -162,7 +162,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 steps.push(step(at, format!("attempts count from 0 again: {}", harmless(reason)), None));
             }
             Fact::HoldSet { run: id, held } if *id == run.id => {
-                let what = if *held { "held by the operator" } else { "released by the operator" };
+                let what = if *held { "held back" } else { "no longer held back" };
                 steps.push(step(at, what.to_owned(), None));
             }
             Fact::RunOrphaned { run: id } if *id == run.id => {
