@@ -1,3 +1,5 @@
+//! Tests of what the last lines say of a limit.
+
 use super::*;
 
 const NOW: i64 = 1_795_253_400_000; // 2026-11-21T09:30:00Z

@@ -1,3 +1,5 @@
+//! Tests of when a limit is over.
+
 use super::*;
 use proptest::prelude::*;
 
