@@ -5,7 +5,9 @@
 //! same output rule, and for all starts `disk`, `memory`, `journal` and `machine` (nothing can be started at all).
 //! `git:PROJECT` and `notifier:CHANNEL` hold no start; whoever speaks to them asks [`Breakers::admits`].
 
-use super::breaker::{Breaker, Clock, Failure, LOOK_AGAIN, Limit, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay};
+use super::breaker::{
+    Breaker, Clock, Failure, LOOK_AGAIN, Limit, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay,
+};
 use super::effect::Effect;
 use super::event::{Seen, Timer};
 use super::exit::{Ending, ExitRecord, FailureClass, Verdict};
@@ -406,7 +408,8 @@ impl Turn<'_> {
                 self.with_breaker(key, |breaker, clock, _| breaker.reading(Some(why), clock));
             }
             Seen::Failed { why } => self.with_breaker(key, |breaker, clock, rng| {
-                let failure = Failure { who: key, attempt: None, users: 1, certain: false, lasts: None, cause: why, limit: None };
+                let failure =
+                    Failure { who: key, attempt: None, users: 1, certain: false, lasts: None, cause: why, limit: None };
                 match breaker.phase {
                     // Whoever speaks to it is its own probe: there are no attempts to tell it by.
                     Phase::HalfOpen { .. } => breaker.reading(Some(why), clock),

@@ -79,7 +79,9 @@ pub fn wait(resets: Option<Wall>, now: Wall, row: usize, rng: &mut fastrand::Rng
 /// Why a person is asked, if the limit itself is a matter for one.
 fn too_far(seen: &LimitSeen, now: Wall, zone: &TimeZone) -> Option<String> {
     match seen.resets {
-        Some(at) if at.since(now) > LONGEST => Some(format!("it resets {}, more than a day ahead", clock(at, now, zone))),
+        Some(at) if at.since(now) > LONGEST => {
+            Some(format!("it resets {}, more than a day ahead", clock(at, now, zone)))
+        }
         None if seen.long => Some("it lasts for days and does not say until when".to_owned()),
         Some(_) | None => None,
     }
@@ -205,7 +207,9 @@ impl Turn<'_> {
     /// A person lets a session go on: what the file says of usage limits is set aside once, and the account is tried now.
     pub(super) fn goes_on(&mut self, session: &SessionName) {
         let run = self.state().open_run(session).filter(|run| run.met_limit() && !run.state.holds_slot());
-        let Some(run) = run.filter(|run| !matches!(run.state, RunState::Held | RunState::Limited { .. })) else { return };
+        let Some(run) = run.filter(|run| !matches!(run.state, RunState::Held | RunState::Limited { .. })) else {
+            return;
+        };
         let (id, at_once) = (run.id.clone(), run.state == RunState::Queued);
         let limit = RunLimit { asks: None, waits: 0, allowed: true, ..run.limit.clone() };
         if run.limit != limit {

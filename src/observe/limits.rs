@@ -26,14 +26,20 @@ const BEGINS: &str = r"^[\s│┃║▎▌●⎿■▪•◦⚠✕✗✖×❌ⓘ
 /// The built-in rules, by how a row goes on after [`BEGINS`].
 const WORDS: &[(&str, &str)] = &[
     ("claude/usage-limit@1", r"claude (?:ai )?usage limit reached(?:\.|\||$|\s*[·∙•])"),
-    ("claude/usage-limit@1", r"you['’]ve (?:hit|reached) your (?:[\w-]+ ){0,2}limit(?:[.!]?$|\s*[·∙•(]|[.!,;:]? (?:it )?resets?\b)"),
+    (
+        "claude/usage-limit@1",
+        r"you['’]ve (?:hit|reached) your (?:[\w-]+ ){0,2}limit(?:[.!]?$|\s*[·∙•(]|[.!,;:]? (?:it )?resets?\b)",
+    ),
     ("claude/usage-limit@1", r"(?:[\w-]+ ){0,2}limit reached\s*[·∙•]\s*(?:limit )?resets?\b"),
     ("claude/usage-limit@1", r"usage limit reached\s*[·∙•]\s*(?:limit resets|continuing)"),
     ("codex/usage-limit@1", r"you['’]ve hit your usage limit(?: for [\w. -]{1,40})?[.!](?:\s|$)"),
     ("gemini/quota@1", r"(?:\w+: )?you have exhausted your (?:daily quota|capacity|quota) on this model\b"),
     ("gemini/quota@1", r"usage limit reached for (?:gemini|models/)[\w./-]+\.?$"),
     ("opencode/usage-limit@1", r"the usage limit has been reached(?:\.|$|\s*\[)"),
-    ("aider/usage-limit@1", r"litellm\.RateLimitError: .{0,200}\b(?:usage limit|requests per day|tokens per day|daily limit)\b"),
+    (
+        "aider/usage-limit@1",
+        r"litellm\.RateLimitError: .{0,200}\b(?:usage limit|requests per day|tokens per day|daily limit)\b",
+    ),
 ];
 
 /// Values of typed fields that mean a usage limit.

@@ -1,8 +1,8 @@
 //! The observer of one attempt: raw bytes in, what they tell out.
 
 use super::error_lines::ErrorFinder;
-use super::limits;
 use super::fingerprint::fingerprint;
+use super::limits;
 use super::novelty::Novelty;
 use super::numbers::number;
 use crate::core::exit::FailureClass;
@@ -91,12 +91,9 @@ impl Observer {
         let rules = rules
             .iter()
             .filter(|rule| rule.sessions.is_empty() || rule.sessions.iter().any(|p| fits(p, session.name.as_str())))
-            .map(|rule| Ok(Rule {
-                    id: rule.id.clone(),
-                    regex: compile(|| rule.id.clone(), &rule.regex)?,
-                    class: rule.class,
-                })
-            )
+            .map(|rule| {
+                Ok(Rule { id: rule.id.clone(), regex: compile(|| rule.id.clone(), &rule.regex)?, class: rule.class })
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { scanner: LineScanner::new(), sight: Sight::new(session)?, rules })
     }
@@ -153,10 +150,10 @@ impl Observer {
         // A rule of the file that means something else has the last word.
         let asked = rule.is_none_or(|rule| rule.class == FailureClass::UsageLimit);
         let last = seen.last_at.map_or(end, |last| last.min(end));
-        seen.limit = asked.then(|| limits::limit(&rows, hits.as_deref(), last, zone)).flatten().map(|limit| LimitSeen {
-            from: kept(&limit.from),
-            ..limit
-        });
+        seen.limit = asked
+            .then(|| limits::limit(&rows, hits.as_deref(), last, zone))
+            .flatten()
+            .map(|limit| LimitSeen { from: kept(&limit.from), ..limit });
         &self.sight.seen
     }
 

@@ -97,7 +97,9 @@ static ANCHOR: LazyLock<Regex> = LazyLock::new(|| {
     ))
 });
 static FILLER: LazyLock<Regex> = LazyLock::new(|| {
-    pattern(r"(?i)^(?:[\s:=,~·∙•|-]+|(?:at|on|in|after|for|is|until|till|by|about|around|approximately|again|the|time)\b)")
+    pattern(
+        r"(?i)^(?:[\s:=,~·∙•|-]+|(?:at|on|in|after|for|is|until|till|by|about|around|approximately|again|the|time)\b)",
+    )
 });
 static EPOCH: LazyLock<Regex> = LazyLock::new(|| pattern(r"^(\d{10}(?:\d{3})?)(?:\.\d+)?(?:\D|$)"));
 static STAMP: LazyLock<Regex> = LazyLock::new(|| {
@@ -174,8 +176,12 @@ fn value(key: &str, value: &str, seen: Wall) -> Option<(Wall, Form)> {
     }
     let key: String = key.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
     // `resets: 3` may be anything, `resets_in: 3` and `retry-after: 3` are spans.
-    let is_span = key.starts_with("retry") || key.contains("ratelimit") || key.contains("resetsin")
-        || key.contains("resetin") || key.contains("resetafter") || key.contains("resetsafter");
+    let is_span = key.starts_with("retry")
+        || key.contains("ratelimit")
+        || key.contains("resetsin")
+        || key.contains("resetin")
+        || key.contains("resetafter")
+        || key.contains("resetsafter");
     if !is_span {
         return None;
     }

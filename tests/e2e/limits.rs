@@ -50,7 +50,12 @@ fn a_limit_is_waited_for_and_the_account_is_tried_by_one_session() {
     let outage = house.status()["outages"][0].clone();
     assert_eq!((outage["key"].as_str(), outage["state"].as_str()), (Some("provider:acme"), Some("open")));
     let why = house.ok(&["why", "one"]).split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in ["classed as usage limit, takes no attempt", "json/usage-limit@1", "read as seconds since 1970 from", "usage limit of provider acme, resets"] {
+    for part in [
+        "classed as usage limit, takes no attempt",
+        "json/usage-limit@1",
+        "read as seconds since 1970 from",
+        "usage limit of provider acme, resets",
+    ] {
         assert!(why.contains(part), "{part}: {why}");
     }
 
@@ -74,7 +79,8 @@ fn a_limit_is_waited_for_and_the_account_is_tried_by_one_session() {
     assert_eq!(most, Some(1), "one of them was the probe");
     let report = house.json(&["report", "--format", "json"]);
     assert_eq!(report["totals"]["dead_letters"], 0);
-    let limited = report["totals"]["spent_seconds"]["limited"].as_f64().or(report["totals"]["spent"]["limited"].as_f64());
+    let limited =
+        report["totals"]["spent_seconds"]["limited"].as_f64().or(report["totals"]["spent"]["limited"].as_f64());
     assert!(limited.is_none_or(|seconds| seconds >= 60.0), "the wait is told as a wait: {report:#}");
     house.ok(&["down"]);
 }

@@ -166,7 +166,9 @@ impl Limits {
         for key in provider.into_iter().chain([run.to_string()]) {
             let early = self.not_before.get(&key).filter(|(t, boot)| *boot == world.boot && world.t < *t);
             let by = early.map_or(0, |(t, _)| t - world.t);
-            ensure(early.is_none(), || format!("U1: {attempt} starts {by} ms before the usage limit of {key} is over"))?;
+            ensure(early.is_none(), || {
+                format!("U1: {attempt} starts {by} ms before the usage limit of {key} is over")
+            })?;
         }
         let Some(met) = self.met.get_mut(run).filter(|met| met.now) else { return Ok(()) };
         if met.word {

@@ -6,8 +6,8 @@ use super::super::raw::{self, After, CommandText};
 use super::super::suggest;
 use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
 use crate::core::calendar::ClockTime;
-use crate::core::limit::ResumePolicy;
 use crate::core::ids::{ProjectName, SessionName};
+use crate::core::limit::ResumePolicy;
 use crate::core::plan::{
     Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
     SessionPlan, StallPolicy, Success,

@@ -271,7 +271,11 @@ fn of_outage(state: &State, key: &str) -> Found {
             Some(Limit { resets: Some(_) }) => Severity::Medium,
             Some(_) | None => Severity::High,
         },
-        title: if breaker.limit.is_some() { format!("{key} has reached its usage limit") } else { format!("{key} is down") },
+        title: if breaker.limit.is_some() {
+            format!("{key} has reached its usage limit")
+        } else {
+            format!("{key} is down")
+        },
         body: clean(&breaker.cause),
         command: Some("nightkeep status".to_owned()),
         ..plain("outage")

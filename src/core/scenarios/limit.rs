@@ -55,7 +55,10 @@ fn a_limit_is_waited_for_to_its_end_and_a_little_more_and_takes_no_attempt() {
             let run = desk.run("a");
             assert_eq!((desk.word("a"), run.counted), ("limited", 0));
             let verdict = run.last_attempt().unwrap().verdict.clone().unwrap();
-            assert_eq!((verdict.class, verdict.rule.as_str()), (FailureClass::UsageLimit, "output/claude/usage-limit@1"));
+            assert_eq!(
+                (verdict.class, verdict.rule.as_str()),
+                (FailureClass::UsageLimit, "output/claude/usage-limit@1")
+            );
             assert!(run.reason.contains("usage limit, resets "), "{}", run.reason);
             desk.wait(3 * HOUR + SPREAD.0 - seconds(1));
             assert_eq!(desk.word("a"), "limited");
@@ -80,7 +83,11 @@ fn the_account_is_held_until_the_end_and_then_tried_by_one_and_slowly() {
     }
     desk.step(Event::Add { session: Box::new(of_acme("late")), by: anna() });
     assert_eq!(desk.word("late"), "limited");
-    assert!(desk.run("late").reason.starts_with("usage limit of provider acme, resets "), "{}", desk.run("late").reason);
+    assert!(
+        desk.run("late").reason.starts_with("usage limit of provider acme, resets "),
+        "{}",
+        desk.run("late").reason
+    );
     assert_eq!((desk.word("c"), desk.word("d")), ("starting", "starting"), "what runs is let be");
     desk.wait(2 * HOUR);
     assert_eq!(phase(&desk), "open");

@@ -20,18 +20,50 @@ fn the_messages_of_agents_are_known_and_read() {
         ("claude", "Claude AI usage limit reached|1795257423", Some(67)),
         ("claude", "5-hour limit reached ∙ resets 3pm", Some(330)),
         ("claude", "⚠ Usage limit reached · limit resets 10:37am", Some(67)),
-        ("claude", r#"{"type":"result","is_error":true,"subtype":"success","result":"You've hit your limit · resets 3pm (UTC)"}"#, Some(330)),
-        ("json", r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795257423,"rateLimitType":"five_hour"}}"#, Some(67)),
-        ("json", r#"{"type":"assistant","isApiErrorMessage":true,"error":"rate_limit","apiError":"usage_limit_reached","apiErrorParams":{"rate_limit_info":{"resetsAt":1795257423}}}"#, Some(67)),
-        ("codex", "■ You’ve hit your usage limit. Upgrade to a larger plan (https://example.com/plan), visit https://example.com/\nusage to get more or try again at 10:34 AM.", Some(64)),
+        (
+            "claude",
+            r#"{"type":"result","is_error":true,"subtype":"success","result":"You've hit your limit · resets 3pm (UTC)"}"#,
+            Some(330),
+        ),
+        (
+            "json",
+            r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795257423,"rateLimitType":"five_hour"}}"#,
+            Some(67),
+        ),
+        (
+            "json",
+            r#"{"type":"assistant","isApiErrorMessage":true,"error":"rate_limit","apiError":"usage_limit_reached","apiErrorParams":{"rate_limit_info":{"resetsAt":1795257423}}}"#,
+            Some(67),
+        ),
+        (
+            "codex",
+            "■ You’ve hit your usage limit. Upgrade to a larger plan (https://example.com/plan), visit https://example.com/\nusage to get more or try again at 10:34 AM.",
+            Some(64),
+        ),
         ("codex", "ERROR: You've hit your usage limit. Try again in 2 days 3 hours.", Some(3060)),
-        ("codex", r#"{"type":"turn.failed","error":{"message":"You’ve hit your usage limit. Upgrade, or try again at 10:35 AM."}}"#, Some(65)),
-        ("json", r#"{"timestamp":"2026-11-21T09:29:59Z","payload":{"error":{"message":"limit","codex_error_info":"usage_limit_exceeded"}}}"#, None),
+        (
+            "codex",
+            r#"{"type":"turn.failed","error":{"message":"You’ve hit your usage limit. Upgrade, or try again at 10:35 AM."}}"#,
+            Some(65),
+        ),
+        (
+            "json",
+            r#"{"timestamp":"2026-11-21T09:29:59Z","payload":{"error":{"message":"limit","codex_error_info":"usage_limit_exceeded"}}}"#,
+            None,
+        ),
         ("gemini", "TerminalQuotaError: You have exhausted your daily quota on this model.", Some(1350)),
-        ("gemini", "✕ [API Error: You have exhausted your capacity on this model. Your quota will reset after 2h13m5s.]", Some(133)),
+        (
+            "gemini",
+            "✕ [API Error: You have exhausted your capacity on this model. Your quota will reset after 2h13m5s.]",
+            Some(133),
+        ),
         ("gemini", "│ Usage limit reached for gemini-2.5-flash.", None),
         ("opencode", "Error: The usage limit has been reached", None),
-        ("aider", "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached for\ngpt-5 in organization org-x on requests per day (RPD): Limit 200, Used 200.\nPlease try again in 7m12s.", Some(7)),
+        (
+            "aider",
+            "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached for\ngpt-5 in organization org-x on requests per day (RPD): Limit 200, Used 200.\nPlease try again in 7m12s.",
+            Some(7),
+        ),
     ];
     for (agent, text, expected) in cases {
         let found = seen(text).unwrap_or_else(|| panic!("not known: {text}"));
@@ -69,7 +101,8 @@ fn a_conversation_about_limits_is_none() {
 #[test]
 fn fields_come_before_words_and_rows_by_the_message_before_others() {
     let text = concat!(
-        r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795257423}}"#, "\n",
+        r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795257423}}"#,
+        "\n",
         r#"{"type":"result","is_error":true,"result":"You've hit your limit · resets 3pm (UTC)"}"#,
     );
     let found = seen(text).unwrap();

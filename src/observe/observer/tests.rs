@@ -3,8 +3,8 @@
 use super::*;
 use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
-use crate::core::plan::{Caps, Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
 use crate::core::limit::ResumePolicy;
+use crate::core::plan::{Caps, Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -86,7 +86,11 @@ fn fields_are_read_by_their_names() {
         ("{'resets_at': 1795257423, 'plan': 'plus'}", "2026-11-21T10:37:03Z", F::Epoch),
         ("Claude AI usage limit reached|1795257423", "2026-11-21T10:37:03Z", F::Epoch),
         // Of two windows the one that is over first.
-        (r#"{"primary":{"resets_at":1795257423},"secondary":{"resets_at":1795600000}}"#, "2026-11-21T10:37:03Z", F::Epoch),
+        (
+            r#"{"primary":{"resets_at":1795257423},"secondary":{"resets_at":1795600000}}"#,
+            "2026-11-21T10:37:03Z",
+            F::Epoch,
+        ),
         // One that is over says nothing beside one that is to come.
         (r#"{"a":{"resets_at":1795250000},"b":{"resets_at":1795257423}}"#, "2026-11-21T10:37:03Z", F::Epoch),
     ] {
@@ -97,15 +101,36 @@ fn fields_are_read_by_their_names() {
 #[test]
 fn what_names_no_moment_is_none() {
     for text in [
-        "", "resets", "resets soon", "resets at 3", "resets at 25:00", "resets 13pm", "resets in 3 maybe", "try again later.",
-        "resets Feb 30 at 9am", "the counter resets", "resets (UTC)", "resets at 99:99", "resets in 9999999999 hours",
-        "resets in 900000000 weeks", "resets at 2019-01-01T00:00:00Z", "wait for it", "until the tests pass",
+        "",
+        "resets",
+        "resets soon",
+        "resets at 3",
+        "resets at 25:00",
+        "resets 13pm",
+        "resets in 3 maybe",
+        "try again later.",
+        "resets Feb 30 at 9am",
+        "the counter resets",
+        "resets (UTC)",
+        "resets at 99:99",
+        "resets in 9999999999 hours",
+        "resets in 900000000 weeks",
+        "resets at 2019-01-01T00:00:00Z",
+        "wait for it",
+        "until the tests pass",
     ] {
         assert_eq!(read(text), None, "{text}");
     }
     for text in [
-        r#"{"resets_at":12}"#, r#"{"resets_at":null}"#, r#"{"presets_at":1795257423}"#, r#"{"resets":3}"#, "reset: hard",
-        r#"{"resets_at":9999999999}"#, "retry-after: soon", "retries: 5", r#"{"retry_after":-5}"#,
+        r#"{"resets_at":12}"#,
+        r#"{"resets_at":null}"#,
+        r#"{"presets_at":1795257423}"#,
+        r#"{"resets":3}"#,
+        "reset: hard",
+        r#"{"resets_at":9999999999}"#,
+        "retry-after: soon",
+        "retries: 5",
+        r#"{"retry_after":-5}"#,
     ] {
         assert_eq!(read_field(text), None, "{text}");
     }
@@ -147,8 +172,14 @@ const ZONES: [&str; 6] =
 
 /// Minutes of 2026, many of them around changes of the clock.
 fn instants() -> impl Strategy<Value = i64> {
-    let changes = ["2026-03-08T07:00:00Z", "2026-03-29T01:00:00Z", "2026-04-04T15:00:00Z", "2026-10-25T01:00:00Z",
-        "2026-11-01T06:00:00Z", "2026-07-01T00:00:00Z"];
+    let changes = [
+        "2026-03-08T07:00:00Z",
+        "2026-03-29T01:00:00Z",
+        "2026-04-04T15:00:00Z",
+        "2026-10-25T01:00:00Z",
+        "2026-11-01T06:00:00Z",
+        "2026-07-01T00:00:00Z",
+    ];
     let change = prop::sample::select(changes.map(|text| wall(text).0).to_vec());
     (change, -36 * 60..36 * 60_i64).prop_map(|(at, minutes)| at + minutes * 60_000)
 }
