@@ -476,7 +476,7 @@ fn next_time(time: Time, seen: Wall, zone: &TimeZone) -> Option<Wall> {
 /// that is skipped comes as much later as the clock is moved on.
 fn occurrence(date: Date, time: Time, least: Wall, zone: &TimeZone) -> Option<Wall> {
     let ambiguous = zone.to_ambiguous_timestamp(date.to_datetime(time));
-    let both = [ambiguous.clone().compatible(), ambiguous.later()];
+    let both = [ambiguous.compatible(), ambiguous.later()];
     let both = both.into_iter().filter_map(Result::ok).map(|at| Wall(at.as_millisecond()));
     both.filter(|at| *at >= least).min()
 }

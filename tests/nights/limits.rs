@@ -37,7 +37,8 @@ pub fn said(rng: &mut Rng) -> Said {
         0..6 => (None, false),
         6..8 => (Some(-rng.i64(0..30 * MINUTE)), false),
         8..13 => (Some(rng.i64(1..10 * MINUTE)), false),
-        13..21 => (Some(rng.i64(1..300 * MINUTE)), false),
+        13..20 => (Some(rng.i64(1..90 * MINUTE)), false),
+        20 => (Some(rng.i64(1..10 * 60 * MINUTE)), false),
         21 => (Some(rng.i64(20 * 60..26 * 60) * MINUTE), true),
         22 => (Some(rng.i64(25 * 60..100 * 60) * MINUTE), true),
         _ => (None, true),
@@ -91,6 +92,8 @@ struct Met {
     policy: ResumePolicy,
     /// A person said that it may go on.
     word: bool,
+    /// Nothing followed from the newest end yet.
+    fresh: bool,
 }
 
 impl Limits {
@@ -117,7 +120,7 @@ impl Limits {
             Fact::AttemptEnded { attempt, verdict, counted, .. } => {
                 let is_limit = verdict.as_ref().is_some_and(|verdict| verdict.class == FailureClass::UsageLimit);
                 let met = self.met.entry(attempt.run.clone()).or_default();
-                (met.now, met.word) = (is_limit, false);
+                (met.now, met.word, met.fresh) = (is_limit, false, is_limit);
                 if !is_limit {
                     return Ok(());
                 }
@@ -134,9 +137,10 @@ impl Limits {
                 let seen = known.and_then(|run| run.last_attempt()?.output.limit.clone());
                 let now = entry.at.wall;
                 let far = seen.as_ref().and_then(|seen| seen.resets).is_some_and(|at| at.since(now) > LONGEST);
-                let met = self.met.get(run);
+                // A wait that is counted anew after a reboot was decided before.
+                let fresh = self.met.get_mut(run).is_some_and(|met| std::mem::take(&mut met.fresh));
                 let asks = known.is_some_and(|run| run.limit.asks.is_some());
-                ensure(!far || met.is_none_or(|met| met.word || !met.now), || {
+                ensure(!far || !fresh, || {
                     format!("U5: {run} waits by itself for a limit that is over in {seen:?}")
                 })?;
                 ensure(!asks, || format!("U5: {run} waits by itself, though a person is asked"))
