@@ -7,6 +7,7 @@ use super::limit::{LimitSeen, RunLimit};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
+use super::tool_run::ToolRun;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -376,6 +377,9 @@ pub struct OutputSeen {
     /// What its last lines said of a usage limit, if they did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<LimitSeen>,
+    /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolRun>,
 }
 
 /// Tail lines and errors kept of an attempt once a newer one begins; the raw log has the rest.
@@ -393,6 +397,8 @@ impl OutputSeen {
     pub(super) fn shrink(&mut self) {
         let surplus = self.tail.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
         self.tail.drain(..surplus);
+        let surplus = self.tools.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
+        self.tools.drain(..surplus);
         while self.errors.len() > KEPT_OF_OLD_ATTEMPTS {
             let rarest = self.errors.iter().min_by_key(|(_, error)| error.count).map(|(print, _)| print.clone());
             if let Some(print) = rarest {

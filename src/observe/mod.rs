@@ -7,6 +7,7 @@ mod novelty;
 mod numbers;
 mod observer;
 mod reset;
+mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

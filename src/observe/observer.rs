@@ -5,6 +5,7 @@ use super::fingerprint::fingerprint;
 use super::limits;
 use super::novelty::Novelty;
 use super::numbers::number;
+use super::tool_runs::ToolRuns;
 use crate::core::exit::FailureClass;
 use crate::core::limit::LimitSeen;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
@@ -61,6 +62,8 @@ struct Sight {
     pending: String,
     changed: bool,
     novelty: Novelty,
+    /// Finds runs of tests, builds and lints.
+    tools: ToolRuns,
 }
 
 struct Metric {
@@ -215,6 +218,7 @@ impl Sight {
             pending: String::new(),
             changed: false,
             novelty: Novelty::default(),
+            tools: ToolRuns::default(),
         })
     }
 
@@ -233,6 +237,7 @@ impl Sight {
                     self.novelty.drawn(text, at);
                 } else {
                     self.novelty.line(text, at);
+                    self.changed |= self.tools.line(text, at, &mut self.seen.tools);
                 }
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);

@@ -3,6 +3,7 @@
 use super::text::harmless;
 use crate::core::exit::{Ending, ExitRecord};
 use crate::core::run::{CheckResult, MetricSeen, Outcome, OutputSeen, RunState};
+use crate::core::tool_run::ToolKind;
 use std::fmt::Write as _;
 
 /// How bad a state is: sessions are listed by it, lowest first. Failures and what waits for a person come first, then
@@ -98,10 +99,11 @@ fn errno(number: i32) -> String {
 }
 
 /// Whether nothing was seen that proves the work of a good end: no check was declared, no total was reached, and no
-/// number without a total was counted.
+/// number without a total was counted, and the last tests that ran were not good, or proved little.
 pub fn unverified(checks: &[CheckResult], output: &OutputSeen) -> bool {
     let seen = |m: &MetricSeen| m.complete() || (m.total.is_none() && m.value > 0.0);
-    checks.is_empty() && !output.metrics.values().any(seen)
+    let tests = output.tools.iter().rev().find(|run| run.kind == ToolKind::Tests);
+    checks.is_empty() && !output.metrics.values().any(seen) && !tests.is_some_and(|run| run.good && run.weak.is_none())
 }
 
 #[cfg(test)]

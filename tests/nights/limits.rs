@@ -140,9 +140,7 @@ impl Limits {
                 // A wait that is counted anew after a reboot was decided before.
                 let fresh = self.met.get_mut(run).is_some_and(|met| std::mem::take(&mut met.fresh));
                 let asks = known.is_some_and(|run| run.limit.asks.is_some());
-                ensure(!far || !fresh, || {
-                    format!("U5: {run} waits by itself for a limit that is over in {seen:?}")
-                })?;
+                ensure(!far || !fresh, || format!("U5: {run} waits by itself for a limit that is over in {seen:?}"))?;
                 ensure(!asks, || format!("U5: {run} waits by itself, though a person is asked"))
             }
             _ => Ok(()),
