@@ -59,6 +59,12 @@ pub struct OutageStatus {
     pub held: Vec<String>,
     /// Whether it lasts so long that a person should look.
     pub overdue: bool,
+    /// It is not down: its usage limit is reached.
+    #[serde(default)]
+    pub usage_limit: bool,
+    /// When that limit ends, if it says so.
+    #[serde(default)]
+    pub resets_at: Option<String>,
 }
 
 /// The running daemon.

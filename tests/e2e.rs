@@ -24,6 +24,8 @@ mod file_gone;
 mod first_night;
 #[path = "e2e/full_disk.rs"]
 mod full_disk;
+#[path = "e2e/limits.rs"]
+mod limits;
 #[path = "e2e/new_journal.rs"]
 mod new_journal;
 #[path = "e2e/operator.rs"]

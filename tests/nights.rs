@@ -2,7 +2,7 @@
 //! every step the invariants are checked against the truth of a fake world.
 //!
 //! `NIGHTS=100000 cargo nextest run --test nights` simulates more; `NIGHT_SEED=17 cargo nextest run --test nights replay`
-//! shows one; `KEEP_GOING=1` names every seed that breaks a promise, not only the first.
+//! shows one; `NIGHTKEEP_WRITE_COVERAGE=1` writes `docs/nights-coverage.md`; `KEEP_GOING=1` names every seed that breaks a promise, not only the first.
 #![expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 #![expect(clippy::print_stdout, reason = "what was met, and a replayed night, are for people to read")]
 
@@ -14,6 +14,8 @@ mod coverage;
 mod daemon;
 #[path = "nights/judge.rs"]
 mod judge;
+#[path = "nights/limits.rs"]
+mod limits;
 #[path = "nights/mutants.rs"]
 mod mutants;
 #[path = "nights/outages.rs"]
@@ -111,7 +113,22 @@ fn no_night_breaks_a_promise() {
     println!("{count} nights, {} steps, {} facts\n{}", told.steps, told.facts, told.coverage.table());
     if count >= NIGHTS {
         enough(&told.coverage);
+        covers_what_the_page_lists(&told.coverage, count);
     }
+}
+
+/// The page says what is met; nothing of it may be lost without somebody knowing.
+fn covers_what_the_page_lists(coverage: &Coverage, nights: u64) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/nights-coverage.md");
+    if std::env::var_os("NIGHTKEEP_WRITE_COVERAGE").is_some() {
+        std::fs::write(&path, coverage.page(nights)).unwrap();
+        return;
+    }
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page.contains("| running |"), "docs/nights-coverage.md holds no table");
+    let lost = coverage.lost(&page);
+    let how = "NIGHTKEEP_WRITE_COVERAGE=1 writes the page anew, if that is meant";
+    assert!(lost.is_empty(), "docs/nights-coverage.md lists what is no longer met: {lost:?}; {how}");
 }
 
 /// The pairs of event and state that matter were all met often enough to mean something.

@@ -4,6 +4,7 @@
 use super::printable::quoted;
 use super::units::{show_duration, show_size};
 use crate::core::calendar::{ClockTime, StartAt, Timing};
+use crate::core::limit::ResumePolicy;
 use crate::core::plan::{Caps, Command, Plan, SessionPlan};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -100,6 +101,13 @@ fn start(timing: &Timing) -> String {
     }
 }
 
+fn resume_words(resume: ResumePolicy) -> String {
+    let until = resume.until.map(|until| format!("until {until}"));
+    let max = resume.max.map(|max| format!("at most {max} times"));
+    let both: Vec<String> = until.into_iter().chain(max).collect();
+    if both.is_empty() { "none".to_owned() } else { both.join(", ") }
+}
+
 fn facts(session: &SessionPlan) -> Vec<Fact> {
     let span = |d: Option<Duration>| d.map_or("none".to_owned(), show_duration);
     let command = |c: &Command| quoted(&c.display());
@@ -125,6 +133,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         stall,
         provider,
         caps: Caps { memory, processes },
+        resume,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -154,5 +163,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("provider", provider.as_deref().map_or("none".to_owned(), quoted)),
         shown("max_memory", memory.map_or("none".to_owned(), show_size)),
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
+        shown("resume", resume_words(*resume)),
     ]
 }

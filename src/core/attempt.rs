@@ -314,6 +314,9 @@ impl Turn<'_> {
                 let until = self.due(delay);
                 self.again(id, RunState::BackingOff { until }, what, &why);
             }
+            Decision::Limit { delay, .. } if verdict.class == FailureClass::UsageLimit => {
+                self.limited(id, &session, what, delay);
+            }
             Decision::Limit { delay, why } => {
                 let until = self.breaker_wait(id).unwrap_or_else(|| self.due(delay));
                 self.again(id, RunState::Limited { until }, what, &why);
@@ -322,7 +325,7 @@ impl Turn<'_> {
     }
 
     /// Lets a run wait for its next attempt, unless something keeps it from one.
-    fn again(&mut self, id: &RunId, wait: RunState, what: &str, why: &str) {
+    pub(super) fn again(&mut self, id: &RunId, wait: RunState, what: &str, why: &str) {
         if let Some(withdrawn) = self.withdrawn(id) {
             self.end(id, Outcome::Failed, format!("{what}; not tried again: {withdrawn}"));
         } else if self.state().closing() {
@@ -332,6 +335,7 @@ impl Turn<'_> {
         } else if self.run(id).is_some_and(|run| run.held) {
             self.go(id, RunState::Held, format!("{what}; held by the operator"));
         } else {
+            self.set_held(id, wait == RunState::Held);
             self.go(id, wait, format!("{what}; {why}"));
         }
     }

@@ -8,7 +8,7 @@
 use super::ids::{AttemptId, SessionName};
 use super::retry;
 use super::run::Due;
-use super::time::{At, Mono};
+use super::time::{At, Mono, Wall};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -98,6 +98,16 @@ pub struct Breaker {
     /// Whether it lasts longer than [`OVERDUE`].
     #[serde(default)]
     pub overdue: bool,
+    /// It was opened by a usage limit: what that says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+}
+
+/// A usage limit that holds what is guarded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    /// When it ends, if it says so.
+    pub resets: Option<Wall>,
 }
 
 /// The time, and the boot that its monotonic part belongs to.
@@ -130,6 +140,15 @@ pub struct Failure<'a> {
     pub lasts: Option<Duration>,
     /// What was seen, in words.
     pub cause: &'a str,
+    /// It is a usage limit.
+    pub limit: Option<Limit>,
+}
+
+impl Failure<'_> {
+    /// Whether it says itself when it will be over.
+    fn is_stated(&self) -> bool {
+        self.limit.is_some_and(|limit| limit.resets.is_some())
+    }
 }
 
 /// The wait before the `n`th probe, not spread.
@@ -190,7 +209,11 @@ impl Breaker {
         self.phase = phase;
         self.epoch += 1;
     }
-    fn open(&mut self, delay: Duration, cause: &str, clock: Clock<'_>) {
+    fn open(&mut self, delay: Duration, failure: &Failure<'_>, clock: Clock<'_>) {
+        self.limit = failure.limit;
+        self.open_for(delay, failure.cause, clock);
+    }
+    fn open_for(&mut self, delay: Duration, cause: &str, clock: Clock<'_>) {
         self.opened = self.opened.saturating_add(1);
         self.held.extend(self.evidence.keys().filter_map(|who| SessionName::new(who).ok()));
         self.evidence.clear();
@@ -216,19 +239,30 @@ impl Breaker {
                 self.row = self.row.saturating_add(1);
                 let few = failure.users < EVIDENCE && usize::try_from(self.row).is_ok_and(|row| row >= EVIDENCE);
                 if failure.certain || self.evidence.len() >= EVIDENCE || few {
-                    self.open(wait(self), failure.cause, clock);
+                    self.open(wait(self), &failure, clock);
                 }
             }
-            Phase::SlowStart { .. } => self.open(wait(self), failure.cause, clock),
+            Phase::SlowStart { .. } => self.open(wait(self), &failure, clock),
             Phase::HalfOpen { probe, .. } if probe.is_some() && probe.as_ref() == failure.attempt => {
-                self.open(wait(self), failure.cause, clock);
+                self.open(wait(self), &failure, clock);
             }
             // Those that ran on meet it as well; that tells nothing new, but for how long it lasts.
             Phase::Open { until } => {
-                if let Some(lasts) = failure.lasts.filter(|lasts| *lasts > until.left(clock.at, clock.boot_id)) {
+                let (left, known) = (until.left(clock.at, clock.boot_id), self.limit.map(|limit| limit.resets));
+                let stated = failure.is_stated();
+                // What a limit says of itself is better than any guess, and of two ends the later one counts.
+                let better = |lasts: &Duration| match known {
+                    Some(None) if stated => true,
+                    Some(Some(_)) if !stated => false,
+                    Some(_) | None => *lasts > left,
+                };
+                if let Some(lasts) = failure.lasts.filter(better) {
+                    self.limit = failure.limit.or(self.limit);
+                    failure.cause.clone_into(&mut self.cause);
                     self.go(Phase::Open { until: clock.due(lasts) });
                 }
             }
+            Phase::HalfOpen { .. } if failure.is_stated() => self.open(wait(self), &failure, clock),
             Phase::HalfOpen { .. } => {}
         }
         self.blamed = failure.attempt.cloned();
@@ -248,6 +282,12 @@ impl Breaker {
     pub fn unclear(&mut self, attempt: &AttemptId, clock: Clock<'_>, delay: impl FnOnce(u32) -> Duration) {
         if self.is_probe(attempt) {
             self.go(Phase::Open { until: clock.due(delay(self.opened.max(1))) });
+        }
+    }
+    /// A person has a usage limit tried now: the next start is the probe.
+    pub fn try_now(&mut self) {
+        if self.limit.is_some() && matches!(self.phase, Phase::Open { .. }) {
+            self.go(Phase::HalfOpen { probe: None, until: None });
         }
     }
     /// A start got through.
@@ -297,7 +337,7 @@ impl Breaker {
                 }
             }
             (Some(cause), Phase::Closed | Phase::HalfOpen { .. } | Phase::SlowStart { .. }) => {
-                self.open(READING_HOLDS, cause, clock);
+                self.open_for(READING_HOLDS, cause, clock);
             }
             (None, Phase::Open { .. } | Phase::HalfOpen { .. }) => self.begin_slow_start(clock),
             (None, Phase::Closed | Phase::SlowStart { .. }) => {}
@@ -326,14 +366,16 @@ impl Breaker {
         self.go(Phase::SlowStart { step: 0, left: 1, until: clock.due(SLOW_START) });
     }
     fn note_overdue(&mut self, clock: Clock<'_>) {
-        self.overdue |= self.since.is_some_and(|since| clock.at.wall.since(since.wall) >= OVERDUE);
+        // A limit that says when it ends is late only after that.
+        let ends = self.limit.and_then(|limit| limit.resets);
+        let from = self.since.map(|since| ends.map_or(since.wall, |ends| ends.max(since.wall)));
+        self.overdue |= from.is_some_and(|from| clock.at.wall.since(from) >= OVERDUE);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::time::Wall;
     use proptest::prelude::*;
 
     /// The same promises once more, as a person would write them down: seconds, a list of failures, nothing clever.
@@ -433,6 +475,7 @@ mod tests {
                         let who_text = format!("s{who}");
                         let failure = Failure {
                             who: &who_text, attempt: Some(&id), users, certain: false, lasts: None, cause: "503",
+                            limit: None,
                         };
                         breaker.failure(failure, clock, base_delay);
                         model.fail(who, number, users, now);
@@ -476,7 +519,7 @@ mod tests {
         let mut at = At { wall: Wall(0), mono: Mono(1) };
         let mut probes = 0;
         fn failure(attempt: Option<&AttemptId>) -> Failure<'_> {
-            Failure { who: "x", attempt, users: 1, certain: true, lasts: None, cause: "503" }
+            Failure { who: "x", attempt, users: 1, certain: true, lasts: None, cause: "503", limit: None }
         }
         breaker.failure(failure(None), Clock { at, boot_id: "b" }, base_delay);
         while !breaker.overdue {

@@ -8,6 +8,7 @@ use super::breaker::Breaker;
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
+use super::limit::RunLimit;
 use super::plan::{Plan, SessionPlan};
 use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
@@ -324,6 +325,13 @@ pub enum Fact {
         /// For how much of it the machine slept.
         slept_ms: u64,
     },
+    /// A run met a usage limit, or what is known of its limits changed: the whole of it, not a difference.
+    LimitMet {
+        /// Which run.
+        run: RunId,
+        /// It.
+        limit: Box<RunLimit>,
+    },
 }
 
 impl Fact {
@@ -336,7 +344,8 @@ impl Fact {
             | Self::HoldSet { run, .. }
             | Self::RunOrphaned { run }
             | Self::DeadlineSet { run, .. }
-            | Self::Finding { run, .. } => Some(run),
+            | Self::Finding { run, .. }
+            | Self::LimitMet { run, .. } => Some(run),
             Self::AttemptIntended { attempt }
             | Self::AttemptStarted { attempt, .. }
             | Self::StopIntended { attempt, .. }

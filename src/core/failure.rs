@@ -115,6 +115,11 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
             let rule = output.rule.as_ref().and_then(|id| rules.iter().find(|rule| rule.id == *id));
             match rule {
                 Some(rule) => bad(rule.class, &format!("output/{}", rule.id)),
+                None if output.rule.is_none() => match output.limit.as_ref().and_then(|limit| limit.rule.as_ref()) {
+                    Some(rule) => bad(FailureClass::UsageLimit, &format!("output/{rule}")),
+                    None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
+                    None => bad(FailureClass::Transient, "exit/nonzero"),
+                },
                 None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
                 None => bad(FailureClass::Transient, "exit/nonzero"),
             }

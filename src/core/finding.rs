@@ -27,6 +27,8 @@ pub enum FindingKind {
     ZeroResult,
     /// It was killed, and something of it lives on.
     Unkillable,
+    /// A usage limit after which it does not go on by itself.
+    UsageLimit,
 }
 
 impl FindingKind {
@@ -39,13 +41,14 @@ impl FindingKind {
             Self::NoProgress => "no_progress",
             Self::ZeroResult => "zero_result",
             Self::Unkillable => "unkillable",
+            Self::UsageLimit => "usage_limit",
         }
     }
     /// Whether it is about a program that runs, so that its end is the finding's end too.
     fn ends_with_its_attempt(self) -> bool {
         match self {
             Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress | Self::Unkillable => true,
-            Self::DeadlineMissed | Self::ZeroResult => false,
+            Self::DeadlineMissed | Self::ZeroResult | Self::UsageLimit => false,
         }
     }
 }

@@ -5,18 +5,21 @@
 //! same output rule, and for all starts `disk`, `memory`, `journal` and `machine` (nothing can be started at all).
 //! `git:PROJECT` and `notifier:CHANNEL` hold no start; whoever speaks to them asks [`Breakers::admits`].
 
-use super::breaker::{Breaker, Clock, Failure, LOOK_AGAIN, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay};
+use super::breaker::{
+    Breaker, Clock, Failure, LOOK_AGAIN, Limit, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay,
+};
 use super::effect::Effect;
 use super::event::{Seen, Timer};
 use super::exit::{Ending, ExitRecord, FailureClass, Verdict};
 use super::fact::Fact;
 use super::ids::{AttemptId, ProjectName, RunId, SessionName};
+use super::limit;
 use super::plan::SessionPlan;
-use super::retry::LIMIT_PROBES;
 use super::run::{Attempt, Due, OutputSeen, Run, RunState};
 use super::state::State;
 use super::time::{At, Mono, Wall};
 use super::turn::Turn;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -311,9 +314,14 @@ impl Turn<'_> {
                 if let Some(key) = &provider {
                     let opened = self.state().breakers.by_key.get(key).map_or(0, |breaker| breaker.opened);
                     let row = usize::try_from(opened).unwrap_or(usize::MAX);
-                    let lasts = LIMIT_PROBES.get(row).or(LIMIT_PROBES.last()).copied();
-                    let cause = self.cause(id, "usage limit");
-                    self.blame(key, id, true, lasts, &cause);
+                    let seen = run.limit_seen();
+                    let lasts = limit::wait(seen.resets, self.at.wall, row, &mut self.night.rng);
+                    let cause = match seen.from.as_str() {
+                        "" => self.cause(id, "usage limit"),
+                        from => format!("{}: {from}", id.run.session),
+                    };
+                    let limit = Some(Limit { resets: seen.resets });
+                    self.blame_for(key, id, (true, Some(lasts)), &cause, limit);
                 }
             }
             Some(FailureClass::Infra) => {
@@ -351,10 +359,20 @@ impl Turn<'_> {
         }
     }
     fn blame(&mut self, key: &str, id: &AttemptId, certain: bool, lasts: Option<Duration>, cause: &str) {
+        self.blame_for(key, id, (certain, lasts), cause, None);
+    }
+    fn blame_for(
+        &mut self,
+        key: &str,
+        id: &AttemptId,
+        (certain, lasts): (bool, Option<Duration>),
+        cause: &str,
+        limit: Option<Limit>,
+    ) {
         let users = self.state().users(key);
         let who = id.run.session.clone();
         self.with_breaker(key, |breaker, clock, rng| {
-            let failure = Failure { who: who.as_str(), attempt: Some(id), users, certain, lasts, cause };
+            let failure = Failure { who: who.as_str(), attempt: Some(id), users, certain, lasts, cause, limit };
             breaker.failure(failure, clock, |n| delay(n, rng));
             if !breaker.is_closed() {
                 breaker.held.insert(who.clone());
@@ -390,7 +408,8 @@ impl Turn<'_> {
                 self.with_breaker(key, |breaker, clock, _| breaker.reading(Some(why), clock));
             }
             Seen::Failed { why } => self.with_breaker(key, |breaker, clock, rng| {
-                let failure = Failure { who: key, attempt: None, users: 1, certain: false, lasts: None, cause: why };
+                let failure =
+                    Failure { who: key, attempt: None, users: 1, certain: false, lasts: None, cause: why, limit: None };
                 match breaker.phase {
                     // Whoever speaks to it is its own probe: there are no attempts to tell it by.
                     Phase::HalfOpen { .. } => breaker.reading(Some(why), clock),
@@ -482,8 +501,21 @@ impl Turn<'_> {
         let left = if READ.0.contains(&key) { left.min(READ.1) } else { left };
         // A run that looks again at once would only be set aside again.
         let until = self.due(left.max(SLOW_START));
-        let reason = format!("{}: {}", held_words(key), breaker.cause);
+        let reason = format!("{}: {}", self.held_words(key, breaker), breaker.cause);
         self.go(id, RunState::Limited { until }, reason);
+    }
+    /// Why a run waits behind a breaker.
+    fn held_words(&self, key: &str, breaker: &Breaker) -> String {
+        match breaker.limit {
+            Some(limit) => limit_words(key, limit, self.at.wall, &self.night.zone),
+            None => held_words(key),
+        }
+    }
+    /// A person has a usage limit tried now.
+    pub(super) fn try_limit_now(&mut self, key: &str) {
+        if self.state().breakers.by_key.contains_key(key) {
+            self.with_breaker(key, |breaker, _, _| breaker.try_now());
+        }
     }
     pub(super) fn note_held(&mut self, held: BTreeMap<String, BTreeSet<SessionName>>) {
         for (key, sessions) in held {
@@ -528,6 +560,12 @@ pub fn held_words(key: &str) -> String {
         "machine" => "this machine starts nothing".to_owned(),
         _ => format!("{} is down", thing(key)),
     }
+}
+
+/// A usage limit that holds what a key stands for, in words.
+pub fn limit_words(key: &str, limit: Limit, now: Wall, zone: &TimeZone) -> String {
+    let ends = limit.resets.map_or_else(String::new, |at| format!(", resets {}", limit::clock(at, now, zone)));
+    format!("usage limit of {}{ends}", thing(key))
 }
 
 /// What a key stands for, in words.

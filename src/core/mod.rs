@@ -9,7 +9,8 @@
 //! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
 //! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
-//! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL`.
+//! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
+//! `limit`: how long a usage limit is waited for.
 
 pub mod alert;
 mod attempt;
@@ -25,6 +26,7 @@ pub mod finding;
 pub mod guard;
 pub mod ids;
 mod invariants;
+pub mod limit;
 pub mod night;
 mod operator;
 pub mod pause;

@@ -40,7 +40,10 @@ impl Turn<'_> {
             Some(_) | None => self.without_open_run(verb, session),
         };
         match (verb, &answer) {
-            (Verb::Start | Verb::Restart | Verb::Release, Ok(_)) => self.unpark(session),
+            (Verb::Start | Verb::Restart | Verb::Release, Ok(_)) => {
+                self.unpark(session);
+                self.goes_on(session);
+            }
             (Verb::Start | Verb::Restart | Verb::Release | Verb::Stop | Verb::Hold | Verb::Skip, _) => {}
         }
         self.answer(verb.as_str(), session.as_str(), by, answer);
@@ -133,6 +136,7 @@ impl Turn<'_> {
                 self.set_held(&run, false);
                 self.unpark(session);
                 self.go(&run, RunState::Scheduled { at }, reason);
+                self.goes_on(session);
                 done(format!("{run} starts at {shown}"))
             }
             RunState::Starting { .. } | RunState::Running { .. } | RunState::Checking { .. } => {

@@ -13,6 +13,7 @@ use super::alert::plan::AlertsPlan;
 use super::calendar::{NightPlan, Timing};
 use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
+use super::limit::ResumePolicy;
 use super::time::millis;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -132,6 +133,9 @@ pub struct SessionPlan {
     /// Most that it and all it starts may take.
     #[serde(default)]
     pub caps: Caps,
+    /// What may happen by itself after a usage limit.
+    #[serde(default)]
+    pub resume: ResumePolicy,
 }
 
 /// Most that a session's whole tree of processes may take; `None` is no limit.

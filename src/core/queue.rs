@@ -281,12 +281,16 @@ impl Turn<'_> {
     /// Journals the intent and asks for the start.
     fn start_attempt(&mut self, id: &RunId) {
         self.renew_deadline(id);
-        let (Some(run), Some(session)) = (self.run(id), self.state().session(&id.session)) else {
+        if self.run(id).is_none() || self.state().session(&id.session).is_none() {
             return self.end(id, Outcome::Skipped, "removed from the file");
-        };
+        }
         if self.past_deadline(id) {
             return self.end(id, Outcome::Unfinished, PAST_DEADLINE);
         }
+        if !self.may_resume(id) {
+            return;
+        }
+        let (Some(run), Some(session)) = (self.run(id), self.state().session(&id.session)) else { return };
         let policy = &session.retry;
         let starts = self.state().starts(&id.session);
         if starts >= policy.hard_cap_starts {

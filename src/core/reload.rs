@@ -159,6 +159,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         stall,
         provider,
         caps: Caps { memory, processes },
+        resume,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -182,6 +183,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("provider", *provider != old.provider),
         ("max_memory", *memory != old.caps.memory),
         ("max_processes", *processes != old.caps.processes),
+        ("resume", *resume != old.resume),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -209,7 +209,8 @@ impl State {
             | Fact::HoldSet { run, .. }
             | Fact::RunOrphaned { run }
             | Fact::DeadlineSet { run, .. }
-            | Fact::Finding { run, .. } => {
+            | Fact::Finding { run, .. }
+            | Fact::LimitMet { run, .. } => {
                 parts.extend([Part::Run(run.clone())]);
             }
             Fact::AttemptIntended { attempt } => {

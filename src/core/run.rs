@@ -3,6 +3,7 @@
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
+use super::limit::{LimitSeen, RunLimit};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
@@ -257,6 +258,9 @@ pub struct Run {
     /// What was found about it, open or over; one of each kind and subject.
     #[serde(default)]
     pub findings: Vec<Finding>,
+    /// What is known of its usage limits.
+    #[serde(default)]
+    pub limit: RunLimit,
 }
 
 impl Run {
@@ -278,6 +282,7 @@ impl Run {
             held: false,
             deadline: None,
             findings: Vec::new(),
+            limit: RunLimit::default(),
         }
     }
     /// Keeps less of the attempts before a newer one, and next to nothing of those long before.
@@ -389,6 +394,9 @@ pub struct OutputSeen {
     /// When the output last said something new: a line that was not there before, not the same drawn again.
     #[serde(default)]
     pub new_at: Option<Wall>,
+    /// What its last lines said of a usage limit, if they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitSeen>,
     /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolRun>,

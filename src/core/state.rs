@@ -253,6 +253,11 @@ impl State {
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::LimitMet { run, limit } => {
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.limit = (**limit).clone();
+                }
+            }
             Fact::DeadlineSet { run, at } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.deadline = *at;

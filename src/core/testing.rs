@@ -54,6 +54,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         stall: StallPolicy::default(),
         provider: None,
         caps: Caps::default(),
+        resume: crate::core::limit::ResumePolicy::default(),
     }
 }
 

@@ -86,7 +86,11 @@ impl<'n> Turn<'n> {
             | RunState::Held
             | RunState::Stopping { .. } => {}
         }
+        let ends = to.is_ended();
         self.fact(Fact::RunMoved { run: run.clone(), to, reason: reason.into() });
+        if ends {
+            self.answered(run);
+        }
         self.arm(run);
     }
     /// Remembers that a run came to be.

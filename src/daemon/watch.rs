@@ -5,7 +5,7 @@
 
 use super::earlier;
 use super::inbox::Inbox;
-use super::perform::Rim;
+use super::perform::{Rim, zone};
 use crate::adapters::shim_client;
 use crate::core::event::Event;
 use crate::core::exit::ExitRecord;
@@ -240,9 +240,10 @@ impl Follow {
             self.rim.settle_tmux().await;
         }
         self.catch_up(false).await;
+        let zone = zone(self.rim.plan_zone().await.as_deref());
         let output = match &mut self.output {
             Some(output) => {
-                output.observer.finish();
+                output.observer.finish(exit.at, &zone);
                 output.observer.seen().clone()
             }
             None => OutputSeen { bytes: exit.output_bytes, ..OutputSeen::default() },

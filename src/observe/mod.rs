@@ -2,9 +2,11 @@
 
 mod error_lines;
 mod fingerprint;
+mod limits;
 mod novelty;
 mod numbers;
 mod observer;
+mod reset;
 mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};

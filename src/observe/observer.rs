@@ -2,13 +2,17 @@
 
 use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
+use super::limits;
 use super::novelty::Novelty;
 use super::numbers::number;
 use super::tool_runs::ToolRuns;
+use crate::core::exit::FailureClass;
+use crate::core::limit::LimitSeen;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
 use crate::core::run::{EXAMPLES_MAX, ErrorSeen, MetricSeen, OutputSeen, same_error_line};
 use crate::core::time::Wall;
 use crate::terminal::{Line, LineScanner, harmless, redact, shorten};
+use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use std::collections::VecDeque;
 
@@ -70,6 +74,7 @@ struct Metric {
 struct Rule {
     id: String,
     regex: Regex,
+    class: FailureClass,
 }
 
 fn compile(what: impl FnOnce() -> String, pattern: &str) -> Result<Regex, ObserverError> {
@@ -89,7 +94,9 @@ impl Observer {
         let rules = rules
             .iter()
             .filter(|rule| rule.sessions.is_empty() || rule.sessions.iter().any(|p| fits(p, session.name.as_str())))
-            .map(|rule| Ok(Rule { id: rule.id.clone(), regex: compile(|| rule.id.clone(), &rule.regex)? }))
+            .map(|rule| {
+                Ok(Rule { id: rule.id.clone(), regex: compile(|| rule.id.clone(), &rule.regex)?, class: rule.class })
+            })
             .collect::<Result<_, _>>()?;
         Ok(Self { scanner: LineScanner::new(), sight: Sight::new(session)?, rules })
     }
@@ -123,8 +130,10 @@ impl Observer {
         std::mem::take(&mut self.sight.changed)
     }
 
-    /// Ends the output: takes the unfinished line for a line and tries the rules on the last lines.
-    pub fn finish(&mut self) -> &OutputSeen {
+    /// Ends the output: takes the unfinished line for a line and tries the rules on the last lines. A time of day in them
+    /// is one after `end`, when the program ended, or after the last output if that is earlier; one of `zone` where no
+    /// other is named.
+    pub fn finish(&mut self, end: Wall, zone: &TimeZone) -> &OutputSeen {
         let sight = &mut self.sight;
         let at = sight.seen.last_at.unwrap_or(Wall(0));
         self.scanner.finish(|line| sight.line(line, at));
@@ -135,7 +144,19 @@ impl Observer {
         }
         let rows = self.look_at_last_rows();
         let rule = self.rules.iter().find(|rule| rows.iter().any(|row| rule.regex.is_match(row)));
-        self.sight.seen.rule = rule.map(|rule| rule.id.clone());
+        let hits: Option<Vec<usize>> = rule.map(|rule| {
+            let fits = rows.iter().enumerate().filter(|(_, row)| rule.regex.is_match(row));
+            fits.map(|(place, _)| place).collect()
+        });
+        let seen = &mut self.sight.seen;
+        seen.rule = rule.map(|rule| rule.id.clone());
+        // A rule of the file that means something else has the last word.
+        let asked = rule.is_none_or(|rule| rule.class == FailureClass::UsageLimit);
+        let last = seen.last_at.map_or(end, |last| last.min(end));
+        seen.limit = asked
+            .then(|| limits::limit(&rows, hits.as_deref(), last, zone))
+            .flatten()
+            .map(|limit| LimitSeen { from: kept(&limit.from), ..limit });
         &self.sight.seen
     }
 

@@ -217,6 +217,7 @@ impl Folder {
             | Fact::OutputObserved { .. }
             | Fact::AttemptEnded { .. }
             | Fact::Finding { .. }
+            | Fact::LimitMet { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {
@@ -311,12 +312,13 @@ impl Folder {
         let open = self.facts.outages.iter().position(|outage| outage.key == key && outage.to.is_none());
         match (to.since, open) {
             (Some(since), None) => {
-                self.moment(at, None, format!("{} is down: {}", thing(key), to.cause), 3);
+                let is_down = if to.limit.is_some() { "has reached its usage limit" } else { "is down" };
+                self.moment(at, None, format!("{} {is_down}: {}", thing(key), to.cause), 3);
                 self.facts.outages.push(OutageFact {
                     key: key.to_owned(),
                     from: since.wall,
                     to: None,
-                    cause: to.cause.clone(),
+                    cause: if to.limit.is_some() { format!("usage limit; {}", to.cause) } else { to.cause.clone() },
                     probes: to.probes,
                     held: to.held.iter().cloned().collect(),
                 });

@@ -121,6 +121,7 @@ impl Folder {
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
+            | Fact::LimitMet { .. }
             | Fact::SafeMode { .. } => {}
         }
         if let Some((what, weight)) = told {

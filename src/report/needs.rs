@@ -4,6 +4,7 @@ use super::facts::{Facts, RunFacts};
 use super::model::{DeadLetter, Need, Totals, Verdict};
 use super::sessions::{newest, plan_of, quote};
 use crate::core::exit::FailureClass;
+use crate::core::finding::FindingKind;
 use crate::core::ids::SessionName;
 use crate::core::plan::DependencyOn;
 use crate::core::run::{Outcome, RunState};
@@ -89,7 +90,10 @@ fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> 
     let outcome = match &run.state {
         RunState::Ended { outcome } => *outcome,
         RunState::Held => {
-            return Some((Kind::Held, format!("{name} is held back"), format!("nightkeep release {name}")));
+            // A person who held it knows why.
+            let asked = run.findings.iter().find(|found| found.kind == FindingKind::UsageLimit && found.is_open());
+            let why = asked.map_or_else(String::new, |found| format!(": {}", quote(&found.what)));
+            return Some((Kind::Held, format!("{name} is held back{why}"), format!("nightkeep release {name}")));
         }
         RunState::Scheduled { .. }
         | RunState::Waiting { .. }

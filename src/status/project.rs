@@ -109,6 +109,8 @@ fn outages(state: &State) -> Vec<OutageStatus> {
         probes: breaker.probes,
         held: breaker.held.iter().map(ToString::to_string).collect(),
         overdue: breaker.overdue,
+        usage_limit: breaker.limit.is_some(),
+        resets_at: breaker.limit.and_then(|limit| limit.resets).map(rfc3339),
     });
     let parked = state.breakers.parked.iter().map(|(project, why)| OutageStatus {
         key: format!("project:{project}"),
@@ -119,6 +121,8 @@ fn outages(state: &State) -> Vec<OutageStatus> {
         probes: 0,
         held: Vec::new(),
         overdue: true,
+        usage_limit: false,
+        resets_at: None,
     });
     down.chain(parked).collect()
 }

@@ -211,11 +211,13 @@ fn outage_line(outage: &OutageStatus, time: &impl Fn(&str) -> String) -> String 
     let since = outage.since.as_deref().map_or_else(String::new, |since| format!(" since {}", time(since)));
     let next = outage.next_at.as_deref().map_or_else(|| "soon".to_owned(), time);
     let cause = harmless(&outage.cause);
+    let resets = outage.resets_at.as_deref().map_or_else(String::new, |at| format!(", which resets {}", time(at)));
+    let is_down = if outage.usage_limit { format!("is at its usage limit{resets}") } else { format!("is down{since}") };
     match outage.state.as_str() {
         "parked" => format!("{what} is parked: {cause}."),
         "slow_start" => format!("{what} is back; sessions start one after the other{held}."),
-        "half_open" => format!("{what} is down{since} and is being tried{held}: {cause}."),
-        _ => format!("{what} is down{since}, tried again at {next}{held}: {cause}."),
+        "half_open" => format!("{what} {is_down} and is being tried{held}: {cause}."),
+        _ => format!("{what} {is_down}, tried again at {next}{held}: {cause}."),
     }
 }
 

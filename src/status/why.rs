@@ -6,9 +6,10 @@ use super::text::{bytes, harmless, number, span, wrap};
 use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
 use crate::core::breaker::Phase;
+use crate::core::exit::FailureClass;
 use crate::core::fact::{Entry, Fact};
 use crate::core::finding::Finding;
-use crate::core::guard::{FOR_ALL, thing};
+use crate::core::guard::{FOR_ALL, limit_words, thing};
 use crate::core::ids::SessionName;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
@@ -31,7 +32,7 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
     }
     let mut steps: Vec<Step> = Vec::new();
     if let Some(run) = run {
-        from_run(run, history, &mut steps);
+        from_run(run, history, zone, &mut steps);
         from_history(run, history, &mut steps);
         let known = history.iter().any(|e| matches!(&e.fact, Fact::RunMoved { run: id, .. } if *id == run.id));
         if !known {
@@ -78,18 +79,18 @@ fn place_of(history: &[Entry], fits: impl Fn(&Fact) -> bool) -> usize {
     history.iter().position(|entry| fits(&entry.fact)).map_or(0, |at| at + 1)
 }
 
-fn from_run(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
+fn from_run(run: &Run, history: &[Entry], zone: &TimeZone, steps: &mut Vec<Step>) {
     let created = match &run.redriven_from {
         Some(first) => format!("run {} created, the second chance of {first}", run.id),
         None => format!("run {} created", run.id),
     };
     steps.push(step(run.created.wall, created, None));
     for attempt in &run.attempts {
-        from_attempt(attempt, history, steps);
+        from_attempt(attempt, history, zone, steps);
     }
 }
 
-fn from_attempt(attempt: &Attempt, history: &[Entry], steps: &mut Vec<Step>) {
+fn from_attempt(attempt: &Attempt, history: &[Entry], zone: &TimeZone, steps: &mut Vec<Step>) {
     let n = attempt.id.number;
     let id = &attempt.id;
     let place = place_of(history, |fact| matches!(fact, Fact::AttemptIntended { attempt } if attempt == id));
@@ -116,6 +117,12 @@ fn from_attempt(attempt: &Attempt, history: &[Entry], steps: &mut Vec<Step>) {
         let counts = if verdict.counted { "takes one of the attempts" } else { "takes no attempt" };
         let what = format!("attempt {n}: classed as {}, {counts}", verdict.class.as_str().replace('_', " "));
         tell(what, Some(format!("rule {}", harmless(&verdict.rule))));
+        if verdict.class == FailureClass::UsageLimit {
+            let limit = attempt.output.limit.clone().unwrap_or_default();
+            let what = format!("attempt {n}: {}", limit.words(exit.at, zone));
+            let read = format!("read as {} from: {}", limit.form, harmless(&limit.from));
+            tell(what, Some(read).filter(|_| limit.resets.is_some()));
+        }
     }
     for check in &attempt.checks {
         let text = harmless(&check.text);
@@ -155,7 +162,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 steps.push(step(at, format!("attempts count from 0 again: {}", harmless(reason)), None));
             }
             Fact::HoldSet { run: id, held } if *id == run.id => {
-                let what = if *held { "held by the operator" } else { "released by the operator" };
+                let what = if *held { "held back" } else { "no longer held back" };
                 steps.push(step(at, what.to_owned(), None));
             }
             Fact::RunOrphaned { run: id } if *id == run.id => {
@@ -219,6 +226,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
+            | Fact::LimitMet { .. }
             | Fact::SafeMode { .. } => {}
         }
     }
@@ -253,9 +261,12 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             });
             format!("attempt {n} {}{counted}", when(until.wall))
         }
-        RunState::Limited { .. } if state.held_by(run).is_some() => behind(run, state, when),
+        RunState::Limited { .. } if state.held_by(run).is_some() => behind(run, state, now.wall, zone, when),
         RunState::Limited { until } => format!("it is tried again {}; that takes no attempt", when(until.wall)),
-        RunState::Held => format!("nothing until `nightkeep release {name}`"),
+        RunState::Held => match &run.limit.asks {
+            Some(asks) => format!("nothing until `nightkeep release {name}`: {}", harmless(asks)),
+            None => format!("nothing until `nightkeep release {name}`"),
+        },
         RunState::Stopping { .. } if run.is_unkillable() => {
             "nothing can end it; it is over when the disk or network share that it waits for answers, or with a reboot"
                 .to_owned()
@@ -294,7 +305,7 @@ fn dependencies(on: &[SessionName], state: &State) -> String {
 }
 
 /// What a run behind a breaker waits for.
-fn behind(run: &Run, state: &State, when: impl Fn(Wall) -> String) -> String {
+fn behind(run: &Run, state: &State, now: Wall, zone: &TimeZone, when: impl Fn(Wall) -> String) -> String {
     let key = state.held_by(run).unwrap_or_default();
     let Some(breaker) = state.breakers.by_key.get(&key) else { return String::new() };
     let seen = harmless(&breaker.cause);
@@ -310,6 +321,10 @@ fn behind(run: &Run, state: &State, when: impl Fn(Wall) -> String) -> String {
         }
         (Phase::SlowStart { .. } | Phase::Closed, _) => "it is back".to_owned(),
     };
+    if let Some(limit) = breaker.limit.filter(|_| matches!(breaker.phase, Phase::Open { .. })) {
+        let words = limit_words(&key, limit, now, zone);
+        return format!("it starts when this is over, that takes no attempt: {words}; {then}; seen: {seen}");
+    }
     format!("it starts when {} is well again, that takes no attempt; {then}; seen: {seen}", thing(&key))
 }
 

@@ -124,6 +124,21 @@ fn an_agent_gives_the_command_and_is_handed_its_prompt() {
 }
 
 #[test]
+fn resume_says_until_when_and_how_often_key_by_key() {
+    let loaded = clean(
+        "[defaults]\nresume = { until = \"06:00\" }\n[sessions.a]\ncommand = \"a\"\n\
+         [sessions.b]\ncommand = \"b\"\nresume = { max = 0 }\n[sessions.c]\ncommand = \"c\"\nresume = { until = \"07:15\", max = 3 }\n",
+    );
+    let resume = |name: &str| {
+        let resume = named(&loaded, name).resume;
+        (resume.until.map(|until| until.to_string()), resume.max)
+    };
+    assert_eq!(resume("a"), (Some("06:00".to_owned()), None));
+    assert_eq!(resume("b"), (Some("06:00".to_owned()), Some(0)));
+    assert_eq!(resume("c"), (Some("07:15".to_owned()), Some(3)));
+}
+
+#[test]
 fn the_full_example_loads_and_says_what_is_not_in_effect_yet() {
     let outcome = outcome(include_str!("valid/full.toml"));
     assert!(outcome.loaded.is_some(), "{}", rendered(&outcome));

@@ -180,4 +180,67 @@ impl Coverage {
         }
         text
     }
+
+    /// The same as a page: how often each pair was met, by its magnitude, so that it changes only when something did.
+    pub fn page(&self, nights: u64) -> String {
+        let mut text = format!("{PAGE}\nOf {nights} nights. `.` was never met, `few` fewer than {SURE} times.\n\n");
+        let _ = writeln!(text, "| event | {} |\n|---|{}", STATES.join(" | "), "---|".repeat(STATES.len()));
+        let kinds: std::collections::BTreeSet<&str> = self.met.keys().map(|(kind, _)| *kind).collect();
+        for kind in kinds {
+            let cells = STATES.map(|state| magnitude(self.met(kind, state)));
+            let _ = writeln!(text, "| {kind} | {} |", cells.join(" | "));
+        }
+        let _ = writeln!(text, "\n| what happened to an alert or a message | it was then | |\n|---|---|---|");
+        for ((why, word), n) in self.alerts.iter().filter(|(_, n)| **n >= SURE) {
+            let _ = writeln!(text, "| {why} | {word} | {} |", magnitude(*n));
+        }
+        text
+    }
+    /// What a page lists as met often, and what was not met at all this time.
+    pub fn lost(&self, page: &str) -> Vec<String> {
+        let rows = page.lines().filter(|line| line.starts_with('|')).map(|line| {
+            let cells = line.trim_matches('|').split('|').map(str::trim);
+            cells.collect::<Vec<&str>>()
+        });
+        let mut lost = Vec::new();
+        let listed = |cell: &str| !matches!(cell, "." | "few" | "");
+        for row in rows {
+            match row.as_slice() {
+                ["event", ..] | ["what happened to an alert or a message", ..] | ["---", ..] => {}
+                [why, word, cell] if listed(cell) && self.of_alerts(why, word) == 0 => {
+                    lost.push(format!("{why}, {word}"));
+                }
+                [event, cells @ ..] if cells.len() == STATES.len() => {
+                    let gone =
+                        STATES.iter().zip(cells).filter(|(state, cell)| listed(cell) && self.met(event, state) == 0);
+                    lost.extend(gone.map(|(state, _)| format!("{event} in {state}")));
+                }
+                _ => {}
+            }
+        }
+        lost
+    }
+}
+
+/// A pair that was met this often is met again, whatever the draws.
+const SURE: u64 = 30;
+
+/// What stands above the table.
+const PAGE: &str = "# What the simulated nights meet
+
+Which events met a run in which state, over all [simulated nights](decisions/0010-simulated-nights.md). The test that
+simulates them fails when a pair that this page lists is no longer met: then a story is no longer told. It is written by
+
+```sh
+NIGHTKEEP_WRITE_COVERAGE=1 cargo nextest run --test nights no_night_breaks_a_promise
+```
+";
+
+/// How often, by its magnitude.
+fn magnitude(n: u64) -> String {
+    match n {
+        0 => ".".to_owned(),
+        n if n < SURE => "few".to_owned(),
+        n => format!("{}+", 10_u64.pow(n.ilog10())),
+    }
 }

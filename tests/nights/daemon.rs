@@ -103,7 +103,11 @@ impl Sim {
             // What leaves the state with a new night must have its last row.
             self.catch_up_rows(&night.state);
         }
-        let mut step = night.step(self.world.at(), event.clone());
+        let mut told = event.clone();
+        if let Some(mutant) = self.how.mutant {
+            mutant.mishear(&mut told);
+        }
+        let mut step = night.step(self.world.at(), told);
         if let Some(mutant) = self.how.mutant {
             mutant.plant(&event, &mut step, &mut night, &mut self.rng);
         }

@@ -3,6 +3,7 @@
 //! The numbers are those of the safety (S) and liveness (L) lists in `docs/decisions/0010-simulated-nights.md`.
 
 use super::clock::{self, Clock};
+use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
 use super::work::StallJudge;
@@ -13,6 +14,7 @@ use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::finding::FindingKind;
 use nightkeep::core::ids::{AttemptId, NightId, RunId, SessionName};
+use nightkeep::core::limit::LONGEST;
 use nightkeep::core::night::Step;
 use nightkeep::core::pause::{LATE, SPREAD};
 use nightkeep::core::plan::{DependencyOn, Jitter};
@@ -47,6 +49,7 @@ pub struct Judge {
     pub clock: Clock,
     stalls: StallJudge,
     outages: Outages,
+    limits: Limits,
     post: Post,
     /// When the newest daemon began.
     daemon_since: u64,
@@ -86,6 +89,9 @@ impl Judge {
         if matches!(event, Event::DaemonStarted { .. }) {
             self.daemon_since = world.t;
         }
+        if !step.facts.is_empty() {
+            Limits::asked(state)?;
+        }
         if matches!(event, Event::Reconciled { .. }) {
             self.no_wait_is_forgotten(state, world)?;
             self.no_slot_is_held_for_ever(state, world)?;
@@ -98,6 +104,7 @@ impl Judge {
 
     fn note_operator(&mut self, event: &Event, step: &Step, state: &State) {
         let granted = step.answers().all(|(granted, _)| granted);
+        self.limits.note_operator(event, granted, state);
         let in_vain = step.answers().any(|(_, result)| result.contains("nothing of it is open"));
         match event {
             Event::Operator { verb: Verb::Start | Verb::Restart, session, .. } if granted => {
@@ -124,6 +131,7 @@ impl Judge {
 
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
         self.outages.fact(event, entry, state, world)?;
+        self.limits.fact(entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -221,7 +229,7 @@ impl Judge {
             }
             RunState::Limited { until } => {
                 self.not_before.insert(run.clone(), (world.t + millis(until.mono.since(at.mono)), world.boot));
-                ensure(until.delay <= Duration::from_secs(3600), || format!("S9: {run} waits {:?}", until.delay))?;
+                ensure(until.delay <= LONGEST, || format!("S9: {run} waits {:?}", until.delay))?;
             }
             RunState::Queued => {
                 let asked = matches!(event, Event::Operator { .. } | Event::Schedule { .. });

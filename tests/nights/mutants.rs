@@ -67,6 +67,10 @@ pub enum Mutant {
     StartsAllAtOnce,
     FreesALivingSlot,
     NeverLooksForRemains,
+    MisreadsTheReset,
+    GoesOnUnasked,
+    ForgetsTheWaits,
+    NeverAsks,
 }
 
 impl Mutant {
@@ -119,6 +123,10 @@ impl Mutant {
         Self::StartsAllAtOnce,
         Self::FreesALivingSlot,
         Self::NeverLooksForRemains,
+        Self::MisreadsTheReset,
+        Self::GoesOnUnasked,
+        Self::ForgetsTheWaits,
+        Self::NeverAsks,
     ];
 
     /// The invariants of which one must find it.
@@ -168,6 +176,10 @@ impl Mutant {
             Self::StartsAllAtOnce => &["S27"],
             Self::FreesALivingSlot => &["S28"],
             Self::NeverLooksForRemains => &["L8"],
+            Self::MisreadsTheReset => &["U1"],
+            Self::GoesOnUnasked => &["U1", "U4"],
+            Self::ForgetsTheWaits => &["U4"],
+            Self::NeverAsks => &["U6"],
         }
     }
 
@@ -414,6 +426,28 @@ impl Mutant {
                 night.state.breakers.pace.clear();
                 night.state.breakers.minutes.clear();
             }
+            Self::GoesOnUnasked => {
+                let asked = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::LimitMet { run, limit } if limit.asks.is_some() => Some(run.session.clone()),
+                    _ => None,
+                });
+                if let (Some(session), Some(at)) = (asked, at) {
+                    let by = Actor { who: "a ghost".to_owned(), reason: None };
+                    let more = night.step(at, Event::Operator { verb: Verb::Release, session, by });
+                    step.facts.extend(more.facts);
+                    step.effects.extend(more.effects);
+                }
+            }
+            Self::ForgetsTheWaits => night.state.runs.values_mut().for_each(|run| run.limit.waits = 0),
+            Self::NeverAsks => {
+                let asks = |kind: FindingKind| kind == FindingKind::UsageLimit;
+                step.facts.retain(|entry| !matches!(&entry.fact, Fact::Finding { finding, .. } if asks(finding.kind)));
+                for run in night.state.runs.values_mut() {
+                    run.findings.retain(|finding| !asks(finding.kind));
+                }
+            }
+            // This one changes what the core is told: see `mishear`.
+            Self::MisreadsTheReset => {}
             // These change what the core believes and not the journal; the journal is what a new daemon goes by.
             Self::SendsInQuietHours if night.state.open_night().is_some() => night.state.plan.alerts.quiet = None,
             Self::ForgetsTheOutbox => {
@@ -493,6 +527,15 @@ impl Mutant {
             }
             Self::SendsInQuietHours | Self::SendsTheUnjournaled => {}
             Self::ForgetsTheIntent | Self::LosesAnEnd | Self::EndsTwice | Self::LostRow | Self::ForgetsARun => {}
+        }
+    }
+
+    /// Plants the fault in what the core is told.
+    pub fn mishear(self, event: &mut Event) {
+        if let (Self::MisreadsTheReset, Event::Ended { exit, output, .. }) = (self, event)
+            && let Some(at) = output.limit.as_mut().and_then(|limit| limit.resets.as_mut())
+        {
+            *at = exit.at.plus(at.since(exit.at) / 2);
         }
     }
 

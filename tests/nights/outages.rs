@@ -1,6 +1,7 @@
 //! The invariants of breakers, the pace of starts and the retry budget, from the facts and the truth of the fake world.
 
 use super::judge::{Judged, ensure, millis};
+use super::limits;
 use super::world::World;
 use nightkeep::core::breaker::{Breaker, PROBE_DELAY, PROBE_RUNS, Phase, READING_HOLDS, base_delay};
 use nightkeep::core::event::{Event, Verb};
@@ -24,6 +25,8 @@ pub struct Outages {
     parked: BTreeSet<RunId>,
     safe: bool,
     classes: BTreeMap<RunId, FailureClass>,
+    /// How often a person had a usage limit tried.
+    words: u64,
     /// Runs whose last outage was counted, and those that ended as dead letters of one.
     pub outages: u64,
 }
@@ -31,7 +34,7 @@ pub struct Outages {
 impl Outages {
     pub fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
         match &entry.fact {
-            Fact::BreakerMoved { key, to } => self.moved(key, to, state, world),
+            Fact::BreakerMoved { key, to } => self.moved(event, key, to, state, world),
             Fact::AttemptIntended { attempt } => self.starts(attempt, state, world),
             Fact::AttemptEnded { attempt, verdict, counted, .. } => {
                 if let Some(verdict) = verdict {
@@ -75,7 +78,7 @@ impl Outages {
         }
     }
 
-    fn moved(&mut self, key: &str, to: &Breaker, state: &State, world: &World) -> Judged {
+    fn moved(&mut self, event: &Event, key: &str, to: &Breaker, state: &State, world: &World) -> Judged {
         let from = self.breakers.get(key).cloned().unwrap_or_default();
         let since = self.opened.get(key).copied();
         match (&from.phase, &to.phase) {
@@ -83,7 +86,11 @@ impl Outages {
                 let early = since.is_some_and(|(t, boot)| {
                     boot == world.boot && world.t < t + millis(old.delay) && old.boot_id == world.boot_id()
                 });
-                ensure(!early, || format!("S7: {key} is tried before its wait is over"))?;
+                // A person has a usage limit tried when they like.
+                let word = to.limit.is_some()
+                    && matches!(event, Event::Operator { verb: Verb::Start | Verb::Restart | Verb::Release, .. });
+                self.words += u64::from(word);
+                ensure(!early || word, || format!("S7: {key} is tried before its wait is over"))?;
             }
             (Phase::HalfOpen { probe: Some(old), .. }, Phase::HalfOpen { probe, .. }) => {
                 ensure(probe.as_ref() == Some(old), || format!("S7: {key} has two probes, {old} and {probe:?}"))?;
@@ -104,6 +111,7 @@ impl Outages {
             _ => {}
         }
         if let Phase::Open { until } = &to.phase {
+            let waited = if let Phase::Open { until } = &from.phase { until.delay } else { Duration::ZERO };
             let again = matches!(from.phase, Phase::Open { .. });
             if from.opened != to.opened || !again {
                 self.opened.insert(key.to_owned(), (world.t, world.boot));
@@ -113,14 +121,16 @@ impl Outages {
             let base = base_delay(to.opened);
             let limits = [15, 30, 60].map(|minutes| Duration::from_secs(minutes * 60));
             let fits = (until.delay >= base / 2 && until.delay <= base)
-                || limits.contains(&until.delay)
+                || (to.limit.is_some() && limits.contains(&until.delay))
+                || (again && until.delay == waited)
+                || limits::fits(until.delay, to.limit.and_then(|limit| limit.resets), world.wall())
                 || until.delay == READING_HOLDS;
             ensure(fits, || format!("S9: {key} waits {:?} for its probe {}", until.delay, to.opened))?;
         }
         // Probes are at least half of the first wait apart.
         if let Some(at) = to.since.filter(|_| to.probes > 0 && !world.was_set) {
             let lasted = world.wall().since(at.wall);
-            let most = lasted.as_secs() / (PROBE_DELAY.0.as_secs() / 2) + 1;
+            let most = lasted.as_secs() / (PROBE_DELAY.0.as_secs() / 2) + 1 + self.words;
             ensure(u64::from(to.probes) <= most, || format!("S7: {key} had {} probes in {lasted:?}", to.probes))?;
         }
         self.breakers.insert(key.to_owned(), to.clone());

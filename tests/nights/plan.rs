@@ -1,5 +1,6 @@
 //! Random plans, and scripts for the programs they start.
 
+use super::limits::{Said, resume, said};
 use fastrand::Rng;
 use nightkeep::core::alert::message::Severity;
 use nightkeep::core::alert::plan::{AlertsPlan, EscalationStep};
@@ -33,6 +34,8 @@ pub struct Behaviour {
     pub rule: Option<&'static str>,
     /// Whether its provider's outage ends it.
     pub outage: bool,
+    /// What it says of a usage limit.
+    pub limit: Option<Said>,
 }
 
 /// How a program ends by itself.
@@ -101,6 +104,7 @@ pub fn behaviour(kind: Kind, n: u32, rng: &mut Rng) -> Behaviour {
         prints: rng.u8(0..10) < 9,
         rule: None,
         outage: false,
+        limit: None,
     };
     match kind {
         Kind::Good => {}
@@ -128,7 +132,9 @@ pub fn behaviour(kind: Kind, n: u32, rng: &mut Rng) -> Behaviour {
         Kind::Short => way.reaches = [0, 50, 99][rng.usize(0..3)],
         Kind::Limited if rng.bool() => {
             way.end = ScriptedEnd::Code(1);
-            way.rule = Some(RULES[2].0);
+            let said = said(rng);
+            way.rule = (!said.built_in).then_some(RULES[2].0);
+            (way.limit, way.prints) = (Some(said), true);
         }
         Kind::ProviderDown if rng.u8(0..3) > 0 => {
             way.end = ScriptedEnd::Code(1);
@@ -294,6 +300,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         stall: stall(rng),
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
         caps: Caps::default(),
+        resume: resume(rng),
     }
 }
 

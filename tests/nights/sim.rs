@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 const HOUR: u64 = 3_600_000;
 /// How long the world may take, once its faults are off, until nothing is left to do: a session may be started fifty times,
 /// with long waits for limits in between.
-const CALM_AT_MOST: u64 = 120 * HOUR;
+const CALM_AT_MOST: u64 = 400 * HOUR;
 
 /// Which faults a night has; each is on in half of the nights.
 #[derive(Debug, Clone, Copy, Default)]

@@ -82,6 +82,7 @@ pub struct World {
 
 fn fail_of_outage(way: &mut Behaviour) {
     (way.end, way.rule, way.prints, way.outage) = (ScriptedEnd::Code(1), Some(RULES[1].0), true, true);
+    way.limit = None;
 }
 
 /// Evenings on which nights begin: an ordinary one, and those before the clock is moved on and back in Berlin.
@@ -311,6 +312,7 @@ impl World {
         }
         if at_end {
             output.rule = program.way.rule.map(str::to_owned);
+            output.limit = program.way.limit.map(|said| said.seen(wall));
         }
         if let Some(metric) = dir.session.metrics.first() {
             #[expect(clippy::cast_precision_loss, reason = "small numbers")]

@@ -50,6 +50,7 @@ pub fn session(text: &str) -> SessionPlan {
         stall: Default::default(),
         provider: None,
         caps: Caps::default(),
+        resume: nightkeep::core::limit::ResumePolicy::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use nightkeep::core::exit::{Ending, FailureClass, Verdict};
 use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::ids::NightId;
+use nightkeep::core::limit::RunLimit;
 use nightkeep::core::plan::{DependencyOn, Plan};
 use nightkeep::core::run::{AfterStop, Attempt, Due, Outcome, OutputSeen, Run, RunState, Started};
 use nightkeep::core::state::{NightState, State};
@@ -60,6 +61,7 @@ fn put(state: &mut State, session: &str, run_state: RunState, reason: &str, atte
         held: false,
         deadline: None,
         findings: Vec::new(),
+        limit: RunLimit::default(),
     };
     state.runs.insert(id, run);
 }

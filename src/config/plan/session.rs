@@ -5,7 +5,9 @@ use super::super::printable::quoted;
 use super::super::raw::{self, After, CommandText};
 use super::super::suggest;
 use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
+use crate::core::calendar::ClockTime;
 use crate::core::ids::{ProjectName, SessionName};
+use crate::core::limit::ResumePolicy;
 use crate::core::plan::{
     Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
     SessionPlan, StallPolicy, Success,
@@ -94,6 +96,7 @@ pub(crate) fn session_plan(
         stall,
         provider: provider(build, layers),
         caps: caps(build, layers),
+        resume: resume(layers),
     })
 }
 
@@ -121,6 +124,13 @@ fn provider(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Option<String> {
     let agent = layers.own.agent.as_deref();
     let agent = agent.or_else(|| layers.defaults.agent.as_deref().filter(|_| layers.own.command.is_none()))?;
     agents::provider(build.raw, agent)
+}
+
+/// What may happen by itself after a usage limit, key by key.
+fn resume(layers: &Layers<'_>) -> ResumePolicy {
+    let until = layers.pick("resume", |s| s.resume.as_ref()?.until.as_ref()).map(|(time, _)| ClockTime(time.0));
+    let max = layers.pick("resume", |s| s.resume.as_ref()?.max).map(|(max, _)| max);
+    ResumePolicy { until, max }
 }
 
 /// What it and all it starts may take.

@@ -2,6 +2,7 @@
 //! kept quiet.
 
 use super::message::Severity;
+use crate::core::breaker::Limit;
 use crate::core::exit::FailureClass;
 use crate::core::finding::{Finding, FindingKind};
 use crate::core::guard::FOR_ALL;
@@ -164,7 +165,9 @@ fn of_session(state: &State, name: &SessionName) -> Found {
 fn of_finding(state: &State, name: &SessionName, finding: &Finding) -> (String, Condition) {
     let (kind, project) = (finding.kind.as_str(), project_of(state, name));
     let severity = match finding.kind {
-        FindingKind::Stalled | FindingKind::DeadlineMissed | FindingKind::Unkillable => Severity::High,
+        FindingKind::Stalled | FindingKind::DeadlineMissed | FindingKind::Unkillable | FindingKind::UsageLimit => {
+            Severity::High
+        }
         FindingKind::DeadlineAtRisk | FindingKind::NoProgress | FindingKind::ZeroResult => Severity::Medium,
     };
     let same = same(kind, project.as_deref(), Some(name.as_str()), &finding.subject, "");
@@ -264,8 +267,17 @@ fn of_outage(state: &State, key: &str) -> Found {
         return Found::new();
     };
     let condition = Condition {
-        severity: if breaker.overdue { Severity::Critical } else { Severity::High },
-        title: format!("{key} is down"),
+        severity: match breaker.limit {
+            _ if breaker.overdue => Severity::Critical,
+            // It ends by itself, and when is known.
+            Some(Limit { resets: Some(_) }) => Severity::Medium,
+            Some(_) | None => Severity::High,
+        },
+        title: if breaker.limit.is_some() {
+            format!("{key} has reached its usage limit")
+        } else {
+            format!("{key} is down")
+        },
         body: clean(&breaker.cause),
         command: Some("nightkeep status".to_owned()),
         ..plain("outage")

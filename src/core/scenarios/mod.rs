@@ -3,6 +3,7 @@
 mod dependencies;
 mod evening;
 mod lifecycle;
+mod limit;
 mod long_night;
 mod nobody_watched;
 mod outage;

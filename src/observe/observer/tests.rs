@@ -3,6 +3,7 @@
 use super::*;
 use crate::core::exit::FailureClass;
 use crate::core::ids::SessionName;
+use crate::core::limit::ResumePolicy;
 use crate::core::plan::{Caps, Command, OnTmuxLoss, Requirement, RetryPolicy, Success};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -45,6 +46,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         stall: crate::core::plan::StallPolicy::default(),
         provider: None,
         caps: Caps::default(),
+        resume: ResumePolicy::default(),
     }
 }
 
@@ -60,7 +62,7 @@ fn rule(id: &str, regex: &str, sessions: &[&str]) -> OutputRule {
 fn observe(output: &str) -> OutputSeen {
     let mut observer = Observer::new(&session(&[], &[]), &[]).unwrap();
     observer.feed(output.as_bytes(), Wall(1));
-    observer.finish().clone()
+    observer.finish(Wall(0), &TimeZone::UTC).clone()
 }
 
 #[test]
@@ -77,7 +79,7 @@ fn a_metric_keeps_its_first_and_last_value_and_its_total() {
     assert_eq!(metric.per_second(), Some(878.0));
     assert!(!metric.complete());
     observer.feed(b"Loaded 3,513 / 3,513 profiles", Wall(4000));
-    assert!(observer.finish().metrics["profiles"].complete(), "the last line needs no newline");
+    assert!(observer.finish(Wall(0), &TimeZone::UTC).metrics["profiles"].complete(), "the last line needs no newline");
 }
 
 #[test]
@@ -106,7 +108,7 @@ fn a_progress_bar_tells_its_numbers_while_it_moves() {
 fn wanted_patterns_are_noted_once() {
     let mut observer = Observer::new(&session(&[], &["^done: [a-z]+$", "never"]), &[]).unwrap();
     observer.feed(b"\x1b[32mdone: all\x1b[0m\r\nundone: 1\r\ndone: all\r\n", Wall(1));
-    assert_eq!(observer.finish().patterns, ["^done: [a-z]+$"]);
+    assert_eq!(observer.finish(Wall(0), &TimeZone::UTC).patterns, ["^done: [a-z]+$"]);
 }
 
 #[test]
@@ -115,7 +117,7 @@ fn errors_are_counted_by_what_they_say() {
     for i in 0..10 {
         observer.feed(format!("03:12:{i:02} ERROR row {i}: bad value\r\n0 errors\r\n").as_bytes(), Wall(i));
     }
-    let errors = &observer.finish().errors;
+    let errors = &observer.finish(Wall(0), &TimeZone::UTC).errors;
     assert_eq!(errors.len(), 1);
     let error = errors.values().next().unwrap();
     assert_eq!((error.count, error.first, error.last), (10, Wall(0), Wall(9)));
@@ -129,7 +131,7 @@ fn a_flood_of_different_errors_stays_bounded() {
     for i in 0..1000 {
         observer.feed(format!("ERROR {}\n", word(i)).as_bytes(), Wall(1));
     }
-    let errors = &observer.finish().errors;
+    let errors = &observer.finish(Wall(0), &TimeZone::UTC).errors;
     assert_eq!(errors.len(), ERRORS_MAX + 1);
     assert_eq!(errors[OTHER_ERRORS].count, 800);
     assert_eq!(errors.values().map(|e| e.count).sum::<u64>(), 1000);
@@ -174,7 +176,7 @@ fn rules_are_tried_on_the_last_lines_of_their_sessions() {
     let judge = |output: &str| {
         let mut observer = Observer::new(&plan, &rules).unwrap();
         observer.feed(output.as_bytes(), Wall(1));
-        observer.finish().rule.clone()
+        observer.finish(Wall(0), &TimeZone::UTC).rule.clone()
     };
     assert_eq!(judge("duckdb: could not set lock\r\nbye\r\n").as_deref(), Some("rules[2]"));
     assert_eq!(judge("bye\r\nlock").as_deref(), Some("rules[3]"));
@@ -198,7 +200,7 @@ fn reading_the_log_again_gives_the_same() {
             observer.feed(chunk, Wall(7));
             observer.take_changed();
         }
-        observer.finish().clone()
+        observer.finish(Wall(0), &TimeZone::UTC).clone()
     };
     assert_eq!(watch(1), watch(1000));
     assert_eq!(watch(3), watch(1000));
@@ -237,7 +239,7 @@ fn errors_counted_together_keep_examples_that_differ() {
     for i in 0..12 {
         observer.feed(format!("03:12:{i:02} ERROR test_{} FAILED\r\n", i % 4 + 1).as_bytes(), Wall(i));
     }
-    let errors = &observer.finish().errors;
+    let errors = &observer.finish(Wall(0), &TimeZone::UTC).errors;
     let error = errors.values().next().unwrap();
     assert_eq!((errors.len(), error.count), (1, 12));
     assert_eq!(error.more, ["03:12:01 ERROR test_2 FAILED", "03:12:02 ERROR test_3 FAILED"]);
