@@ -178,7 +178,7 @@ impl Mutant {
             Self::NeverLooksForRemains => &["L8"],
             Self::MisreadsTheReset => &["U1"],
             Self::GoesOnUnasked => &["U1", "U4"],
-            Self::ForgetsTheWaits => &["U4"],
+            Self::ForgetsTheWaits => &["U4", "S5"],
             Self::NeverAsks => &["U6"],
         }
     }
