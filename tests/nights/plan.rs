@@ -320,9 +320,9 @@ pub fn depend(session: &mut SessionPlan, i: usize, rng: &mut Rng) {
 }
 
 pub fn plan(rng: &mut Rng) -> Plan {
-    let count = match rng.u8(0..40) {
-        0..28 => rng.usize(1..7),
-        28..39 => rng.usize(7..14),
+    let count = match rng.u8(0..60) {
+        0..45 => rng.usize(1..7),
+        45..59 => rng.usize(7..13),
         _ => rng.usize(16..41),
     };
     let mut sessions = BTreeMap::new();
