@@ -210,9 +210,13 @@ impl<'t> Builder<'t> {
             Tag::Table(_) => {
                 self.end_line();
                 self.in_table = true;
+                self.cell = 0;
                 self.blocks.tables.push(Vec::new());
             }
-            Tag::TableHead => self.header = true,
+            Tag::TableHead => {
+                self.header = true;
+                self.cell = 0;
+            }
             Tag::TableRow => self.place(Shape::Row { table: self.blocks.tables.len() - 1 }, range.start),
             Tag::TableCell => {
                 self.cell += 1;

@@ -83,6 +83,17 @@ pub fn leads_with_path(text: &str) -> bool {
     text.split_whitespace().next().is_some_and(is_path)
 }
 
+/// Whether a piece of code is a path: one slash is enough where somebody marked it as code.
+pub fn is_code_path(code: &str) -> bool {
+    is_path(code)
+        || (code.contains('/')
+            && !code.contains("://")
+            && !code.starts_with('/')
+            && code.len() >= 4
+            && code.chars().all(|c| c.is_ascii_alphanumeric() || "/._-".contains(c))
+            && code.split('/').all(|part| part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '.')))
+}
+
 /// Whether a path stands anywhere in the text.
 pub fn has_path(text: &str) -> bool {
     text.split_whitespace().any(is_path)

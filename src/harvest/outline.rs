@@ -4,7 +4,7 @@
 use super::blocks::{Blocks, Shape, Unit};
 use super::evidence;
 use super::labels;
-use super::marks::{self, Mark};
+use super::marks;
 use super::rules::{self, Line, Place};
 use super::sections::{self, Class};
 use super::signals::{self, Signal};
@@ -89,9 +89,9 @@ struct Walk {
 impl Walk {
     fn unit(&mut self, unit: &Unit, next: Option<&Unit>, blocks: &Blocks) {
         match unit.shape {
-            Shape::Heading(level) => self.heading(unit, level),
+            Shape::Heading(level) => self.heading(unit, level, next),
             Shape::Bullet { ordered, depth } => self.bullet(unit, ordered, depth),
-            Shape::Line => self.line(unit, next),
+            Shape::Line => self.line(unit),
             Shape::Row { table } => self.row(unit, blocks.tables.get(table).map_or(&[], Vec::as_slice)),
             Shape::Rule => {
                 self.sections.retain(|s| s.level < BOLD);
@@ -128,7 +128,7 @@ impl Walk {
         Place { class, nested, opened, under, unfinished: self.unfinished }
     }
 
-    fn heading(&mut self, unit: &Unit, level: u8) {
+    fn heading(&mut self, unit: &Unit, level: u8, next: Option<&Unit>) {
         let text = unit.text.trim_matches(|c: char| c == '=' || c.is_whitespace());
         let (lead, text) = marks::leading(text);
         let (tail, text) = marks::trailing(text);
@@ -151,9 +151,20 @@ impl Walk {
         };
         // A number or a sign names one of several matters, whose class is told above them.
         let keeps = above.is_some() && !reading.bare && (numbered || mark.is_some() || state.is_some());
-        let named = if keeps && !matches!(own, Some(Class::User)) { None } else { own };
+        // Below what is to be done there are kinds of it, not other things.
+        let ahead = matches!(above, Some(Class::Next | Class::User | Class::Pending));
+        let finished = reading.bare && signals::Reading::of(matter).says(Signal::Good);
+        let kindred = matches!(
+            own,
+            Some(Class::User | Class::Blocker | Class::Next | Class::Pending | Class::Doing | Class::Limit | Class::Skip)
+        ) || (own == Some(Class::Done) && finished);
+        let foreign = ahead && !kindred;
+        let named = if (keeps && !matches!(own, Some(Class::User))) || foreign { None } else { own };
         let bad = |c| matches!(c, Class::Error | Class::Blocker | Class::Limit | Class::Findings);
         let by_mark = mark.and_then(sections::by_mark);
+        // The document's title only hints at what it holds.
+        let first = level == 1 && self.sections.is_empty() && self.items.is_empty();
+        let named = if first { named.filter(|c| matches!(c, Class::Done | Class::Summary | Class::Log)).map(|_| Class::Summary) } else { named };
         let class = match (state, named, by_mark) {
             (Some(state), None | Some(Class::Verify | Class::Summary | Class::Log | Class::Metric), _) => Some(state),
             (_, Some(named), Some(Class::Done)) if bad(named) => Some(Class::Done),
@@ -162,22 +173,19 @@ impl Walk {
                 Some(marked)
             }
             (_, None, _) if severity(text) && self.review => Some(Class::Error),
-            (_, None, _) => above.is_none().then(|| self.soft(own)).flatten(),
+            (_, None, _) => None,
         };
         let kind = if level == 1 && self.sections.is_empty() && !(numbered && mark.is_some()) {
             None
         } else {
-            rules::heading(matter, numbered, mark, state, reading.bare, class.or(above), &self.place(above, None, false))
+            let groups = matches!(next.map(|n| n.shape), Some(Shape::Bullet { .. } | Shape::Row { .. } | Shape::Heading(_)) | None);
+            let head = rules::Head { text: matter, numbered, mark, state, groups: groups || matter.ends_with(':') };
+            if reading.bare { None } else { rules::heading(&head, class.or(above), &self.place(above, None, false)) }
         };
         if let Some(kind) = kind {
             self.push(kind, text, unit.line);
         }
         self.open(Section { level, title: text.trim_end_matches(':').to_owned(), class: class.or(None), kind });
-    }
-
-    /// A class that is only hinted at.
-    fn soft(&self, own: Option<Class>) -> Option<Class> {
-        own
     }
 
     fn bullet(&mut self, unit: &Unit, ordered: bool, depth: usize) {
@@ -197,14 +205,14 @@ impl Walk {
         self.parents.push(Parent { depth, kind, class: own.or(parent.and_then(|p| p.class)), opens });
     }
 
-    fn line(&mut self, unit: &Unit, next: Option<&Unit>) {
+    fn line(&mut self, unit: &Unit) {
         if let Some((ordered, _)) = super::blocks::bulleted(unit.text.trim_start()).filter(|_| unit.inside == 0) {
             return self.bullet(&without_bullet(unit), ordered, 1);
         }
         let line = Line::of(unit, false);
         if unit.inside == 0 {
             self.parents.clear();
-            // What leads in a list leads in that list only.
+                // What leads in a list leads in that list only.
             if self.listed {
                 self.sections.retain(|s| s.level < INTRO);
                 self.listed = false;
@@ -221,7 +229,6 @@ impl Walk {
             && !unit.bold.is_empty();
         let leads_in = text.ends_with([':', '：']);
         let short = text.chars().count() <= 80;
-        let before_list = next.is_some_and(|n| matches!(n.shape, Shape::Bullet { .. } | Shape::Row { .. } | Shape::Line));
         let capitals = unit.inside == 0 && is_capitals(&text) && !unit.quoted;
         let titled = short && unit.inside == 0 && (leads_in || (all_bold && !text.ends_with('.')) || capitals);
         if titled {
@@ -237,11 +244,11 @@ impl Walk {
             let own = if keeps { None } else { own };
             let own = if own == Some(Class::Findings) { Some(if self.review { Class::Error } else { Class::Insight }) } else { own };
             let place = self.place(class, nested, false);
-            let kind = if leads_in { rules::lead_in(&line, &place, reading.bare, before_list) } else { rules::bold(&line, &place, reading.bare, state) };
+            let kind = if leads_in { rules::lead_in(&line, &place, reading.bare) } else { rules::bold(&line, &place, reading.bare, state) };
             if let Some(kind) = kind {
                 self.push(kind, &text, unit.line);
             }
-            let level = if leads_in && !(all_bold && reading.bare) { INTRO } else { BOLD };
+            let level = if leads_in { INTRO } else { BOLD };
             let title = bare.to_owned();
             self.sections.retain(|s| s.level < level);
             self.listed = false;
@@ -350,10 +357,4 @@ fn severity(text: &str) -> bool {
     let words = signals::Reading::of(text);
     words.words.len() <= 4
         && matches!(words.words.at(0), "critical" | "high" | "medium" | "low" | "major" | "minor" | "severe" | "p0" | "p1" | "p2" | "p3" | "blocking" | "warning" | "warnings")
-}
-
-/// Whether a sign speaks of trouble.
-#[allow(dead_code)]
-fn troubled(mark: Option<Mark>) -> bool {
-    matches!(mark, Some(Mark::Failed | Mark::Stopped | Mark::Warning))
 }

@@ -45,6 +45,10 @@ pub struct Line {
     pub value: String,
     /// Whether code stands at its beginning.
     pub coded: bool,
+    /// Whether that code is a path.
+    pub coded_path: bool,
+    /// Whether any code in it is a path.
+    pub pathy: bool,
     /// What all of it says.
     pub reading: Reading,
     /// What its value says.
@@ -80,7 +84,11 @@ impl Line {
         let label = split.map(|(label, _, bold)| (marks::trailing(label).1.to_owned(), labels::read(label), bold));
         let value = split.map_or(body, |(_, value, _)| value);
         let (inner, value) = marks::leading(value);
-        let coded = unit.code.iter().any(|c| c.start <= start && c.end > start);
+        let coded = unit.code.iter().find(|c| c.start <= start && c.end > start);
+        let is_path = |c: &std::ops::Range<usize>| evidence::is_code_path(&unit.text[c.clone()]);
+        let coded_path = coded.is_some_and(is_path);
+        let pathy = unit.code.iter().any(is_path);
+        let coded = coded.is_some();
         let struck: usize = unit.struck.iter().map(std::iter::ExactSizeIterator::len).sum();
         let first_struck = unit.struck.first().is_some_and(|s| s.start <= start + 2);
         Self {
@@ -90,11 +98,32 @@ impl Line {
             ordered,
             quoted: unit.quoted,
             coded,
+            coded_path,
+            pathy,
             reading: Reading::of(body),
             said: Reading::of(value),
             value: value.to_owned(),
             label,
             text: body.to_owned(),
+        }
+    }
+
+    /// A text by itself.
+    fn plain(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            mark: None,
+            task: None,
+            struck: false,
+            ordered: false,
+            quoted: false,
+            label: None,
+            value: text.to_owned(),
+            coded: false,
+            coded_path: false,
+            pathy: false,
+            reading: Reading::of(text),
+            said: Reading::of(text),
         }
     }
 
@@ -134,7 +163,8 @@ impl Line {
     }
 
     fn path_first(&self) -> bool {
-        evidence::leads_with_path(&self.text)
+        self.coded_path
+            || evidence::leads_with_path(&self.text)
             || (self.label.is_some() && evidence::leads_with_path(&self.value))
             || self.label.as_ref().is_some_and(|(label, _, _)| evidence::is_path(label))
     }
@@ -230,31 +260,36 @@ fn kind_of(class: Class) -> Option<Kind> {
     }
 }
 
+/// A heading that names more than the kind of what follows.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'t> {
+    /// Its text without number and sign.
+    pub text: &'t str,
+    /// Whether it has a number.
+    pub numbered: bool,
+    /// Its sign.
+    pub mark: Option<Mark>,
+    /// The state at its end.
+    pub state: Option<Class>,
+    /// Whether it only groups the bullets, rows or headings that follow.
+    pub groups: bool,
+}
+
 /// A heading that is an item itself: one of several, or one that tells how it stands.
-pub fn heading(
-    text: &str,
-    numbered: bool,
-    mark: Option<Mark>,
-    state: Option<Class>,
-    bare: bool,
-    class: Option<Class>,
-    place: &Place,
-) -> Option<Kind> {
-    if bare || place.unfinished || matches!(class, Some(Class::Skip)) {
+pub fn heading(head: &Head<'_>, class: Option<Class>, place: &Place) -> Option<Kind> {
+    let &Head { text, numbered, mark, state, groups } = head;
+    if place.unfinished || matches!(class, Some(Class::Skip)) {
         return None;
     }
     let reading = Reading::of(text);
     let cured = reading.says(Signal::Cured) || state == Some(Class::Done) || mark == Some(Mark::Done);
     if let Some(state) = state {
-        return match (state, class) {
-            (Class::Done, Some(Class::Error | Class::Blocker | Class::Limit)) | (Class::Done, _) => Some(Kind::Achievement),
-            (state, _) => kind_of(state),
-        };
+        return kind_of(state);
     }
     let named = place.class.filter(|c| {
         matches!(c, Class::Error | Class::Findings | Class::Blocker | Class::Decision | Class::User | Class::Limit)
     });
-    if numbered || mark.is_some() || named.is_some() {
+    if numbered || mark.is_some() || (named.is_some() && !groups) {
         match class.or(place.class) {
             Some(Class::Error | Class::Blocker | Class::Limit | Class::Findings) if cured => return Some(Kind::Achievement),
             Some(Class::Summary | Class::Log | Class::Notes | Class::Insight | Class::Verify | Class::Files | Class::Metric | Class::Commits)
@@ -288,19 +323,22 @@ pub fn heading(
 }
 
 /// A line that ends with a colon and leads in what follows.
-pub fn lead_in(line: &Line, place: &Place, bare: bool, before_list: bool) -> Option<Kind> {
+pub fn lead_in(line: &Line, place: &Place, bare: bool) -> Option<Kind> {
     if bare || place.unfinished || matches!(place.class, Some(Class::Skip)) {
         return None;
     }
     if line.asks() {
         return Some(Kind::UserAction);
     }
+    if let Some(before) = before_last(&line.text) {
+        return line_of(&Line::plain(before), place);
+    }
     let checks = matches!(line.reading.words.at(0), "verified" | "checked" | "tested" | "confirmed" | "reviewed" | "validated" | "added" | "created" | "updated" | "fixed" | "removed");
     if line.mark == Some(Mark::Done) && !matches!(place.class, Some(Class::Next | Class::User | Class::Later)) {
         return Some(Kind::Achievement);
     }
     let words = line.reading.words.len();
-    if before_list && words >= 5 && line.reading.leads(Signal::Did) && !(checks && words < 7) && !matches!(line.reading.words.at(0), "verified" | "checked" | "tested" | "confirmed") {
+    if words >= 5 && line.reading.leads(Signal::Did) && !(checks && words < 7) && !matches!(line.reading.words.at(0), "verified" | "checked" | "tested" | "confirmed") {
         return Some(Kind::Achievement);
     }
     None
@@ -325,8 +363,12 @@ pub fn bold(line: &Line, place: &Place, bare: bool, state: Option<Class>) -> Opt
 
 /// A line of a paragraph.
 pub fn line(line: &Line, place: &Place) -> Option<Kind> {
+    line_of(line, place)
+}
+
+fn line_of(line: &Line, place: &Place) -> Option<Kind> {
     let text = line.text.trim();
-    if evidence::is_nothing(text) || (place.unfinished && line.reading.has(Signal::Blank)) {
+    if evidence::is_nothing(text) {
         return None;
     }
     let class = place.class;
@@ -356,7 +398,13 @@ pub fn line(line: &Line, place: &Place) -> Option<Kind> {
         return Some(Kind::UserAction);
     }
     if line.opens() {
+        return before_last(text).and_then(|before| line_of(&Line::plain(before), place));
+    }
+    if line.reading.announces() || line.reading.dates() {
         return None;
+    }
+    if asks_softly(line, place) {
+        return Some(Kind::UserAction);
     }
     if line.question() {
         let wanted = matches!(class, Some(Class::User | Class::Next | Class::Decision | Class::Blocker)) || line.reading.has(Signal::Ask);
@@ -412,6 +460,7 @@ pub fn line(line: &Line, place: &Place) -> Option<Kind> {
         Some(Class::Metric) => (evidence::has_digit(&line.text) && reading.words.len() <= 25).then_some(Kind::Metric),
         Some(Class::Verify) => verify(line),
         Some(Class::Skip) => None,
+        Some(Class::Notes) if !line.did() && line.reading.words.len() > 6 => prose(line).filter(|k| !matches!(k, Kind::Achievement)),
         Some(Class::Insight | Class::Summary | Class::Log | Class::Notes) | None => prose(line),
     }
 }
@@ -421,6 +470,9 @@ fn prose(line: &Line) -> Option<Kind> {
     let reading = &line.reading;
     if line.denies_trouble() {
         return Some(Kind::Achievement);
+    }
+    if reading.begins(Signal::Plan) || (reading.has(Signal::Plan) && !reading.has(Signal::Did)) {
+        return Some(Kind::NextStep);
     }
     if reading.leads(Signal::Did) && !reading.says(Signal::Worse) {
         return Some(Kind::Achievement);
@@ -455,9 +507,26 @@ fn prose(line: &Line) -> Option<Kind> {
     None
 }
 
+/// Whether a line speaks to its reader of something that only the reader has.
+fn asks_softly(line: &Line, place: &Place) -> bool {
+    let asked = line.reading.count(Signal::Ask);
+    let wanted = matches!(place.class, Some(Class::Error | Class::Blocker | Class::Pending | Class::Limit | Class::Notes));
+    asked >= 2 || (asked == 1 && (line.reading.begins(Signal::Ask) || wanted) && line.reading.leads(Signal::Ask))
+}
+
+/// What stands before the last sentence of a line that ends with a colon.
+fn before_last(text: &str) -> Option<&str> {
+    let at = text.trim_end().rfind(['.', '!', '?']).filter(|at| text[*at..].chars().nth(1) == Some(' '))?;
+    let before = text[..=at].trim();
+    (before.len() >= 12).then_some(before)
+}
+
 /// A line about a check.
 fn verify(line: &Line) -> Option<Kind> {
-    let reading = &line.reading;
+    // What stands in brackets explains.
+    let plain = line.text.split(" (").next().unwrap_or_default();
+    let short = if plain.len() >= 8 && plain.len() < line.text.len() { Some(Reading::of(plain)) } else { None };
+    let reading = short.as_ref().unwrap_or(&line.reading);
     if line.denies_trouble() {
         return Some(Kind::Achievement);
     }
@@ -619,9 +688,9 @@ fn labelled(line: &Line, known: Option<Label>, place: &Place) -> Option<Option<K
         Label::Error if matches!(class, Some(Class::Done)) && said.has(Signal::Cured) => Some(Kind::Achievement),
         Label::Error => Some(Kind::Error),
         Label::Cause => None,
-        Label::Fix if line.undone() || said.has(Signal::Todo) => Some(Kind::Pending),
+        Label::Fix if said.leads(Signal::Undone) || said.leads(Signal::Todo) => Some(Kind::Pending),
         Label::Fix if matches!(class, Some(Class::Next | Class::Pending)) => kind_of(class?),
-        Label::Fix if none => None,
+        Label::Fix if none => said.has(Signal::Did).then_some(Kind::Decision),
         Label::Fix => Some(Kind::Achievement),
         Label::Decision => (!none).then_some(Kind::Decision),
         Label::Limit => (!none).then_some(Kind::Limitation),
@@ -684,7 +753,7 @@ fn result(line: &Line) -> Option<Kind> {
     if said.has(Signal::Limit) && !said.says(Signal::Good) || line.undone() {
         return Some(Kind::Limitation);
     }
-    (said.says(Signal::Good) || said.has(Signal::Did) || line.mark == Some(Mark::Done) || evidence::has_digit(&line.value))
+    (said.words.len() >= 3 || said.says(Signal::Good) || line.mark == Some(Mark::Done) || evidence::has_digit(&line.value))
         .then_some(Kind::Achievement)
 }
 
@@ -707,7 +776,8 @@ pub fn bullet(line: &Line, place: &Place) -> Option<Kind> {
     let nested = place.nested.is_some() && !place.opened;
     if line.label.is_some() && line.value.is_empty() && line.mark.is_none() {
         // It leads in the bullets below it.
-        return if line.label.as_ref().is_some_and(|l| l.1.is_none()) && line.reading.words.len() >= 4 {
+        let orders = matches!(class, Some(Class::User | Class::Next)) && line.reading.leads(Signal::Order);
+        return if orders || line.label.as_ref().is_some_and(|l| l.1.is_none()) && line.reading.words.len() >= 4 {
             by_class(line, place)
         } else {
             None
@@ -778,7 +848,13 @@ fn by_class(line: &Line, place: &Place) -> Option<Kind> {
     match class {
         Some(Class::Done) => Some(done(line)),
         Some(Class::Verify) => verify(line).or(Some(Kind::Achievement)),
-        Some(Class::Files) => Some(if line.numeric() { Kind::Metric } else { Kind::Artifact }),
+        Some(Class::Files) => Some(if line.numeric() {
+            Kind::Metric
+        } else if line.did() && !evidence::has_path(&line.text) {
+            Kind::Achievement
+        } else {
+            Kind::Artifact
+        }),
         Some(Class::Commits) => Some(Kind::Artifact),
         Some(Class::Skip) => None,
         Some(Class::Error | Class::Findings) => {
@@ -885,8 +961,11 @@ fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
     if evidence::leads_with_hash(&line.text) || (line.path_first() && line.coded) {
         return Some(Kind::Artifact);
     }
-    if reading.has(Signal::Ask) && reading.leads(Signal::Order) {
-        return Some(Kind::UserAction);
+    if (line.pathy || evidence::has_path(&line.text)) && line.label.is_none() && line.text.ends_with([')', '`']) {
+        return Some(Kind::Artifact);
+    }
+    if reading.leads(Signal::Order) && class.is_none() {
+        return Some(if reading.has(Signal::Ask) { Kind::UserAction } else { Kind::NextStep });
     }
     // A summary's points are what was done unless they say otherwise.
     (class == Some(Class::Summary) && !reading.leads(Signal::Order)).then_some(Kind::Achievement)

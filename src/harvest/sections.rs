@@ -100,7 +100,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              directory structure, folder structure, file structure, project structure, data flow, diagram, \
              appendix, environment, prerequisites, automation schedule, schedule, scheduled, cron schedule, \
              legend, template, instructions, commands, useful commands, quick commands, contact, expected result, \
-             expected results, expected output, message, message to, message for, rules, ground rules, allowed, \
+             expected results, expected output, rules, ground rules, allowed, \
              forbidden, scope, mission, goal, goals, objective, objectives, context, what it does, what this does, \
              tech stack, stack, license, credits, voraussetzungen, beispiel, exemplo, ejemplo, requirements",
         ),
@@ -110,9 +110,9 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
             Class::Pending,
             "pending, remaining, not implemented, not yet, not done, not started, not built, not completed, unfinished, \
              incomplete, todo, todos, to do, left, whats left, outstanding, backlog, deferred, postponed, missing, \
-             still open, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
+             still open, open, open points, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
              to be done, yet to, to create, to build, to implement, not included, not finished, unimplemented, \
-             in the queue, deployment checklist, launch checklist, carried over, carry over, offen, ausstehend, \
+             in the queue, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
              noch offen, nicht erledigt, unerledigt, pendente, pendentes, pendências, pendiente, pendientes, faltante, \
              en attente, reste à faire, restant, не сделано, осталось, 미완료, 남은, 대기, 보류, 未完了, 残り, 待办, 未完成",
         ),
@@ -162,7 +162,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         ),
         (
             Class::Files,
-            "file, files, artifact, artifacts, artefacts, deliverable, deliverables, documents produced, outputs, \
+            "files, artifacts, artefacts, deliverable, deliverables, documents produced, outputs, \
              output files, documentation created, documents created, documents, package contents, scripts created, \
              new files, modified files, files changed, changed files, files created, files modified, \
              generated files, screenshots, reports generated, key files, dateien, geänderte dateien, arquivos, archivos, \
@@ -170,7 +170,8 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         ),
         (
             Class::Error,
-            "error, errors, failure, failures, failed, failing, bug, bugs, broken, crash, crashes, problem, problems, \
+            "error, errors, symptom, symptoms, root cause, root causes, impact of the bug, what happened, failure, failures, failed, failing, red, \
+             unresolved, bug, bugs, broken, crash, crashes, problem, problems, \
              issue, issues, needs fix, needs fixing, to fix, whats broken, not working, what failed, went wrong, \
              regressions, defects, incidents, incident, vulnerabilities, fehler, probleme, erros, problemas, errores, \
              erreurs, problèmes, ошибки, проблемы, 오류, 에러, 문제, 실패, エラー, 問題, 错误, 失败, 问题",
@@ -179,7 +180,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         (
             Class::Metric,
             "metric, metrics, statistics, stats, numbers, by the numbers, kpis, performance, benchmark, benchmarks, \
-             timings, data loaded, load statistics, impact metrics, quantitative, measurements, counts, usage stats, \
+             timings, data loaded, load statistics, impact metrics, quantitative, measurements, counts, usage stats, expected improvements, expected impact, \
              token usage, cost, costs, throughput, coverage, scoreboard, progress metrics, kennzahlen, zahlen, \
              métricas, estatísticas, estadísticas, métriques, chiffres, метрики, статистика, 지표, 통계, 수치, 指標, 指标, 统计",
         ),
@@ -193,7 +194,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         (
             Class::Done,
             "done, complete, completed, completion, accomplished, accomplishments, accomplishment, achievements, achieved, \
-             achievement, finished, delivered, implemented, shipped, built, fixed, fixes, bugs fixed, bug fixes, \
+             achievement, finished, delivered, implemented, shipped, built, fixed, fixes, what was tried, what i tried, bugs fixed, bug fixes, \
              fixes applied, critical fixes, resolved, issues resolved, issues fixed, resolutions, solved, merged, landed, \
              added, new, new features, features, changed, changes, change, whats new, whats changed, what changed, \
              what was done, what i did, what we did, what i built, what we built, what works, whats working, working, \
@@ -219,13 +220,13 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         ),
         (
             Class::Notes,
-            "note, notes, important, remarks, additional notes, important context, critical notes, hinweise, notas, \
+            "note, notes, upgrade notes, migration notes, important, remarks, additional notes, important context, critical notes, hinweise, notas, \
              observações, remarques, примечания, 참고, 비고, メモ, 备注",
         ),
         (
             Class::Summary,
             "summary, executive summary, tl dr, tldr, bottom line, conclusion, status, current status, current state, \
-             overview, state, at a glance, verdict, result, results, outcome, final status, recap, closing, \
+             overview, state, where we are, where things stand, where it stands, at a glance, verdict, result, results, outcome, final status, recap, closing, \
              status summary, zusammenfassung, fazit, ergebnis, ergebnisse, stand, resumo, resumen, résumé, bilan, \
              conclusão, conclusión, resultado, resultados, итог, итоги, сводка, статус, 요약, 결과, 결론, 상태, 現状, \
              概要, まとめ, 結果, 总结, 摘要, 结果, 状态",

@@ -32,6 +32,8 @@ pub enum Signal {
     Limit,
     /// A choice.
     Decide,
+    /// What somebody would do next.
+    Plan,
     /// A verb that orders, where it begins a line.
     Order,
     /// No, zero, without.
@@ -159,7 +161,8 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
             "error, errors, fail, fails, failed, failing, failure, failures, crash, crashes, crashed, exception, exceptions, \
              bug, bugs, broken, breaks, broke, regression, regressions, panic, panics, panicked, traceback, timeout, timeouts, \
              timed out, segfault, deadlock, race condition, memory leak, leaks, leak, vulnerability, vulnerabilities, \
-             corrupt, corrupted, corruption, mismatch, denied, refused, rejected, unreachable, 404, 500, 502, 503, 429, oom, \
+             corrupt, corrupted, corruption, mismatch, denied, refused, rejected, unreachable, http 400, http 401, http 403, http 404, http 429, http 500, http 502, http 503, returns 500, returns 404, \
+             with 400, with 401, with 403, with 404, with 429, with 500, with 502, with 503, a 500, a 404, 500s, status 500, oom, \
              out of memory, wrong, incorrect, incorrectly, invalid, missing, stale, unsafe, insecure, flaky, red, aborted, \
              unhandled, undefined, data loss, lost, hangs, hung, conflict, conflicts, unsound, exposes, bypass, injection, \
              fehler, fehlgeschlagen, kaputt, abgestürzt, erro, erros, falha, falhou, falhas, quebrado, fallo, falló, fallos, \
@@ -187,7 +190,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              caveat, workaround, read only, out of scope, approximate, approximation, best effort, heuristic, \
              not guaranteed, no support, still reads, still uses, still depends, assumes, assumption, \
              experimental, unknown, unclear, not confirmed, unconfirmed, no way to, for now, temporary, temporarily, \
-             single node only, not thread safe, dead code, unused, no coverage, no tests, without tests, by design, risk, \
+             single node only, not thread safe, dead code, unused, warnings, no coverage, no tests, without tests, by design, risk, \
              nicht getestet, nicht unterstützt, eingeschränkt, não testado, não suportado, limitado, sin probar, no probado, \
              no soportado, non testé, non pris en charge, не тестировалось, не проверено, не поддерживается, ограничено, \
              미검증, 테스트하지, 지원하지, 未テスト, 未検証, 未测试, 不支持",
@@ -215,7 +218,13 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              añadir, crear, corregir, probar, ejecutar, ajouter, créer, corriger, tester, vérifier, lancer, добавить, \
              создать, исправить, проверить, запустить, написать",
         ),
-        (Signal::No, "no, not, zero, 0, without, never, none, non, kein, keine, ohne, sem, nenhum, nenhuma, sin, ningún, \
+        (
+            Signal::Plan,
+            "next i, next we, i would, i plan, we plan, i recommend, we recommend, i suggest, we suggest, recommend, recommended, \
+             suggest, suggested, would be to, worth trying, worth doing, id start, i will, we will, going to, the next step, \
+             next step is, next up, consider, ich würde, als nächstes, eu faria, recomendo, recomiendo, je recommande, рекомендую, 권장",
+        ),
+        (Signal::No, "no, not, zero, 0, without, never, none, non, nothing, nobody, kein, keine, ohne, sem, nenhum, nenhuma, sin, ningún, \
                       ninguna, aucun, aucune, sans, нет, без, 없음, 없이"),
         (
             Signal::Handled,
@@ -253,7 +262,21 @@ impl Reading {
     /// Reads a line.
     pub fn of(text: &str) -> Self {
         let words = Words::of(text);
-        let hits = LINES.find(&words);
+        let mut hits = LINES.find(&words);
+        for at in 0..words.len() {
+            // `being rewritten` is under way, `exit 1` failed.
+            let after = words.at(at + 1);
+            if words.at(at) == "being" && ["ed", "en", "lt", "wn", "ne", "de", "it", "un"].iter().any(|end| after.ends_with(end)) {
+                hits.push(Hit { meaning: Signal::Doing, at, words: 2 });
+            }
+            if matches!(words.at(at), "exit" | "exited" | "rc") {
+                let skipped = (1..3).find(|by| words.at(at + by).starts_with(|c: char| c.is_ascii_digit()));
+                if let Some(by) = skipped.filter(|by| *by == 1 || matches!(words.at(at + 1), "code" | "status" | "with")) {
+                    let meaning = if words.at(at + by) == "0" { Signal::Good } else { Signal::Worse };
+                    hits.push(Hit { meaning, at, words: by + 1 });
+                }
+            }
+        }
         Self { words, hits }
     }
 
@@ -271,6 +294,7 @@ impl Reading {
     pub fn leads(&self, signal: Signal) -> bool {
         let start = (0..self.words.len()).find(|&at| !LEAD_IN.contains(&self.words.at(at))).unwrap_or(0);
         self.hits.iter().any(|h| h.meaning == signal && h.at == start)
+            || (signal == Signal::Did && is_past(self.words.at(start)))
     }
 
     /// Whether it says this and does not deny it.
@@ -283,6 +307,34 @@ impl Reading {
         self.has(signal) && !self.says(signal)
     }
 
+    /// Whether it tells only when something was made: `Started 22:40`.
+    pub fn dates(&self) -> bool {
+        let begins = matches!(
+            self.words.at(0),
+            "started" | "finished" | "completed" | "generated" | "updated" | "created" | "ended" | "date" | "last" | "written" | "prepared"
+        );
+        begins
+            && self.words.len() <= 12
+            && (1..4).any(|at| {
+                let word = self.words.at(at);
+                word.starts_with(|c: char| c.is_ascii_digit()) && at <= 2 || matches!(word, "updated" | "by" | "utc") && at == 1
+            })
+    }
+
+    /// How often it says this.
+    pub fn count(&self, signal: Signal) -> usize {
+        self.hits.iter().filter(|h| h.meaning == signal).count()
+    }
+
+    /// Whether it only announces what follows: "here is what I did".
+    pub fn announces(&self) -> bool {
+        (0..3).any(|at| {
+            matches!(self.words.at(at), "heres" | "below" | "herein")
+                || (self.words.at(at) == "here" && matches!(self.words.at(at + 1), "is" | "are"))
+                || (self.words.at(at) == "this" && matches!(self.words.at(at + 1), "document" | "report" | "file" | "page" | "log"))
+        })
+    }
+
     /// Whether there is trouble that is neither denied nor a thing's name.
     pub fn trouble(&self) -> bool {
         self.hits.iter().any(|h| h.meaning == Signal::Bad && !self.denied(*h) && !self.named(*h))
@@ -291,7 +343,11 @@ impl Reading {
 
     /// `no x`, `0 test x`, `without any x`, `x: 0`, `x: none`.
     fn denied(&self, hit: Hit<Signal>) -> bool {
-        let no = |at: usize| self.hits.iter().any(|h| h.meaning == Signal::No && h.at == at);
+        // `phase 0 ready` denies nothing, `0 errors` does.
+        let counts = matches!(hit.meaning, Signal::Bad | Signal::Worse | Signal::Block);
+        let no = |at: usize| {
+            self.hits.iter().any(|h| h.meaning == Signal::No && h.at == at) && (counts || self.words.at(at) != "0")
+        };
         let before = hit.at.saturating_sub(3)..hit.at;
         let after = hit.at + hit.words;
         before.clone().any(|at| no(at) && !self.turns(at + 1, hit.at))
@@ -308,6 +364,22 @@ impl Reading {
         self.hits.iter().any(|h| h.meaning == Signal::Handled && h.at == after)
             || matches!(self.words.at(hit.at.saturating_sub(1)), "handles" | "handle" | "catches" | "detects" | "reports")
     }
+}
+
+/// Whether a word looks like a verb in its past.
+fn is_past(word: &str) -> bool {
+    word.len() >= 5
+        && word.ends_with("ed")
+        && !matches!(
+            word,
+            "speed" | "embed" | "based" | "related" | "required" | "expected" | "recommended" | "deprecated" | "estimated" | "nested"
+                | "advanced" | "limited" | "detailed" | "unused" | "failed" | "blocked" | "skipped" | "deferred" | "planned"
+                | "proposed" | "suggested" | "hundred" | "indeed" | "mixed" | "scheduled" | "needed" | "mocked" | "stubbed"
+                | "unresolved" | "unverified" | "untested" | "unsupported" | "crashed" | "needed " | "exceed" | "succeed" | "proceed"
+                | "hardcoded" | "unimplemented" | "unfinished" | "postponed" | "queued" | "aborted" | "rejected" | "targeted"
+                | "broadened" | "distributed" | "shared" | "typed" | "signed" | "embedded" | "preferred" | "unhandled" | "undefined"
+                | "animated" | "encrypted" | "authenticated" | "unexpected" | "desired" | "intended" | "assumed" | "unlimited"
+        )
 }
 
 /// Words before the verb that say nothing of what was done.

@@ -22,6 +22,7 @@ enum Column {
     Question,
     Risk,
     Task,
+    Answer,
     Skip,
 }
 
@@ -43,7 +44,8 @@ static HEADERS: LazyLock<Lexicon<Column>> = LazyLock::new(|| {
         (Column::Decision, "decision, choice, chosen, rationale, entscheidung, decisão, решение, 결정"),
         (Column::Question, "question, needs, action needed, action required, your action, owner action, frage, pergunta, вопрос, 질문"),
         (Column::Risk, "risk, limitation, caveat, gap, mitigation, workaround, risiko, risco, riesgo, риск"),
-        (Column::Task, "task, step, next, action, priority, effort, todo, estimate, eta, aufgabe, tarefa, tarea, tâche, задача, 작업"),
+        (Column::Task, "task, step, next, priority, effort, todo, estimate, eta, aufgabe, tarefa, tarea, tâche, задача, 작업"),
+        (Column::Answer, "action, action taken, resolution, fix, solution, disposition, response, change, lösung, solução, решение, 해결"),
         (Column::Skip, "option, pros, cons, variable, default, example, usage, endpoint, method, command, flag, purpose, meaning, schedule, cron, parameter"),
     ])
 });
@@ -75,14 +77,15 @@ pub fn row(unit: &Unit, header: &[String], place: &Place) -> Option<Kind> {
     if unit.struck.iter().map(std::iter::ExactSizeIterator::len).sum::<usize>() > 4 {
         return Some(Kind::Achievement);
     }
-    let state = columns
-        .iter()
-        .zip(&cells)
-        .find(|(column, _)| **column == Some(Column::Status))
-        .map(|(_, cell)| *cell)
-        .or_else(|| cells.iter().skip(1).find(|c| marks::anywhere(c).is_some() && c.chars().count() <= 40).copied());
+    let under = |wanted| columns.iter().zip(&cells).filter(move |(column, _)| **column == Some(wanted)).map(|(_, cell)| *cell);
+    let marked = cells.iter().skip(1).filter(|c| marks::anywhere(c).is_some() && c.chars().count() <= 40).copied();
     let troubled = has(Column::Trouble) || matches!(class, Some(Class::Error | Class::Findings));
-    if let Some(kind) = state.and_then(|cell| told(cell, troubled, class)) {
+    // A number under `Done` or `Passed` tells how much, not how it stands.
+    let states = under(Column::Status).filter(|cell| !evidence::starts_with_number(cell) || marks::anywhere(cell).is_some());
+    if let Some(kind) = states.chain(marked).find_map(|cell| told(cell, troubled, class)) {
+        return Some(kind);
+    }
+    if let Some(kind) = under(Column::Answer).find_map(answered) {
         return Some(kind);
     }
     if has(Column::Skip) && !troubled {
@@ -172,6 +175,18 @@ fn told(cell: &str, troubled: bool, class: Option<Class>) -> Option<Kind> {
         return Some(if troubled { Kind::Error } else { Kind::Pending });
     }
     None
+}
+
+/// The kind that a cell telling what was done about it gives its row.
+fn answered(cell: &str) -> Option<Kind> {
+    let reading = Reading::of(cell);
+    if reading.says(Signal::User) {
+        return Some(Kind::UserAction);
+    }
+    if reading.has(Signal::Undone) || reading.begins(Signal::Todo) {
+        return Some(Kind::Pending);
+    }
+    (reading.leads(Signal::Did) || reading.says(Signal::Cured)).then_some(Kind::Achievement)
 }
 
 fn default(class: Class) -> Option<Kind> {
