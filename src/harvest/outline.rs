@@ -84,10 +84,16 @@ struct Walk {
     review: bool,
     /// Whether a bullet stood since the last intro.
     listed: bool,
+    /// Whether a rule stood just before.
+    ruled: bool,
 }
 
 impl Walk {
     fn unit(&mut self, unit: &Unit, next: Option<&Unit>, blocks: &Blocks) {
+        // What follows a rule without a heading of its own belongs to the document, not to the section before it.
+        if std::mem::replace(&mut self.ruled, unit.shape == Shape::Rule) && !matches!(unit.shape, Shape::Heading(_) | Shape::Rule) {
+            self.sections.retain(|s| s.level < 2);
+        }
         match unit.shape {
             Shape::Heading(level) => self.heading(unit, level, next),
             Shape::Bullet { ordered, depth } => self.bullet(unit, ordered, depth),

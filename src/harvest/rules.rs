@@ -81,7 +81,10 @@ impl Line {
             .map(|b| (b.end - start).min(body.len()))
             .filter(|end| body.is_char_boundary(*end));
         let split = labels::split(body, bold_end);
-        let label = split.map(|(label, _, bold)| (marks::trailing(label).1.to_owned(), labels::read(label), bold));
+        // A label in code names a thing, and says nothing.
+        let named = unit.code.iter().any(|c| c.start <= start && c.end > start);
+        let read = |label| if named { None } else { labels::read(label) };
+        let label = split.map(|(label, _, bold)| (marks::trailing(label).1.to_owned(), read(label), bold));
         let value = split.map_or(body, |(_, value, _)| value);
         let (inner, value) = marks::leading(value);
         let coded = unit.code.iter().find(|c| c.start <= start && c.end > start);
@@ -152,6 +155,12 @@ impl Line {
     /// Says that the reader is to act, whatever the section.
     fn asks(&self) -> bool {
         self.reading.says(Signal::User)
+    }
+
+    /// Says good morning or good bye.
+    fn greets(&self) -> bool {
+        let quiet = [Signal::Did, Signal::Good, Signal::Bad, Signal::Block].iter().all(|s| !self.reading.has(*s));
+        self.text.ends_with('!') && self.reading.words.len() <= 5 && quiet && !evidence::has_digit(&self.text)
     }
 
     fn undone(&self) -> bool {
@@ -379,7 +388,7 @@ fn line_of(line: &Line, place: &Place) -> Option<Kind> {
         return Some(struck(line));
     }
     if let Some((_, known, bold)) = &line.label
-        && (known.is_some() || *bold)
+        && (known.is_some() || *bold || line.numeric())
         && !line.value.is_empty()
         && let Some(answer) = labelled(line, *known, place)
     {
@@ -400,7 +409,7 @@ fn line_of(line: &Line, place: &Place) -> Option<Kind> {
     if line.opens() {
         return before_last(text).and_then(|before| line_of(&Line::plain(before), place));
     }
-    if line.reading.announces() || line.reading.dates() {
+    if line.greets() || line.reading.announces() || line.reading.dates() || line.reading.words.len() < 2 || text.ends_with(',') {
         return None;
     }
     if asks_softly(line, place) {
@@ -443,7 +452,7 @@ fn line_of(line: &Line, place: &Place) -> Option<Kind> {
             (place.nested.is_none() && (reading.leads(Signal::Order) || reading.has(Signal::Ask) || !detail)).then_some(Kind::UserAction)
         }
         Some(Class::Next) => {
-            (place.nested.is_none() && !line.did()).then_some(Kind::NextStep)
+            (place.nested.is_none() && !line.did() && reading.words.len() >= 3).then_some(Kind::NextStep)
         }
         Some(Class::Pending | Class::Later) => (!detail || reading.has(Signal::Todo) || line.undone()).then_some(Kind::Pending),
         Some(Class::Doing) => (!detail).then_some(Kind::InProgress),
@@ -812,7 +821,7 @@ fn decided_by_label(label: Label, class: Option<Class>) -> bool {
         Label::Todo | Label::Limit => !ordered,
         Label::Status | Label::Metric | Label::Fix | Label::Decision | Label::Next => !ordered,
         Label::Error | Label::Cause | Label::Impact => matches!(class, Some(Class::Error | Class::Findings)),
-        Label::Meta => !ordered && !matches!(class, Some(Class::Done | Class::Files | Class::Verify | Class::Limit)),
+        Label::Meta => matches!(class, Some(Class::Summary | Class::Notes | Class::Log | Class::Insight) | None),
         Label::Result => matches!(class, Some(Class::Verify | Class::Summary | Class::Error | Class::Findings) | None),
         Label::Ref => !ordered && !matches!(class, Some(Class::Done)),
         Label::File => matches!(class, Some(Class::Done | Class::Files | Class::Summary | Class::Log) | None),
@@ -967,6 +976,13 @@ fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
     if reading.leads(Signal::Order) && class.is_none() {
         return Some(if reading.has(Signal::Ask) { Kind::UserAction } else { Kind::NextStep });
     }
-    // A summary's points are what was done unless they say otherwise.
-    (class == Some(Class::Summary) && !reading.leads(Signal::Order)).then_some(Kind::Achievement)
+    if line.question() {
+        return Some(Kind::UserAction);
+    }
+    // Points are what was done unless they say otherwise.
+    match class {
+        Some(Class::Notes) => Some(Kind::Limitation),
+        _other if reading.leads(Signal::Order) => Some(Kind::NextStep),
+        _other => Some(Kind::Achievement),
+    }
 }

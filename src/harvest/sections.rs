@@ -79,7 +79,9 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
             Class::User,
             "you need, needs you, need you, your action, action required, actions required, action needed, user action, \
              user actions, for you, from you, your input, your decision, your review, your attention, your approval, \
-             your call, needs your, need your, before you merge, manual, manually, \
+             your call, needs your, need your, before you, before the, before merge, before merging, before deploy, before deploying, \
+             before deployment, before launch, before release, before going, before production, what is needed, whats needed, \
+             needed from, required from, requires you, manual, manually, \
              manual steps, needs human, human action, human actions, human input, human review, human decision, \
              needs review, for review, ready for review, awaiting review, awaiting approval, approval needed, \
              needs approval, open questions, open question, questions, open decisions, decisions needed, \
@@ -113,13 +115,13 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              still open, open, open points, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
              to be done, yet to, to create, to build, to implement, not included, not finished, unimplemented, \
              in the queue, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
-             noch offen, nicht erledigt, unerledigt, pendente, pendentes, pendências, pendiente, pendientes, faltante, \
+             does not exist, doesnt exist, noch offen, nicht erledigt, unerledigt, pendente, pendentes, pendências, pendiente, pendientes, faltante, \
              en attente, reste à faire, restant, не сделано, осталось, 미완료, 남은, 대기, 보류, 未完了, 残り, 待办, 未完成",
         ),
         (
             Class::Blocker,
             "blocker, blockers, blocked, blocking, impediment, impediments, showstopper, showstoppers, stuck, \
-             blockiert, blockaden, hindernisse, bloqueio, bloqueios, bloqueado, bloqueos, bloqueante, blocages, \
+             blockiert, blockaden, hindernisse, bloqueio, bloqueios, bloqueado, bloqueos, bloqueante, blocages, bloquants, points bloquants, \
              блокеры, 차단, 블로커, 阻塞, 障害",
         ),
         (
@@ -129,7 +131,8 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              not verified, unverified, not covered, out of scope, non goals, mocked, stubbed, trade offs, tradeoffs, \
              drawbacks, gaps, coverage gaps, technical debt, tech debt, workarounds, unknowns, accepted risks, honest, \
              what this does not, does not do, what i did not, what we did not, what i didnt, didnt do, did not do, \
-             what was not done, intentionally, deliberately, risks, risk, landmines, gotchas, pitfalls, warnings, \
+             what was not done, intentionally, deliberately, risks, risk, landmines, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
+             things to know, heads up, warnings, \
              deprecated, einschränkungen, grenzen, bekannte probleme, risiken, limitações, limitaciones, limites, \
              limitations connues, problemas conhecidos, ограничения, риски, 제한, 한계, 알려진 문제, 주의, 制限, 限制",
         ),
@@ -151,7 +154,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         ),
         (
             Class::Decision,
-            "decision, decisions, decided, key decisions, design decisions, choices, design choices, rationale, \
+            "decision, decisions, decided, rejected, considered, alternatives considered, key decisions, design decisions, choices, design choices, rationale, \
              our additions, trade off decisions, decision log, adr, adrs, entscheidungen, entscheidung, decisões, \
              decisiones, décisions, решения, 결정, 결정 사항, 決定, 决策, 决定",
         ),
@@ -171,7 +174,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
         (
             Class::Error,
             "error, errors, symptom, symptoms, root cause, root causes, impact of the bug, what happened, failure, failures, failed, failing, red, \
-             unresolved, bug, bugs, broken, crash, crashes, problem, problems, \
+             unresolved, not so great, not so good, the bad, less good, went badly, didnt work, did not work, what didnt, what didnt go, bug, bugs, broken, crash, crashes, problem, problems, \
              issue, issues, needs fix, needs fixing, to fix, whats broken, not working, what failed, went wrong, \
              regressions, defects, incidents, incident, vulnerabilities, fehler, probleme, erros, problemas, errores, \
              erreurs, problèmes, ошибки, проблемы, 오류, 에러, 문제, 실패, エラー, 問題, 错误, 失败, 问题",
@@ -197,7 +200,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              achievement, finished, delivered, implemented, shipped, built, fixed, fixes, what was tried, what i tried, bugs fixed, bug fixes, \
              fixes applied, critical fixes, resolved, issues resolved, issues fixed, resolutions, solved, merged, landed, \
              added, new, new features, features, changed, changes, change, whats new, whats changed, what changed, \
-             what was done, what i did, what we did, what i built, what we built, what works, whats working, working, \
+             what was done, what i did, what we did, what i built, what we built, what works, what exists, whats working, working, \
              ready, whats ready, removed, improved, improvements, improvements made, enhanced, enhancements made, \
              highlights, wins, progress, progress made, work done, work completed, work performed, successes, success, \
              created, what was created, implementation, implementations, updated, updates, security, now does, \
@@ -285,6 +288,11 @@ pub fn read(text: &str) -> Reading {
     }
     if class == Some(Class::Next) && has(Class::Done) && !has(Class::User) && words.at(0) != "next" && solved {
         class = Some(Class::Done);
+    }
+    // What is the reader's is for the reader.
+    let yours = |word: &str| matches!(word, "you" | "your" | "yours");
+    if class.is_none() && (0..words.len()).any(|at| yours(words.at(at))) {
+        return Reading { class: Some(Class::User), bare: true };
     }
     // A number of words that name a matter outweighs one that could be anything.
     let matter = known.iter().filter(|k| !**k).count();

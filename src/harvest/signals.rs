@@ -331,6 +331,7 @@ impl Reading {
         (0..3).any(|at| {
             matches!(self.words.at(at), "heres" | "below" | "herein")
                 || (self.words.at(at) == "here" && matches!(self.words.at(at + 1), "is" | "are"))
+                || (self.words.at(at) == "this" && self.words.at(at + 1) == "is" && matches!(self.words.at(at + 2), "a" | "the" | "an"))
                 || (self.words.at(at) == "this" && matches!(self.words.at(at + 1), "document" | "report" | "file" | "page" | "log"))
         })
     }

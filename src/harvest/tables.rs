@@ -30,7 +30,7 @@ static HEADERS: LazyLock<Lexicon<Column>> = LazyLock::new(|| {
     Lexicon::new(&[
         (
             Column::Status,
-            "status, state, result, outcome, verdict, done, passed, pass, progress, ok, check, completion, ergebnis, zustand, resultado, \
+            "status, state, result, outcome, verdict, conclusion, done, passed, pass, progress, ok, check, completion, ergebnis, zustand, resultado, \
              estado, situação, statut, résultat, статус, результат, состояние, 상태, 결과, 状態, 結果, 状态, 结果",
         ),
         (Column::File, "file, files, path, artifact, artifacts, document, doc, script, deliverable, datei, arquivo, archivo, fichier, файл, 파일, ファイル, 文件"),
@@ -143,6 +143,11 @@ fn told(cell: &str, troubled: bool, class: Option<Class>) -> Option<Kind> {
     }
     if reading.says(Signal::Block) {
         return Some(Kind::Blocker);
+    }
+    let plain = Words::of(cell.split(" (").next().unwrap_or(cell));
+    let passed = ["pass", "passed", "passes", "success", "succeeded", "done", "complete", "completed", "ok", "green", "merged", "fixed", "resolved"];
+    if plain.len() <= 2 && passed.contains(&plain.at(0)) && class != Some(Class::Later) {
+        return Some(Kind::Achievement);
     }
     if reading.has(Signal::Undone) || reading.says(Signal::Wait) {
         return Some(if troubled { Kind::Error } else if next { Kind::NextStep } else { Kind::Pending });
