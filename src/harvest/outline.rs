@@ -186,7 +186,8 @@ impl Walk {
         } else {
             let groups = matches!(next.map(|n| n.shape), Some(Shape::Bullet { .. } | Shape::Row { .. } | Shape::Heading(_)) | None);
             let head = rules::Head { text: matter, numbered, mark, state, groups: groups || matter.ends_with(':') };
-            if reading.bare { None } else { rules::heading(&head, class.or(above), &self.place(above, None, false)) }
+            let named = matter.chars().any(char::is_alphabetic) && !NUMBERED.contains(&matter.to_lowercase().trim_matches(|c: char| !c.is_alphabetic()));
+            if reading.bare || !named { None } else { rules::heading(&head, class.or(above), &self.place(above, None, false)) }
         };
         if let Some(kind) = kind {
             self.push(kind, text, unit.line);

@@ -163,6 +163,11 @@ impl Line {
         self.text.ends_with('!') && self.reading.words.len() <= 5 && quiet && !evidence::has_digit(&self.text)
     }
 
+    /// Says that something has not changed: `still cuts the column`.
+    fn lasts(&self) -> bool {
+        (0..self.reading.words.len()).any(|at| self.reading.words.at(at) == "still") && !self.good()
+    }
+
     fn undone(&self) -> bool {
         self.reading.has(Signal::Undone)
     }
@@ -312,7 +317,7 @@ pub fn heading(head: &Head<'_>, class: Option<Class>, place: &Place) -> Option<K
             return Some(Kind::Error);
         }
     }
-    if reading.says(Signal::User) {
+    if reading.says(Signal::User) && class != Some(Class::User) {
         return Some(Kind::UserAction);
     }
     let last = reading.words.at(reading.words.len().saturating_sub(1));
@@ -476,6 +481,24 @@ fn line_of(line: &Line, place: &Place) -> Option<Kind> {
 
 /// What a line without a section says by itself.
 fn prose(line: &Line) -> Option<Kind> {
+    // Of several sentences the first that says something.
+    let sentences: Vec<&str> = line.text.split_inclusive(['.', '!', '?', '。']).collect();
+    if line.reading.words.len() > 14 && sentences.len() > 1 {
+        let mut whole: Vec<String> = Vec::new();
+        for piece in sentences {
+            match whole.last_mut() {
+                Some(last) if !piece.starts_with(char::is_whitespace) || last.len() < 8 => last.push_str(piece),
+                Some(_) | None => whole.push(piece.to_owned()),
+            }
+        }
+        if whole.len() > 1 {
+            return whole.iter().take(12).find_map(|sentence| sentence_kind(&Line::plain(sentence.trim())));
+        }
+    }
+    sentence_kind(line)
+}
+
+fn sentence_kind(line: &Line) -> Option<Kind> {
     let reading = &line.reading;
     if line.denies_trouble() {
         return Some(Kind::Achievement);
@@ -657,6 +680,9 @@ fn labelled(line: &Line, known: Option<Label>, place: &Place) -> Option<Option<K
         }
         if evidence::is_paths(&line.value) && !matches!(class, Some(Class::User | Class::Next | Class::Pending | Class::Skip)) {
             return Some(Some(Kind::Artifact));
+        }
+        if line.numeric() && line.mark == Some(Mark::Done) {
+            return None;
         }
         if line.numeric() && !matches!(class, Some(Class::User | Class::Next | Class::Pending | Class::Limit | Class::Error | Class::Skip | Class::Files)) {
             return Some(Some(Kind::Metric));
@@ -918,6 +944,9 @@ fn done(line: &Line) -> Kind {
     if reading.has(Signal::Undone) {
         return Kind::Limitation;
     }
+    if line.lasts() {
+        return Kind::Limitation;
+    }
     if line.said.leads(Signal::Doing) || reading.leads(Signal::Doing) {
         return Kind::InProgress;
     }
@@ -966,6 +995,9 @@ fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
     }
     if let Some(kind) = prose(line) {
         return Some(kind);
+    }
+    if line.lasts() {
+        return Some(Kind::Limitation);
     }
     if evidence::leads_with_hash(&line.text) || (line.path_first() && line.coded) {
         return Some(Kind::Artifact);

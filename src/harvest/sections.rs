@@ -81,7 +81,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              user actions, for you, from you, your input, your decision, your review, your attention, your approval, \
              your call, needs your, need your, before you, before the, before merge, before merging, before deploy, before deploying, \
              before deployment, before launch, before release, before going, before production, what is needed, whats needed, \
-             needed from, required from, requires you, manual, manually, \
+             needed from, required from, requires you, need a human, needs a human, need a person, humans, manual, manually, \
              manual steps, needs human, human action, human actions, human input, human review, human decision, \
              needs review, for review, ready for review, awaiting review, awaiting approval, approval needed, \
              needs approval, open questions, open question, questions, open decisions, decisions needed, \
@@ -114,7 +114,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              incomplete, todo, todos, to do, left, whats left, outstanding, backlog, deferred, postponed, missing, \
              still open, open, open points, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
              to be done, yet to, to create, to build, to implement, not included, not finished, unimplemented, \
-             in the queue, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
+             in the queue, stale, abandoned, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
              does not exist, doesnt exist, noch offen, nicht erledigt, unerledigt, pendente, pendentes, pendências, pendiente, pendientes, faltante, \
              en attente, reste à faire, restant, не сделано, осталось, 미완료, 남은, 대기, 보류, 未完了, 残り, 待办, 未完成",
         ),
@@ -131,7 +131,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              not verified, unverified, not covered, out of scope, non goals, mocked, stubbed, trade offs, tradeoffs, \
              drawbacks, gaps, coverage gaps, technical debt, tech debt, workarounds, unknowns, accepted risks, honest, \
              what this does not, does not do, what i did not, what we did not, what i didnt, didnt do, did not do, \
-             what was not done, intentionally, deliberately, risks, risk, landmines, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
+             what was not done, intentionally, deliberately, risks, risk, landmines, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
              things to know, heads up, warnings, \
              deprecated, einschränkungen, grenzen, bekannte probleme, risiken, limitações, limitaciones, limites, \
              limitations connues, problemas conhecidos, ограничения, риски, 제한, 한계, 알려진 문제, 주의, 制限, 限制",
@@ -273,6 +273,9 @@ pub fn read(text: &str) -> Reading {
         *known |= words.at(at).chars().all(|c| c.is_ascii_digit());
     }
     let has = |class| hits.iter().any(|h| h.meaning == class);
+    if words.at(0) == "not" && words.len() <= 3 && !has(Class::Limit) && !has(Class::Error) {
+        return Reading { class: Some(Class::Pending), bare: true };
+    }
     let mut class = ORDER.iter().copied().find(|class| has(*class));
     // What is fixed is no error, what is decided on is no blocker, what comes next is not missing.
     let solved = words_any(&words, SOLVED);
@@ -291,7 +294,9 @@ pub fn read(text: &str) -> Reading {
     }
     // What is the reader's is for the reader.
     let yours = |word: &str| matches!(word, "you" | "your" | "yours");
-    if class.is_none() && (0..words.len()).any(|at| yours(words.at(at))) {
+    let elsewhere = |at: usize| matches!(words.at(at.wrapping_sub(1)), "while" | "thank" | "when" | "as" | "if");
+    let soft = matches!(class, None | Some(Class::Pending | Class::Next | Class::Notes | Class::Verify | Class::Findings));
+    if soft && (0..words.len()).any(|at| yours(words.at(at)) && !elsewhere(at)) {
         return Reading { class: Some(Class::User), bare: true };
     }
     // A number of words that name a matter outweighs one that could be anything.

@@ -63,7 +63,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              got, switched, cut, dropped, stripped, rebuilt, reworked, restructured, reorganized, expanded, filled, \
              landed, rebased, triaged, addressed, handled, successfully, drafted, prepared, researched, measured, \
              profiled, benchmarked, instrumented, covered, ensured, prevented, supported, mapped, parsed, archived, \
-             labelled, labeled, answered, caught, pulled, fetched, downloaded, uploaded, scraped, crawled, trained, \
+             labelled, labeled, answered, caught, pulled, fetched, downloaded, uploaded, scraped, crawled, spent, began, showed, sent, fell, rose, sped, found out, tracked down, trained, \
              evaluated, compared, swept, shrunk, saved, parallelized, deduplicated, dedupped, swapped, stopped, started, \
              launched, rolled, marked, gave, taught, brought, turned, made sure, took, put, kept, \
              hinzugefügt, erstellt, implementiert, behoben, aktualisiert, entfernt, umgesetzt, geschrieben, getestet, \
@@ -160,7 +160,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
             Signal::Bad,
             "error, errors, fail, fails, failed, failing, failure, failures, crash, crashes, crashed, exception, exceptions, \
              bug, bugs, broken, breaks, broke, regression, regressions, panic, panics, panicked, traceback, timeout, timeouts, \
-             timed out, segfault, deadlock, race condition, memory leak, leaks, leak, vulnerability, vulnerabilities, \
+             timed out, segfault, deadlock, race condition, memory leak, leaks, leak, loses, corrupts, freezes, stalls, vulnerability, vulnerabilities, \
              corrupt, corrupted, corruption, mismatch, denied, refused, rejected, unreachable, http 400, http 401, http 403, http 404, http 429, http 500, http 502, http 503, returns 500, returns 404, \
              with 400, with 401, with 403, with 404, with 429, with 500, with 502, with 503, a 500, a 404, 500s, status 500, oom, \
              out of memory, wrong, incorrect, incorrectly, invalid, missing, stale, unsafe, insecure, flaky, red, aborted, \
@@ -190,7 +190,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              caveat, workaround, read only, out of scope, approximate, approximation, best effort, heuristic, \
              not guaranteed, no support, still reads, still uses, still depends, assumes, assumption, \
              experimental, unknown, unclear, not confirmed, unconfirmed, no way to, for now, temporary, temporarily, \
-             single node only, not thread safe, dead code, unused, warnings, no coverage, no tests, without tests, by design, risk, \
+             single node only, not thread safe, dead code, unused, ignored, xfail, wont fix, wontfix, accepted risk, as designed, warnings, no coverage, no tests, without tests, by design, risk, \
              nicht getestet, nicht unterstützt, eingeschränkt, não testado, não suportado, limitado, sin probar, no probado, \
              no soportado, non testé, non pris en charge, не тестировалось, не проверено, не поддерживается, ограничено, \
              미검증, 테스트하지, 지원하지, 未テスト, 未検証, 未测试, 不支持",

@@ -88,6 +88,10 @@ pub fn row(unit: &Unit, header: &[String], place: &Place) -> Option<Kind> {
     if let Some(kind) = under(Column::Answer).find_map(answered) {
         return Some(kind);
     }
+    let rest = || cells.iter().filter(|c| **c != first && !c.is_empty());
+    if rest().count() > 0 && rest().all(|c| evidence::starts_with_number(c) && c.len() <= 24) && class != Some(Class::Skip) && !has(Column::File) {
+        return Some(Kind::Metric);
+    }
     if has(Column::Skip) && !troubled {
         return None;
     }
@@ -176,7 +180,7 @@ fn told(cell: &str, troubled: bool, class: Option<Class>) -> Option<Kind> {
     if reading.says(Signal::Good) || reading.has(Signal::Did) || reading.has(Signal::Cured) || reading.denies(Signal::Bad) {
         return Some(Kind::Achievement);
     }
-    if matches!(reading.words.at(0), "open" | "new" | "backlog" | "next") && reading.words.len() <= 3 {
+    if matches!(reading.words.at(0), "open" | "new" | "backlog" | "next" | "draft" | "review") && reading.words.len() <= 4 {
         return Some(if troubled { Kind::Error } else { Kind::Pending });
     }
     None
