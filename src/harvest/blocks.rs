@@ -115,6 +115,8 @@ struct Builder<'t> {
     heading: Option<u8>,
     /// Nesting of what is not read: code, metadata, pictures.
     hidden: usize,
+    /// Whether code is fenced somewhere, so that indentation is not how its author writes lists.
+    fenced: bool,
     /// The code block under way has only its indentation to say so.
     indented: bool,
     header: bool,
@@ -138,6 +140,7 @@ impl<'t> Builder<'t> {
             quotes: 0,
             heading: None,
             hidden: 0,
+            fenced: source.contains("```"),
             indented: false,
             header: false,
             in_table: false,
@@ -365,7 +368,7 @@ impl<'t> Builder<'t> {
     /// Lines of indented text, which is no code where somebody writes without Markdown.
     fn plain(&mut self, text: &str, offset: usize) {
         let line = text.trim();
-        if line.is_empty() || self.source.contains("```") || self.lists.len() > 1 {
+        if line.is_empty() || self.fenced || self.lists.len() > 1 {
             return;
         }
         self.end_line();

@@ -1,14 +1,28 @@
 //! What can be told of a text without its words' meaning: numbers, paths, states at its end.
 
 /// Words before a number that only round it.
-const ROUND: &[&str] =
-    &["about", "around", "approx", "approximately", "over", "under", "nearly", "almost", "circa", "ca", "roughly", "some", "up to"];
+const ROUND: &[&str] = &[
+    "about",
+    "around",
+    "approx",
+    "approximately",
+    "over",
+    "under",
+    "nearly",
+    "almost",
+    "circa",
+    "ca",
+    "roughly",
+    "some",
+    "up to",
+];
 
 /// Whether the text begins with an amount.
 pub fn starts_with_number(text: &str) -> bool {
     let mut rest = text.trim_start();
     loop {
-        rest = rest.trim_start_matches(['~', '≈', '<', '>', '≤', '≥', '+', '-', '−', '±', '$', '€', '£', '(', '=', ' ']);
+        rest =
+            rest.trim_start_matches(['~', '≈', '<', '>', '≤', '≥', '+', '-', '−', '±', '$', '€', '£', '(', '=', ' ']);
         let lower = rest.get(..14).unwrap_or(rest).to_lowercase();
         match ROUND.iter().find(|w| lower.strip_prefix(*w).is_some_and(|tail| tail.starts_with([' ', '.']))) {
             Some(word) => rest = rest[word.len()..].trim_start_matches('.'),
@@ -38,13 +52,121 @@ pub fn has_ratio(text: &str) -> bool {
 
 /// Endings of files' names.
 const ENDINGS: &[&str] = &[
-    "rs", "ts", "tsx", "js", "jsx", "mjs", "cjs", "py", "go", "java", "kt", "kts", "swift", "c", "h", "cc", "cpp", "hpp", "cs",
-    "rb", "php", "sh", "bash", "zsh", "fish", "ps1", "bat", "sql", "md", "mdx", "txt", "rst", "adoc", "json", "jsonl", "yaml",
-    "yml", "toml", "ini", "cfg", "conf", "env", "xml", "html", "htm", "css", "scss", "vue", "svelte", "csv", "tsv", "parquet",
-    "db", "sqlite", "lock", "log", "png", "jpg", "jpeg", "svg", "gif", "pdf", "zip", "gz", "tar", "tgz", "apk", "ipa", "whl",
-    "deb", "rpm", "exe", "dll", "so", "lua", "r", "jl", "ex", "exs", "erl", "hs", "ml", "scala", "dart", "proto", "graphql",
-    "tf", "nix", "ipynb", "patch", "diff", "service", "timer", "plist", "uc", "wasm", "pem", "key", "docx", "xlsx", "pptx", "mp4",
-    "wav", "mp3", "bin", "dat", "npz", "pt", "onnx", "gguf", "safetensors", "snap", "hbs", "j2", "erb",
+    "rs",
+    "ts",
+    "tsx",
+    "js",
+    "jsx",
+    "mjs",
+    "cjs",
+    "py",
+    "go",
+    "java",
+    "kt",
+    "kts",
+    "swift",
+    "c",
+    "h",
+    "cc",
+    "cpp",
+    "hpp",
+    "cs",
+    "rb",
+    "php",
+    "sh",
+    "bash",
+    "zsh",
+    "fish",
+    "ps1",
+    "bat",
+    "sql",
+    "md",
+    "mdx",
+    "txt",
+    "rst",
+    "adoc",
+    "json",
+    "jsonl",
+    "yaml",
+    "yml",
+    "toml",
+    "ini",
+    "cfg",
+    "conf",
+    "env",
+    "xml",
+    "html",
+    "htm",
+    "css",
+    "scss",
+    "vue",
+    "svelte",
+    "csv",
+    "tsv",
+    "parquet",
+    "db",
+    "sqlite",
+    "lock",
+    "log",
+    "png",
+    "jpg",
+    "jpeg",
+    "svg",
+    "gif",
+    "pdf",
+    "zip",
+    "gz",
+    "tar",
+    "tgz",
+    "apk",
+    "ipa",
+    "whl",
+    "deb",
+    "rpm",
+    "exe",
+    "dll",
+    "so",
+    "lua",
+    "r",
+    "jl",
+    "ex",
+    "exs",
+    "erl",
+    "hs",
+    "ml",
+    "scala",
+    "dart",
+    "proto",
+    "graphql",
+    "tf",
+    "nix",
+    "ipynb",
+    "patch",
+    "diff",
+    "service",
+    "timer",
+    "plist",
+    "uc",
+    "wasm",
+    "pem",
+    "key",
+    "docx",
+    "xlsx",
+    "pptx",
+    "mp4",
+    "wav",
+    "mp3",
+    "bin",
+    "dat",
+    "npz",
+    "pt",
+    "onnx",
+    "gguf",
+    "safetensors",
+    "snap",
+    "hbs",
+    "j2",
+    "erb",
 ];
 
 /// Whether a word is a path or a file's name.
@@ -75,7 +197,10 @@ pub fn is_path(word: &str) -> bool {
             || (word.ends_with('/') && slashes >= 1)
             || slashes >= 3
             || (word.starts_with('.') && slashes >= 1))
-        || matches!(word, "LICENSE" | "Makefile" | "Dockerfile" | "README" | "CHANGELOG" | ".gitignore" | ".env" | "Justfile")
+        || matches!(
+            word,
+            "LICENSE" | "Makefile" | "Dockerfile" | "README" | "CHANGELOG" | ".gitignore" | ".env" | "Justfile"
+        )
 }
 
 /// Whether the text begins with a path.
@@ -127,9 +252,31 @@ pub fn is_nothing(text: &str) -> bool {
     let word: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     matches!(
         word.as_str(),
-        "" | "na" | "none" | "nothing" | "null" | "nil" | "tbd" | "todo" | "keine" | "nenhum" | "nenhuma" | "ninguno"
-            | "aucun" | "нет" | "없음" | "なし" | "无" | "noneyet" | "noneatthistime" | "nonecurrently" | "noneknown" | "nonefound"
-            | "nothingyet" | "noneidentified" | "nonereported" | "notapplicable"
+        "" | "na"
+            | "none"
+            | "nothing"
+            | "null"
+            | "nil"
+            | "tbd"
+            | "todo"
+            | "keine"
+            | "nenhum"
+            | "nenhuma"
+            | "ninguno"
+            | "aucun"
+            | "нет"
+            | "없음"
+            | "なし"
+            | "无"
+            | "noneyet"
+            | "noneatthistime"
+            | "nonecurrently"
+            | "noneknown"
+            | "nonefound"
+            | "nothingyet"
+            | "noneidentified"
+            | "nonereported"
+            | "notapplicable"
     )
 }
 
@@ -150,13 +297,27 @@ mod tests {
 
     #[test]
     fn paths() {
-        for yes in ["src/main.rs", "`a.toml`", "main.rs:42", "/etc/init.d/x", "docs/", ".gitignore", "./run", "LICENSE", "a/[id]/route.ts"] {
+        for yes in [
+            "src/main.rs",
+            "`a.toml`",
+            "main.rs:42",
+            "/etc/init.d/x",
+            "docs/",
+            ".gitignore",
+            "./run",
+            "LICENSE",
+            "a/[id]/route.ts",
+        ] {
             assert!(is_path(yes), "{yes}");
         }
         for no in ["and/or", "12/32", "/api/users", "e.g.", "https://x.de/a.html", "v1.2", "done."] {
             assert!(!is_path(no), "{no}");
         }
-        assert!(is_paths("`a.rs`, `b.rs`") && is_paths("src/a.rs (12 lines)") && !is_paths("fixed the long bug in a.rs for good"));
+        assert!(
+            is_paths("`a.rs`, `b.rs`")
+                && is_paths("src/a.rs (12 lines)")
+                && !is_paths("fixed the long bug in a.rs for good")
+        );
         assert!(leads_with_hash("`da8d42e` - x") && !leads_with_hash("deadbeef x") && !leads_with_hash("1234567 x"));
         assert!(is_nothing("—") && is_nothing("None.") && !is_nothing("no x"));
     }

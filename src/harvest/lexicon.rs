@@ -3,13 +3,11 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Most words of a phrase.
-const PHRASE_MAX: usize = 5;
 /// Most words of a text that are looked at.
 const WORDS_MAX: usize = 400;
 
 /// A text's words: lower case, apostrophes dropped, everything else that is no letter or digit between them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Words {
     joined: String,
     spans: Vec<(usize, usize)>,
@@ -59,11 +57,6 @@ impl Words {
         self.spans.get(index).map_or("", |&(start, end)| &self.joined[start..end])
     }
 
-    /// All words with one space between each two.
-    pub fn joined(&self) -> &str {
-        &self.joined
-    }
-
     fn run(&self, from: usize, count: usize) -> Option<&str> {
         let (start, _) = self.spans.get(from)?;
         let (_, end) = self.spans.get(from + count - 1)?;
@@ -82,28 +75,29 @@ pub struct Hit<M> {
     pub words: usize,
 }
 
-/// Phrases and what each means. A phrase that ends with `*` stands for every word with that beginning; one in a script
-/// that writes no spaces is found inside words as well.
+/// Phrases and what each means. One in a script that writes no spaces is found inside words as well.
 #[derive(Debug)]
 pub struct Lexicon<M> {
     phrases: HashMap<&'static str, Vec<M>>,
-    beginnings: HashMap<&'static str, Vec<M>>,
+    /// Most words of a phrase that begins with this word.
+    longest: HashMap<&'static str, usize>,
     inside: Vec<(&'static str, M)>,
 }
 
 impl<M: Copy + Eq + Hash> Lexicon<M> {
     /// Builds one from lines of phrases separated by commas.
     pub fn new(table: &[(M, &'static str)]) -> Self {
-        let mut lexicon = Self { phrases: HashMap::new(), beginnings: HashMap::new(), inside: Vec::new() };
+        let mut lexicon = Self { phrases: HashMap::new(), longest: HashMap::new(), inside: Vec::new() };
         for &(meaning, list) in table {
             for phrase in list.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-                if let Some(beginning) = phrase.strip_suffix('*') {
-                    lexicon.beginnings.entry(beginning).or_default().push(meaning);
-                } else if phrase.chars().any(unspaced) {
+                if phrase.chars().any(unspaced) {
                     lexicon.inside.push((phrase, meaning));
-                } else {
-                    lexicon.phrases.entry(phrase).or_default().push(meaning);
+                    continue;
                 }
+                lexicon.phrases.entry(phrase).or_default().push(meaning);
+                let first = phrase.split(' ').next().unwrap_or(phrase);
+                let longest = lexicon.longest.entry(first).or_default();
+                *longest = (*longest).max(phrase.split(' ').count());
             }
         }
         lexicon
@@ -113,19 +107,12 @@ impl<M: Copy + Eq + Hash> Lexicon<M> {
     pub fn find(&self, words: &Words) -> Vec<Hit<M>> {
         let mut hits: Vec<Hit<M>> = Vec::new();
         for at in 0..words.len() {
-            for count in (1..=PHRASE_MAX).rev() {
+            let Some(&longest) = self.longest.get(words.at(at)) else { continue };
+            for count in (1..=longest).rev() {
                 let Some(run) = words.run(at, count) else { continue };
                 for &meaning in self.phrases.get(run).into_iter().flatten() {
                     if !hits.iter().rev().take_while(|h| h.at == at).any(|h| h.meaning == meaning) {
                         hits.push(Hit { meaning, at, words: count });
-                    }
-                }
-            }
-            if !self.beginnings.is_empty() {
-                let word = words.at(at);
-                for (end, _) in word.char_indices().skip(3).chain([(word.len(), ' ')]) {
-                    for &meaning in self.beginnings.get(&word[..end]).into_iter().flatten() {
-                        hits.push(Hit { meaning, at, words: 1 });
                     }
                 }
             }
@@ -154,11 +141,14 @@ mod tests {
 
     #[test]
     fn the_longest_phrase_of_a_meaning_is_found() {
-        let lexicon = Lexicon::new(&[(1, "not done, done, not yet done"), (2, "not, 완료, erledig*")]);
+        let lexicon = Lexicon::new(&[(1, "not done, done, not yet done"), (2, "not, 완료, erledigt")]);
         let words = Words::of("It’s NOT yet (done)!");
-        assert_eq!((words.joined(), words.len(), words.at(9)), ("its not yet done", 4, ""));
+        assert_eq!((words.joined.as_str(), words.len(), words.at(9)), ("its not yet done", 4, ""));
         let hits = lexicon.find(&words);
-        assert_eq!(hits.iter().map(|h| (h.meaning, h.at, h.words)).collect::<Vec<_>>(), [(1, 1, 3), (2, 1, 1), (1, 3, 1)]);
+        assert_eq!(
+            hits.iter().map(|h| (h.meaning, h.at, h.words)).collect::<Vec<_>>(),
+            [(1, 1, 3), (2, 1, 1), (1, 3, 1)]
+        );
         assert_eq!(lexicon.find(&Words::of("작업완료됨 erledigt")).len(), 2);
     }
 }

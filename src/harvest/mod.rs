@@ -13,6 +13,7 @@ mod clean;
 mod evidence;
 mod labels;
 mod lexicon;
+mod line;
 mod marks;
 mod mojibake;
 mod outline;
@@ -20,6 +21,8 @@ mod rules;
 mod sections;
 mod signals;
 mod tables;
+
+pub use clean::BYTES_MAX;
 
 use serde::{Deserialize, Serialize};
 

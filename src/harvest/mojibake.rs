@@ -4,8 +4,7 @@ use encoding_rs::{Encoding, IBM866, KOI8_R, MACINTOSH, WINDOWS_874, WINDOWS_1251
 use std::borrow::Cow;
 
 /// What the bytes were taken for, the commonest first.
-static TAKEN_FOR: [&Encoding; 7] =
-    [MACINTOSH, WINDOWS_1252, WINDOWS_1254, WINDOWS_874, WINDOWS_1251, KOI8_R, IBM866];
+static TAKEN_FOR: [&Encoding; 7] = [MACINTOSH, WINDOWS_1252, WINDOWS_1254, WINDOWS_874, WINDOWS_1251, KOI8_R, IBM866];
 
 /// What cannot be encoded back: bytes were lost on the way, or the code page (437, 850) has no encoder here.
 /// Longer forms stand before their beginnings.
@@ -127,7 +126,8 @@ mod tests {
 
     #[test]
     fn marks_read_as_another_encoding_come_back() {
-        for text in ["✅ done", "⏳ waits", "⚠️ careful", "a → b", "— so", "🚧 built", "größer", "naïve", "”q“"] {
+        for text in ["✅ done", "⏳ waits", "⚠️ careful", "a → b", "— so", "🚧 built", "größer", "naïve", "”q“"]
+        {
             for encoding in [MACINTOSH, WINDOWS_1252, WINDOWS_1254, WINDOWS_1251, KOI8_R] {
                 let wrong = misread(text, encoding);
                 if encoding.encode(&wrong).0 == text.as_bytes() {
@@ -140,8 +140,29 @@ mod tests {
     #[test]
     fn text_that_is_right_stays() {
         for text in [
-            "✅ fertig", "é", "naïve", "Größe", "日本語", "한국어 보고서", "→", "Привет", "ПРИВЕТ", "Łódź", "¿Qué?",
-            "Ação concluída", "§ 5", "½", "…", "“so”", "Ñandú", "€ 5", "Çığır", "ΔΩ", "ÄÖÜ", "ÀÉ", "a\u{a0}b",
+            "✅ fertig",
+            "é",
+            "naïve",
+            "Größe",
+            "日本語",
+            "한국어 보고서",
+            "→",
+            "Привет",
+            "ПРИВЕТ",
+            "Łódź",
+            "¿Qué?",
+            "Ação concluída",
+            "§ 5",
+            "½",
+            "…",
+            "“so”",
+            "Ñandú",
+            "€ 5",
+            "Çığır",
+            "ΔΩ",
+            "ÄÖÜ",
+            "ÀÉ",
+            "a\u{a0}b",
         ] {
             assert_eq!(repair(text), text);
         }
@@ -149,7 +170,8 @@ mod tests {
 
     #[test]
     fn what_lost_bytes_is_known_by_its_beginning() {
-        for (wrong, right) in [("âŒ no", "❌ no"), ("â³ x", "⏳ x"), ("Γ£à y", "✅ y"), ("Ô£à z", "✅ z")] {
+        for (wrong, right) in [("âŒ no", "❌ no"), ("â³ x", "⏳ x"), ("Γ£à y", "✅ y"), ("Ô£à z", "✅ z")]
+        {
             assert_eq!(repair(wrong), right);
         }
         assert_eq!(repair("ðŸ“ note"), "▪ note");

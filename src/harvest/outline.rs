@@ -5,7 +5,8 @@ use super::blocks::{Blocks, Shape, Unit};
 use super::evidence;
 use super::labels;
 use super::marks;
-use super::rules::{self, Line, Place};
+use super::line::{Line, Place};
+use super::rules;
 use super::sections::{self, Class};
 use super::signals::{self, Signal};
 use super::tables;
@@ -46,7 +47,8 @@ fn unfinished(blocks: &Blocks) -> bool {
         framed && reading.has(Signal::Blank)
     };
     let blanks = blocks.units.iter().filter(|u| u.text.len() < 200).filter(blank).count();
-    let said = blocks.units.iter().filter(|u| !matches!(u.shape, Shape::Heading(_) | Shape::Rule | Shape::Code)).count();
+    let said =
+        blocks.units.iter().filter(|u| !matches!(u.shape, Shape::Heading(_) | Shape::Rule | Shape::Code)).count();
     blanks > 0 && (blanks >= 2 || said <= 12)
 }
 
@@ -91,7 +93,9 @@ struct Walk {
 impl Walk {
     fn unit(&mut self, unit: &Unit, next: Option<&Unit>, blocks: &Blocks) {
         // What follows a rule without a heading of its own belongs to the document, not to the section before it.
-        if std::mem::replace(&mut self.ruled, unit.shape == Shape::Rule) && !matches!(unit.shape, Shape::Heading(_) | Shape::Rule) {
+        if std::mem::replace(&mut self.ruled, unit.shape == Shape::Rule)
+            && !matches!(unit.shape, Shape::Heading(_) | Shape::Rule)
+        {
             self.sections.retain(|s| s.level < 2);
         }
         match unit.shape {
@@ -147,7 +151,10 @@ impl Walk {
         if level == 1 && self.sections.is_empty() {
             let words = signals::Reading::of(text);
             self.review = (0..words.words.len()).any(|at| {
-                matches!(words.words.at(at), "audit" | "review" | "findings" | "security" | "bughunt" | "qa" | "inspection")
+                matches!(
+                    words.words.at(at),
+                    "audit" | "review" | "findings" | "security" | "bughunt" | "qa" | "inspection"
+                )
             });
         }
         let own = match reading.class {
@@ -162,7 +169,9 @@ impl Walk {
         let finished = reading.bare && signals::Reading::of(matter).says(Signal::Good);
         let kindred = matches!(
             own,
-            Some(Class::User | Class::Blocker | Class::Next | Class::Pending | Class::Doing | Class::Limit | Class::Skip)
+            Some(
+                Class::User | Class::Blocker | Class::Next | Class::Pending | Class::Doing | Class::Limit | Class::Skip
+            )
         ) || (own == Some(Class::Done) && finished);
         let foreign = ahead && !kindred;
         let named = if (keeps && !matches!(own, Some(Class::User))) || foreign { None } else { own };
@@ -170,12 +179,18 @@ impl Walk {
         let by_mark = mark.and_then(sections::by_mark);
         // The document's title only hints at what it holds.
         let first = level == 1 && self.sections.is_empty() && self.items.is_empty();
-        let named = if first { named.filter(|c| matches!(c, Class::Done | Class::Summary | Class::Log)).map(|_| Class::Summary) } else { named };
+        let named = if first {
+            named.filter(|c| matches!(c, Class::Done | Class::Summary | Class::Log)).map(|_| Class::Summary)
+        } else {
+            named
+        };
         let class = match (state, named, by_mark) {
             (Some(state), None | Some(Class::Verify | Class::Summary | Class::Log | Class::Metric), _) => Some(state),
             (_, Some(named), Some(Class::Done)) if bad(named) => Some(Class::Done),
             (_, Some(named), _) => Some(named),
-            (_, None, Some(marked)) if above.is_none() || matches!(above, Some(Class::Log | Class::Summary | Class::Done)) => {
+            (_, None, Some(marked))
+                if above.is_none() || matches!(above, Some(Class::Log | Class::Summary | Class::Done)) =>
+            {
                 Some(marked)
             }
             (_, None, _) if severity(text) && self.review => Some(Class::Error),
@@ -184,10 +199,18 @@ impl Walk {
         let kind = if level == 1 && self.sections.is_empty() && !(numbered && mark.is_some()) {
             None
         } else {
-            let groups = matches!(next.map(|n| n.shape), Some(Shape::Bullet { .. } | Shape::Row { .. } | Shape::Heading(_)) | None);
+            let groups = matches!(
+                next.map(|n| n.shape),
+                Some(Shape::Bullet { .. } | Shape::Row { .. } | Shape::Heading(_)) | None
+            );
             let head = rules::Head { text: matter, numbered, mark, state, groups: groups || matter.ends_with(':') };
-            let named = matter.chars().any(char::is_alphabetic) && !NUMBERED.contains(&matter.to_lowercase().trim_matches(|c: char| !c.is_alphabetic()));
-            if reading.bare || !named { None } else { rules::heading(&head, class.or(above), &self.place(above, None, false)) }
+            let named = matter.chars().any(char::is_alphabetic)
+                && !NUMBERED.contains(&matter.to_lowercase().trim_matches(|c: char| !c.is_alphabetic()));
+            if reading.bare || !named {
+                None
+            } else {
+                rules::heading(&head, class.or(above), &self.place(above, None, false))
+            }
         };
         if let Some(kind) = kind {
             self.push(kind, text, unit.line);
@@ -208,7 +231,8 @@ impl Walk {
             self.push(kind, &line.text, unit.line);
         }
         let opens = line.text.trim_end().ends_with([':', '：']);
-        let own = (opens && kind.is_none()).then(|| sections::read(line.text.trim_end_matches([':', '：'])).class).flatten();
+        let own =
+            (opens && kind.is_none()).then(|| sections::read(line.text.trim_end_matches([':', '：'])).class).flatten();
         self.parents.push(Parent { depth, kind, class: own.or(parent.and_then(|p| p.class)), opens });
     }
 
@@ -219,7 +243,7 @@ impl Walk {
         let line = Line::of(unit, false);
         if unit.inside == 0 {
             self.parents.clear();
-                // What leads in a list leads in that list only.
+            // What leads in a list leads in that list only.
             if self.listed {
                 self.sections.retain(|s| s.level < INTRO);
                 self.listed = false;
@@ -232,7 +256,8 @@ impl Walk {
             self.class()
         };
         let text = line.text.trim_end().to_owned();
-        let all_bold = unit.bold.iter().map(std::iter::ExactSizeIterator::len).sum::<usize>() + 2 >= unit.text.trim().len()
+        let all_bold = unit.bold.iter().map(std::iter::ExactSizeIterator::len).sum::<usize>() + 2
+            >= unit.text.trim().len()
             && !unit.bold.is_empty();
         let leads_in = text.ends_with([':', '：']);
         let short = text.chars().count() <= 80;
@@ -242,16 +267,25 @@ impl Walk {
             let bare = text.trim_end_matches([':', '：']);
             let (_, matter) = numbering(bare);
             let reading = sections::read(rules::without_end(matter));
-            let by_mark = line.mark.and_then(sections::by_mark).filter(|_| !matches!(class, Some(Class::Next | Class::User)));
+            let by_mark =
+                line.mark.and_then(sections::by_mark).filter(|_| !matches!(class, Some(Class::Next | Class::User)));
             let state = rules::state_at_end(matter);
             let label = labels::read(bare).and_then(rules::class_of_label);
             let own = reading.class.or(label).or(state).or(by_mark);
             // A list of alternatives, or of a matter's parts, is what the section is.
             let keeps = matches!(class, Some(Class::User | Class::Skip)) && own != Some(Class::User);
             let own = if keeps { None } else { own };
-            let own = if own == Some(Class::Findings) { Some(if self.review { Class::Error } else { Class::Insight }) } else { own };
+            let own = if own == Some(Class::Findings) {
+                Some(if self.review { Class::Error } else { Class::Insight })
+            } else {
+                own
+            };
             let place = self.place(class, nested, false);
-            let kind = if leads_in { rules::lead_in(&line, &place, reading.bare) } else { rules::bold(&line, &place, reading.bare, state) };
+            let kind = if leads_in {
+                rules::lead_in(&line, &place, reading.bare)
+            } else {
+                rules::bold(&line, &place, reading.bare, state)
+            };
             if let Some(kind) = kind {
                 self.push(kind, &text, unit.line);
             }
@@ -303,11 +337,71 @@ fn is_capitals(text: &str) -> bool {
 
 /// Words that number a matter: `Task 3:`, `Issue #2 —`, `P1:`.
 const NUMBERED: &[&str] = &[
-    "task", "phase", "step", "issue", "bug", "fix", "finding", "problem", "pass", "milestone", "item", "part", "deliverable",
-    "priority", "iteration", "round", "stage", "sprint", "feature", "error", "blocker", "decision", "question", "option", "pr",
-    "commit", "wave", "cycle", "run", "attempt", "experiment", "test", "goal", "objective", "action", "batch", "limitation",
-    "risk", "day", "story", "ticket", "critical", "high", "medium", "low", "major", "minor", "slice", "lane", "track", "job",
-    "schritt", "aufgabe", "fehler", "tarefa", "fase", "etapa", "passo", "paso", "tarea", "tâche", "étape", "этап", "шаг", "задача",
+    "task",
+    "phase",
+    "step",
+    "issue",
+    "bug",
+    "fix",
+    "finding",
+    "problem",
+    "pass",
+    "milestone",
+    "item",
+    "part",
+    "deliverable",
+    "priority",
+    "iteration",
+    "round",
+    "stage",
+    "sprint",
+    "feature",
+    "error",
+    "blocker",
+    "decision",
+    "question",
+    "option",
+    "pr",
+    "commit",
+    "wave",
+    "cycle",
+    "run",
+    "attempt",
+    "experiment",
+    "test",
+    "goal",
+    "objective",
+    "action",
+    "batch",
+    "limitation",
+    "risk",
+    "day",
+    "story",
+    "ticket",
+    "critical",
+    "high",
+    "medium",
+    "low",
+    "major",
+    "minor",
+    "slice",
+    "lane",
+    "track",
+    "job",
+    "schritt",
+    "aufgabe",
+    "fehler",
+    "tarefa",
+    "fase",
+    "etapa",
+    "passo",
+    "paso",
+    "tarea",
+    "tâche",
+    "étape",
+    "этап",
+    "шаг",
+    "задача",
 ];
 
 /// Takes a number away from a heading's beginning; whether there was one.
@@ -334,7 +428,8 @@ pub fn numbering(text: &str) -> (bool, &str) {
         let rest = text.get(word.len()..).unwrap_or_default().trim_start_matches([' ', '#', '-']);
         let count = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '.').len();
         let number = &rest[..count];
-        let counts = number.starts_with(|c: char| c.is_ascii_digit()) || (number.len() == 1 && number.chars().all(char::is_uppercase));
+        let counts = number.starts_with(|c: char| c.is_ascii_digit())
+            || (number.len() == 1 && number.chars().all(char::is_uppercase));
         let after = rest[count..].trim_start();
         if counts && number.len() <= 5 {
             if let Some(matter) = after.strip_prefix([':', '—', '–', '-', '.', ')']) {
@@ -363,5 +458,21 @@ pub fn numbering(text: &str) -> (bool, &str) {
 fn severity(text: &str) -> bool {
     let words = signals::Reading::of(text);
     words.words.len() <= 4
-        && matches!(words.words.at(0), "critical" | "high" | "medium" | "low" | "major" | "minor" | "severe" | "p0" | "p1" | "p2" | "p3" | "blocking" | "warning" | "warnings")
+        && matches!(
+            words.words.at(0),
+            "critical"
+                | "high"
+                | "medium"
+                | "low"
+                | "major"
+                | "minor"
+                | "severe"
+                | "p0"
+                | "p1"
+                | "p2"
+                | "p3"
+                | "blocking"
+                | "warning"
+                | "warnings"
+        )
 }

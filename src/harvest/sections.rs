@@ -106,8 +106,11 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              forbidden, scope, mission, goal, goals, objective, objectives, context, what it does, what this does, \
              tech stack, stack, license, credits, voraussetzungen, beispiel, exemplo, ejemplo, requirements",
         ),
-        (Class::Later, "after migration, after migrations, after deployment, after deploy, after merge, once merged, \
-             after approval, planned state, target state, future state"),
+        (
+            Class::Later,
+            "after migration, after migrations, after deployment, after deploy, after merge, once merged, \
+             after approval, planned state, target state, future state",
+        ),
         (
             Class::Pending,
             "pending, remaining, not implemented, not yet, not done, not started, not built, not completed, unfinished, \
@@ -179,7 +182,10 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              regressions, defects, incidents, incident, vulnerabilities, fehler, probleme, erros, problemas, errores, \
              erreurs, problèmes, ошибки, проблемы, 오류, 에러, 문제, 실패, エラー, 問題, 错误, 失败, 问题",
         ),
-        (Class::Findings, "finding, findings, audit findings, review findings, critical findings, befunde, hallazgos, achados"),
+        (
+            Class::Findings,
+            "finding, findings, audit findings, review findings, critical findings, befunde, hallazgos, achados",
+        ),
         (
             Class::Metric,
             "metric, metrics, statistics, stats, numbers, by the numbers, kpis, performance, benchmark, benchmarks, \
@@ -295,7 +301,8 @@ pub fn read(text: &str) -> Reading {
     // What is the reader's is for the reader.
     let yours = |word: &str| matches!(word, "you" | "your" | "yours");
     let elsewhere = |at: usize| matches!(words.at(at.wrapping_sub(1)), "while" | "thank" | "when" | "as" | "if");
-    let soft = matches!(class, None | Some(Class::Pending | Class::Next | Class::Notes | Class::Verify | Class::Findings));
+    let soft =
+        matches!(class, None | Some(Class::Pending | Class::Next | Class::Notes | Class::Verify | Class::Findings));
     if soft && (0..words.len()).any(|at| yours(words.at(at)) && !elsewhere(at)) {
         return Reading { class: Some(Class::User), bare: true };
     }
@@ -308,9 +315,31 @@ pub fn read(text: &str) -> Reading {
 }
 
 const SOLVED: &[&str] = &[
-    "fixed", "fixes", "resolved", "solved", "fix", "addressed", "closed", "mitigated", "corrected", "resolutions",
-    "resolution", "unblocked", "cleared", "removed", "repaired", "behoben", "gelöst", "corrigidos", "corrigido", "corregidos",
-    "resolvidos", "resueltos", "corrigés", "исправлены", "исправлено",
+    "fixed",
+    "fixes",
+    "resolved",
+    "solved",
+    "fix",
+    "addressed",
+    "closed",
+    "mitigated",
+    "corrected",
+    "resolutions",
+    "resolution",
+    "unblocked",
+    "cleared",
+    "removed",
+    "repaired",
+    "behoben",
+    "gelöst",
+    "corrigidos",
+    "corrigido",
+    "corregidos",
+    "resolvidos",
+    "resueltos",
+    "corrigés",
+    "исправлены",
+    "исправлено",
 ];
 
 fn words_any(words: &Words, wanted: &[&str]) -> bool {

@@ -113,8 +113,11 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              noch nicht, nicht implementiert, nicht fertig, ainda não, não implementado, todavía no, aún no, no implementado, \
              pas encore, non implémenté, ещё не, еще не, не реализовано, 아직, 미구현, 未実装, 未实现, まだ",
         ),
-        (Signal::Wait, "waiting for, waiting on, waits for, waits on, awaiting, awaits, on hold, held until, held for, \
-                        paused until, wartet auf, aguardando, esperando, en attente de, ожидает, ждёт, ждет, 대기 중, 待ち, 等待"),
+        (
+            Signal::Wait,
+            "waiting for, waiting on, waits for, waits on, awaiting, awaits, on hold, held until, held for, \
+                        paused until, wartet auf, aguardando, esperando, en attente de, ожидает, ждёт, ждет, 대기 중, 待ち, 等待",
+        ),
         (
             Signal::Block,
             "blocked, blocked by, blocked on, blocker, blockers, blocks, blocking, cannot proceed, cant proceed, \
@@ -224,8 +227,11 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              suggest, suggested, would be to, worth trying, worth doing, id start, i will, we will, going to, the next step, \
              next step is, next up, consider, ich würde, als nächstes, eu faria, recomendo, recomiendo, je recommande, рекомендую, 권장",
         ),
-        (Signal::No, "no, not, zero, 0, without, never, none, non, nothing, nobody, kein, keine, ohne, sem, nenhum, nenhuma, sin, ningún, \
-                      ninguna, aucun, aucune, sans, нет, без, 없음, 없이"),
+        (
+            Signal::No,
+            "no, not, zero, 0, without, never, none, non, nothing, nobody, kein, keine, ohne, sem, nenhum, nenhuma, sin, ningún, \
+                      ninguna, aucun, aucune, sans, нет, без, 없음, 없이",
+        ),
         (
             Signal::Handled,
             "handling, handler, handlers, logging, message, messages, types, type, detection, alerts, alerting, boundary, boundaries, \
@@ -251,7 +257,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
 });
 
 /// A line's words and what was found in them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reading {
     /// The words.
     pub words: Words,
@@ -266,12 +272,16 @@ impl Reading {
         for at in 0..words.len() {
             // `being rewritten` is under way, `exit 1` failed.
             let after = words.at(at + 1);
-            if words.at(at) == "being" && ["ed", "en", "lt", "wn", "ne", "de", "it", "un"].iter().any(|end| after.ends_with(end)) {
+            if words.at(at) == "being"
+                && ["ed", "en", "lt", "wn", "ne", "de", "it", "un"].iter().any(|end| after.ends_with(end))
+            {
                 hits.push(Hit { meaning: Signal::Doing, at, words: 2 });
             }
             if matches!(words.at(at), "exit" | "exited" | "rc") {
                 let skipped = (1..3).find(|by| words.at(at + by).starts_with(|c: char| c.is_ascii_digit()));
-                if let Some(by) = skipped.filter(|by| *by == 1 || matches!(words.at(at + 1), "code" | "status" | "with")) {
+                if let Some(by) =
+                    skipped.filter(|by| *by == 1 || matches!(words.at(at + 1), "code" | "status" | "with"))
+                {
                     let meaning = if words.at(at + by) == "0" { Signal::Good } else { Signal::Worse };
                     hits.push(Hit { meaning, at, words: by + 1 });
                 }
@@ -311,13 +321,24 @@ impl Reading {
     pub fn dates(&self) -> bool {
         let begins = matches!(
             self.words.at(0),
-            "started" | "finished" | "completed" | "generated" | "updated" | "created" | "ended" | "date" | "last" | "written" | "prepared"
+            "started"
+                | "finished"
+                | "completed"
+                | "generated"
+                | "updated"
+                | "created"
+                | "ended"
+                | "date"
+                | "last"
+                | "written"
+                | "prepared"
         );
         begins
             && self.words.len() <= 12
             && (1..4).any(|at| {
                 let word = self.words.at(at);
-                word.starts_with(|c: char| c.is_ascii_digit()) && at <= 2 || matches!(word, "updated" | "by" | "utc") && at == 1
+                word.starts_with(|c: char| c.is_ascii_digit()) && at <= 2
+                    || matches!(word, "updated" | "by" | "utc") && at == 1
             })
     }
 
@@ -331,8 +352,11 @@ impl Reading {
         (0..3).any(|at| {
             matches!(self.words.at(at), "heres" | "below" | "herein")
                 || (self.words.at(at) == "here" && matches!(self.words.at(at + 1), "is" | "are"))
-                || (self.words.at(at) == "this" && self.words.at(at + 1) == "is" && matches!(self.words.at(at + 2), "a" | "the" | "an"))
-                || (self.words.at(at) == "this" && matches!(self.words.at(at + 1), "document" | "report" | "file" | "page" | "log"))
+                || (self.words.at(at) == "this"
+                    && self.words.at(at + 1) == "is"
+                    && matches!(self.words.at(at + 2), "a" | "the" | "an"))
+                || (self.words.at(at) == "this"
+                    && matches!(self.words.at(at + 1), "document" | "report" | "file" | "page" | "log"))
         })
     }
 
@@ -357,13 +381,17 @@ impl Reading {
 
     /// Whether a word between the two begins another thought.
     fn turns(&self, from: usize, to: usize) -> bool {
-        (from..to).any(|at| matches!(self.words.at(at), "but" | "only" | "and" | "however" | "yet" | "because" | "with"))
+        (from..to)
+            .any(|at| matches!(self.words.at(at), "but" | "only" | "and" | "however" | "yet" | "because" | "with"))
     }
 
     fn named(&self, hit: Hit<Signal>) -> bool {
         let after = hit.at + hit.words;
         self.hits.iter().any(|h| h.meaning == Signal::Handled && h.at == after)
-            || matches!(self.words.at(hit.at.saturating_sub(1)), "handles" | "handle" | "catches" | "detects" | "reports")
+            || matches!(
+                self.words.at(hit.at.saturating_sub(1)),
+                "handles" | "handle" | "catches" | "detects" | "reports"
+            )
     }
 }
 
@@ -373,19 +401,116 @@ fn is_past(word: &str) -> bool {
         && word.ends_with("ed")
         && !matches!(
             word,
-            "speed" | "embed" | "based" | "related" | "required" | "expected" | "recommended" | "deprecated" | "estimated" | "nested"
-                | "advanced" | "limited" | "detailed" | "unused" | "failed" | "blocked" | "skipped" | "deferred" | "planned"
-                | "proposed" | "suggested" | "hundred" | "indeed" | "mixed" | "scheduled" | "needed" | "mocked" | "stubbed"
-                | "unresolved" | "unverified" | "untested" | "unsupported" | "crashed" | "needed " | "exceed" | "succeed" | "proceed"
-                | "hardcoded" | "unimplemented" | "unfinished" | "postponed" | "queued" | "aborted" | "rejected" | "targeted"
-                | "broadened" | "distributed" | "shared" | "typed" | "signed" | "embedded" | "preferred" | "unhandled" | "undefined"
-                | "animated" | "encrypted" | "authenticated" | "unexpected" | "desired" | "intended" | "assumed" | "unlimited"
+            "speed"
+                | "embed"
+                | "based"
+                | "related"
+                | "required"
+                | "expected"
+                | "recommended"
+                | "deprecated"
+                | "estimated"
+                | "nested"
+                | "advanced"
+                | "limited"
+                | "detailed"
+                | "unused"
+                | "failed"
+                | "blocked"
+                | "skipped"
+                | "deferred"
+                | "planned"
+                | "proposed"
+                | "suggested"
+                | "hundred"
+                | "indeed"
+                | "mixed"
+                | "scheduled"
+                | "needed"
+                | "mocked"
+                | "stubbed"
+                | "unresolved"
+                | "unverified"
+                | "untested"
+                | "unsupported"
+                | "crashed"
+                | "needed "
+                | "exceed"
+                | "succeed"
+                | "proceed"
+                | "hardcoded"
+                | "unimplemented"
+                | "unfinished"
+                | "postponed"
+                | "queued"
+                | "aborted"
+                | "rejected"
+                | "targeted"
+                | "broadened"
+                | "distributed"
+                | "shared"
+                | "typed"
+                | "signed"
+                | "embedded"
+                | "preferred"
+                | "unhandled"
+                | "undefined"
+                | "animated"
+                | "encrypted"
+                | "authenticated"
+                | "unexpected"
+                | "desired"
+                | "intended"
+                | "assumed"
+                | "unlimited"
         )
 }
 
 /// Words before the verb that say nothing of what was done.
 const LEAD_IN: &[&str] = &[
-    "i", "we", "ive", "weve", "agent", "also", "then", "finally", "now", "just", "have", "has", "had", "been", "was", "were",
-    "is", "are", "the", "a", "an", "and", "fully", "manually", "carefully", "already", "first", "next", "new", "both", "all", "it",
-    "this", "that", "properly", "newly", "re", "quickly", "again", "successfully", "agents", "claude", "codex", "team", "so",
+    "i",
+    "we",
+    "ive",
+    "weve",
+    "agent",
+    "also",
+    "then",
+    "finally",
+    "now",
+    "just",
+    "have",
+    "has",
+    "had",
+    "been",
+    "was",
+    "were",
+    "is",
+    "are",
+    "the",
+    "a",
+    "an",
+    "and",
+    "fully",
+    "manually",
+    "carefully",
+    "already",
+    "first",
+    "next",
+    "new",
+    "both",
+    "all",
+    "it",
+    "this",
+    "that",
+    "properly",
+    "newly",
+    "re",
+    "quickly",
+    "again",
+    "successfully",
+    "agents",
+    "claude",
+    "codex",
+    "team",
+    "so",
 ];
