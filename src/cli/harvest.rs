@@ -1,7 +1,7 @@
 //! `harvest`: what agents' documents say, as items; needs no session, no night and no daemon.
 
 use super::context::Context;
-use super::failure::{Exit, Failure, shown_path};
+use super::failure::{Failure, shown_path};
 use super::parts;
 use crate::harvest::{BYTES_MAX, Harvest};
 use crate::terminal::fit;

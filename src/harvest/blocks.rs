@@ -18,8 +18,6 @@ pub enum Shape {
     Heading(u8),
     /// The first line of a list item.
     Bullet {
-        /// Whether the list counts.
-        ordered: bool,
         /// How many lists it stands in, from 1.
         depth: usize,
     },
@@ -107,8 +105,8 @@ struct Builder<'t> {
     source: &'t str,
     /// The unit under way.
     unit: Option<Unit>,
-    /// Whether each open list counts.
-    lists: Vec<bool>,
+    /// How many lists are open.
+    lists: usize,
     /// Whether the open list item has had its first line.
     first: bool,
     quotes: usize,
@@ -135,7 +133,7 @@ impl<'t> Builder<'t> {
             lines: Lines::of(source),
             source,
             unit: None,
-            lists: Vec::new(),
+            lists: 0,
             first: false,
             quotes: 0,
             heading: None,
@@ -202,9 +200,9 @@ impl<'t> Builder<'t> {
                 self.hidden += 1;
             }
             Tag::MetadataBlock(_) | Tag::Image { .. } => self.hidden += 1,
-            Tag::List(start) => {
+            Tag::List(_) => {
                 self.end_line();
-                self.lists.push(start.is_some());
+                self.lists += 1;
             }
             Tag::Item => {
                 self.end_line();
@@ -264,7 +262,7 @@ impl<'t> Builder<'t> {
             TagEnd::MetadataBlock(_) | TagEnd::Image => self.hidden = self.hidden.saturating_sub(1),
             TagEnd::List(_) => {
                 self.end_line();
-                self.lists.pop();
+                self.lists = self.lists.saturating_sub(1);
                 self.first = false;
             }
             TagEnd::Table => self.in_table = false,
@@ -337,9 +335,9 @@ impl<'t> Builder<'t> {
         if self.unit.is_some() {
             return;
         }
-        let shape = match (self.heading, self.lists.last()) {
+        let shape = match (self.heading, self.lists > 0) {
             (Some(level), _) => Shape::Heading(level),
-            (None, Some(&ordered)) if self.first => Shape::Bullet { ordered, depth: self.lists.len() },
+            (None, true) if self.first => Shape::Bullet { depth: self.lists },
             (None, _) => Shape::Line,
         };
         if self.heading.is_none() {
@@ -359,7 +357,7 @@ impl<'t> Builder<'t> {
             code: Vec::new(),
             struck: Vec::new(),
             task: None,
-            inside: self.lists.len(),
+            inside: self.lists,
             quoted: self.quotes > 0,
             cells: Vec::new(),
         });
@@ -368,15 +366,12 @@ impl<'t> Builder<'t> {
     /// Lines of indented text, which is no code where somebody writes without Markdown.
     fn plain(&mut self, text: &str, offset: usize) {
         let line = text.trim();
-        if line.is_empty() || self.fenced || self.lists.len() > 1 {
+        if line.is_empty() || self.fenced || self.lists > 1 {
             return;
         }
         self.end_line();
-        let (ordered, body) = match bulleted(line) {
-            Some(bullet) => bullet,
-            None => return,
-        };
-        self.place(Shape::Bullet { ordered, depth: 1 }, offset);
+        let Some(body) = bulleted(line) else { return };
+        self.place(Shape::Bullet { depth: 1 }, offset);
         if let Some(unit) = &mut self.unit {
             unit.text.push_str(body);
         }
@@ -467,7 +462,7 @@ fn carries_on(before: &Unit, unit: &Unit, source: &str, lines: &Lines) -> bool {
     let start = lines.0.get(unit.line.saturating_sub(2)).copied().unwrap_or(0);
     let raw = source[start..].lines().next().unwrap_or_default();
     let early = raw.trim_end().chars().count() < 56 || raw.ends_with("  ") || raw.ends_with('\\');
-    !(early && !first.is_lowercase())
+    !early || first.is_lowercase()
 }
 
 fn append(before: &mut Unit, unit: Unit) {
@@ -485,17 +480,17 @@ fn append(before: &mut Unit, unit: Unit) {
     before.struck.extend(unit.struck.into_iter().map(moved));
 }
 
-/// A line that begins as a bullet does, though Markdown does not know it: whether it counts, and what follows.
-pub fn bulleted(text: &str) -> Option<(bool, &str)> {
+/// What follows a bullet or a number at a line's beginning, where Markdown does not know it as one.
+pub fn bulleted(text: &str) -> Option<&str> {
     let first = text.chars().next()?;
     if "•◦▪●‣·–—*-+".contains(first) {
         let rest = &text[first.len_utf8()..];
-        return rest.starts_with([' ', '\t']).then(|| (false, rest.trim_start()));
+        return rest.starts_with([' ', '\t']).then(|| rest.trim_start());
     }
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     if (1..=3).contains(&digits) {
         let rest = text[digits..].strip_prefix(['.', ')'])?;
-        return rest.starts_with(' ').then(|| (true, rest.trim_start()));
+        return rest.starts_with(' ').then(|| rest.trim_start());
     }
     None
 }

@@ -37,19 +37,6 @@ pub fn has_digit(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_digit())
 }
 
-/// Whether the text holds `n/m`, `n of m` or a percentage.
-pub fn has_ratio(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.iter().enumerate().any(|(at, b)| match b {
-        b'%' => at > 0 && (bytes[at - 1].is_ascii_digit() || bytes[at - 1] == b' '),
-        b'/' => {
-            let before = text[..at].trim_end().ends_with(|c: char| c.is_ascii_digit());
-            before && text[at + 1..].trim_start().starts_with(|c: char| c.is_ascii_digit())
-        }
-        _ => false,
-    })
-}
-
 /// Endings of files' names.
 const ENDINGS: &[&str] = &[
     "rs",
@@ -292,7 +279,6 @@ mod tests {
         for no in ["three", "v1.2 is out", "", "overall 3"] {
             assert!(!starts_with_number(no), "{no}");
         }
-        assert!(has_ratio("12/32") && has_ratio("3,513 / 3,513") && has_ratio("40 %") && !has_ratio("and/or"));
     }
 
     #[test]

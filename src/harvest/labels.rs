@@ -162,7 +162,7 @@ pub fn read(label: &str) -> Option<Label> {
 
 /// A line's label, the text after it, and whether the label is bold. A label is short and ends with a colon, inside or
 /// outside its bold; a bold beginning followed by a dash counts as one that names a matter.
-pub fn split<'t>(text: &'t str, bold_end: Option<usize>) -> Option<(&'t str, &'t str, bool)> {
+pub fn split(text: &str, bold_end: Option<usize>) -> Option<(&str, &str, bool)> {
     if let Some(end) = bold_end {
         let (head, tail) = text.split_at_checked(end)?;
         let head_trimmed = head.trim_end();

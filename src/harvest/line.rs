@@ -34,8 +34,6 @@ pub struct Line {
     pub task: Option<bool>,
     /// Whether it is struck out, as good as all of it.
     pub struck: bool,
-    /// Whether its list counts.
-    pub ordered: bool,
     /// Whether it stands in a quote.
     pub quoted: bool,
     /// Its label and what that says, when it has one.
@@ -56,7 +54,7 @@ pub struct Line {
 
 impl Line {
     /// Looks at a unit.
-    pub fn of(unit: &Unit, ordered: bool) -> Self {
+    pub fn of(unit: &Unit) -> Self {
         let whole = unit.text.trim_end();
         let (mut mark, mut body) = marks::leading(whole);
         let mut task = unit.task;
@@ -92,13 +90,12 @@ impl Line {
         let coded_path = coded.is_some_and(is_path);
         let pathy = unit.code.iter().any(is_path);
         let coded = coded.is_some();
-        let struck: usize = unit.struck.iter().map(std::iter::ExactSizeIterator::len).sum();
+        let struck: usize = unit.struck.iter().map(ExactSizeIterator::len).sum();
         let first_struck = unit.struck.first().is_some_and(|s| s.start <= start + 2);
         Self {
             struck: struck * 2 > body.len() || (first_struck && struck > 8),
             mark: mark.or(inner).or(tail),
             task,
-            ordered,
             quoted: unit.quoted,
             coded,
             coded_path,
@@ -118,7 +115,6 @@ impl Line {
             mark: None,
             task: None,
             struck: false,
-            ordered: false,
             quoted: false,
             label: None,
             value: text.to_owned(),

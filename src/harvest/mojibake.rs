@@ -82,9 +82,7 @@ pub fn repair(text: &str) -> Cow<'_, str> {
 
 /// The run encoded back, when that gives UTF-8. Real letters never do: their bytes are no UTF-8 sequence.
 fn whole(run: &str) -> Option<String> {
-    if run.chars().nth(1).is_none() {
-        return None;
-    }
+    run.chars().nth(1)?;
     TAKEN_FOR.iter().find_map(|encoding| {
         let (bytes, _, unmappable) = encoding.encode(run);
         let right = (!unmappable).then(|| std::str::from_utf8(&bytes).ok()).flatten()?;

@@ -4,8 +4,8 @@
 use super::blocks::{Blocks, Shape, Unit};
 use super::evidence;
 use super::labels;
-use super::marks;
 use super::line::{Line, Place};
+use super::marks;
 use super::rules;
 use super::sections::{self, Class};
 use super::signals::{self, Signal};
@@ -100,7 +100,7 @@ impl Walk {
         }
         match unit.shape {
             Shape::Heading(level) => self.heading(unit, level, next),
-            Shape::Bullet { ordered, depth } => self.bullet(unit, ordered, depth),
+            Shape::Bullet { depth } => self.bullet(unit, depth),
             Shape::Line => self.line(unit),
             Shape::Row { table } => self.row(unit, blocks.tables.get(table).map_or(&[], Vec::as_slice)),
             Shape::Rule => {
@@ -218,12 +218,12 @@ impl Walk {
         self.open(Section { level, title: text.trim_end_matches(':').to_owned(), class: class.or(None), kind });
     }
 
-    fn bullet(&mut self, unit: &Unit, ordered: bool, depth: usize) {
+    fn bullet(&mut self, unit: &Unit, depth: usize) {
         self.parents.retain(|p| p.depth < depth);
         self.listed = true;
         let parent = self.parents.last().copied();
         let class = parent.and_then(|p| p.class).or_else(|| self.class());
-        let line = Line::of(unit, ordered);
+        let line = Line::of(unit);
         let nested = parent.and_then(|p| p.kind);
         let place = self.place(class, nested, parent.is_some_and(|p| p.opens));
         let kind = rules::bullet(&line, &place);
@@ -237,10 +237,10 @@ impl Walk {
     }
 
     fn line(&mut self, unit: &Unit) {
-        if let Some((ordered, _)) = super::blocks::bulleted(unit.text.trim_start()).filter(|_| unit.inside == 0) {
-            return self.bullet(&without_bullet(unit), ordered, 1);
+        if unit.inside == 0 && super::blocks::bulleted(unit.text.trim_start()).is_some() {
+            return self.bullet(&without_bullet(unit), 1);
         }
-        let line = Line::of(unit, false);
+        let line = Line::of(unit);
         if unit.inside == 0 {
             self.parents.clear();
             // What leads in a list leads in that list only.
@@ -256,8 +256,7 @@ impl Walk {
             self.class()
         };
         let text = line.text.trim_end().to_owned();
-        let all_bold = unit.bold.iter().map(std::iter::ExactSizeIterator::len).sum::<usize>() + 2
-            >= unit.text.trim().len()
+        let all_bold = unit.bold.iter().map(ExactSizeIterator::len).sum::<usize>() + 2 >= unit.text.trim().len()
             && !unit.bold.is_empty();
         let leads_in = text.ends_with([':', '：']);
         let short = text.chars().count() <= 80;
@@ -316,11 +315,11 @@ impl Walk {
 /// A unit whose bullet Markdown did not know, without it.
 fn without_bullet(unit: &Unit) -> Unit {
     let trimmed = unit.text.trim_start();
-    let body = super::blocks::bulleted(trimmed).map_or(trimmed, |(_, body)| body);
+    let body = super::blocks::bulleted(trimmed).unwrap_or(trimmed);
     let gone = unit.text.len() - body.len();
     let moved = |r: &std::ops::Range<usize>| (r.end > gone).then(|| r.start.saturating_sub(gone)..r.end - gone);
     Unit {
-        shape: Shape::Bullet { ordered: false, depth: 1 },
+        shape: Shape::Bullet { depth: 1 },
         text: body.to_owned(),
         bold: unit.bold.iter().filter_map(moved).collect(),
         code: unit.code.iter().filter_map(moved).collect(),

@@ -4,8 +4,8 @@ use super::Kind;
 use super::blocks::Unit;
 use super::evidence;
 use super::lexicon::{Lexicon, Words};
-use super::marks::{self, Mark};
 use super::line::Place;
+use super::marks::{self, Mark};
 use super::rules::kind_of;
 use super::sections::Class;
 use super::signals::{Reading, Signal};
@@ -94,7 +94,7 @@ pub fn row(unit: &Unit, header: &[String], place: &Place) -> Option<Kind> {
     if place.unfinished || class == Some(Class::Skip) {
         return None;
     }
-    if unit.struck.iter().map(std::iter::ExactSizeIterator::len).sum::<usize>() > 4 {
+    if unit.struck.iter().map(ExactSizeIterator::len).sum::<usize>() > 4 {
         return Some(Kind::Achievement);
     }
     let under =

@@ -14,7 +14,12 @@ fn filled(piece: &str) -> String {
 
 fn bombs() -> Vec<(&'static str, String)> {
     let deep: String = (0..4_000).map(|i| format!("{}- x\n", "  ".repeat(i.min(200)))).collect();
-    let wide = format!("|{}\n|{}\n{}", "a|".repeat(2_000), "-|".repeat(2_000), format!("|{}\n", "x|".repeat(2_000)).repeat(200));
+    let wide = format!(
+        "|{}\n|{}\n{}",
+        "a|".repeat(2_000),
+        "-|".repeat(2_000),
+        format!("|{}\n", "x|".repeat(2_000)).repeat(200)
+    );
     vec![
         ("quotes", filled("> ")),
         ("lines of quotes", filled(&format!("{}x\n", "> ".repeat(40)))),
@@ -47,7 +52,10 @@ fn bombs_are_read_in_bounded_time_and_give_bounded_items() {
         let harvest = harvest(bomb.as_bytes());
         assert!(start.elapsed() < BOUND, "{name} took {:?}", start.elapsed());
         assert!(harvest.items.len() <= ITEMS_MAX, "{name}");
-        assert!(harvest.items.iter().all(|i| i.text.chars().count() <= 400 && i.section.chars().count() <= 200), "{name}");
+        assert!(
+            harvest.items.iter().all(|i| i.text.chars().count() <= 400 && i.section.chars().count() <= 200),
+            "{name}"
+        );
     }
 }
 
@@ -60,7 +68,10 @@ fn what_comes_out_is_harmless_and_on_one_line() {
     assert!(items.len() >= 3);
     for item in &items {
         assert_eq!(harmless(&item.text), item.text);
-        assert!(!item.text.contains("javascript:") && !item.text.contains("tracker") && !item.text.contains("<script>"), "{item:?}");
+        assert!(
+            !item.text.contains("javascript:") && !item.text.contains("tracker") && !item.text.contains("<script>"),
+            "{item:?}"
+        );
         assert!(!item.text.contains("ignore previous") && !item.section.contains('\u{1b}'), "{item:?}");
     }
 }
@@ -75,9 +86,58 @@ fn a_line_of_ten_megabytes_is_cut_and_said() {
 
 fn pieces() -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
-        "# ", "## Done", "### 1. ", "\n", "\n\n", "- ", "  - ", "1. ", "> ", "[ ] ", "[x] ", "| a | b |\n|---|---|\n", "| x | y |", "`", "```\n",
-        "**", "~~", "_", "✅ ", "⏳", "âœ…", "‚úÖ", "ðŸ", ": ", "Status: ", "done", "error", "not ", "no ", "you need to ", "fixed", "12/32", "50%",
-        "a.rs", "(", ")", "[", "](", "\\", "\t", "    ", "---", "===", "é", "완료", "\u{202e}", "\u{1b}[", "<br>", "<!--", "&amp;", "…", "to be filled in",
+        "# ",
+        "## Done",
+        "### 1. ",
+        "\n",
+        "\n\n",
+        "- ",
+        "  - ",
+        "1. ",
+        "> ",
+        "[ ] ",
+        "[x] ",
+        "| a | b |\n|---|---|\n",
+        "| x | y |",
+        "`",
+        "```\n",
+        "**",
+        "~~",
+        "_",
+        "✅ ",
+        "⏳",
+        "âœ…",
+        "‚úÖ",
+        "ðŸ",
+        ": ",
+        "Status: ",
+        "done",
+        "error",
+        "not ",
+        "no ",
+        "you need to ",
+        "fixed",
+        "12/32",
+        "50%",
+        "a.rs",
+        "(",
+        ")",
+        "[",
+        "](",
+        "\\",
+        "\t",
+        "    ",
+        "---",
+        "===",
+        "é",
+        "완료",
+        "\u{202e}",
+        "\u{1b}[",
+        "<br>",
+        "<!--",
+        "&amp;",
+        "…",
+        "to be filled in",
     ]);
     prop::collection::vec(piece, 0..120).prop_map(|pieces| pieces.concat())
 }

@@ -135,9 +135,9 @@ fn nothing_that_needs_somebody_is_missed() {
 #[test]
 fn a_document_that_was_never_finished_claims_nothing() {
     let labelled = documents().into_iter().find(|d| d.name == "unfinished").unwrap();
-    let harvest = harvest(labelled.document.as_bytes());
-    assert!(harvest.unfinished);
-    assert_eq!(harvest.items.iter().map(|i| i.kind).collect::<Vec<_>>(), [Kind::InProgress]);
+    let read = harvest(labelled.document.as_bytes());
+    assert!(read.unfinished);
+    assert_eq!(read.items.iter().map(|i| i.kind).collect::<Vec<_>>(), [Kind::InProgress]);
     let finished: Vec<String> = documents()
         .iter()
         .filter(|d| d.name != "unfinished" && harvest(d.document.as_bytes()).unfinished)
@@ -160,7 +160,9 @@ fn the_section_outweighs_the_sign() {
 
 #[test]
 fn lines_and_sections_are_told() {
-    let items = harvest(b"# Day\n\ntext\n\n## Done\n\n### Search\n\n1. **Index**: rebuilt `a.rs`\n   - more\n2. Cache added\n").items;
+    let items =
+        harvest(b"# Day\n\ntext\n\n## Done\n\n### Search\n\n1. **Index**: rebuilt `a.rs`\n   - more\n2. Cache added\n")
+            .items;
     let told: Vec<(usize, &str, &str)> = items.iter().map(|i| (i.line, i.text.as_str(), i.section.as_str())).collect();
     assert_eq!(told, [(9, "Index: rebuilt a.rs", "Day › Done › Search"), (11, "Cache added", "Day › Done › Search")]);
 }

@@ -273,9 +273,11 @@ pub(super) fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
         return Some(Kind::UserAction);
     }
     // Points are what was done unless they say otherwise.
-    match class {
-        Some(Class::Notes) => Some(Kind::Limitation),
-        _other if reading.leads(Signal::Order) => Some(Kind::NextStep),
-        _other => Some(Kind::Achievement),
-    }
+    Some(if class == Some(Class::Notes) {
+        Kind::Limitation
+    } else if reading.leads(Signal::Order) {
+        Kind::NextStep
+    } else {
+        Kind::Achievement
+    })
 }
