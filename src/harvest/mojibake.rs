@@ -86,8 +86,18 @@ fn whole(run: &str) -> Option<String> {
     TAKEN_FOR.iter().find_map(|encoding| {
         let (bytes, _, unmappable) = encoding.encode(run);
         let right = (!unmappable).then(|| std::str::from_utf8(&bytes).ok()).flatten()?;
-        // Two readings of one run are possible; one that gives control characters is not what was written.
-        (right != run && !right.chars().any(char::is_control)).then(|| right.to_owned())
+        (right != run && plausible(right)).then(|| right.to_owned())
+    })
+}
+
+/// Whether somebody wrote this. Two letters of real text can be a sequence by chance (`«é`), and then give a letter that
+/// nobody uses alone: short results are signs or the letters of western Europe, words may be of any script.
+fn plausible(right: &str) -> bool {
+    let word = right.chars().nth(2).is_some();
+    right.chars().all(|c| match u32::from(c) {
+        0xa0..=0xff => true,
+        0xe000..=0xf8ff | 0xfff0..=0xffff => false,
+        code => !c.is_control() && (code >= 0x2000 || word),
     })
 }
 
@@ -160,6 +170,11 @@ mod tests {
             "ΔΩ",
             "ÄÖÜ",
             "ÀÉ",
+            "«é",
+            "“é",
+            "—à",
+            "…é",
+            "‘ö",
             "a\u{a0}b",
         ] {
             assert_eq!(repair(text), text);
