@@ -59,6 +59,19 @@ pub struct Unit {
     pub cells: Vec<String>,
 }
 
+impl Unit {
+    /// The same for those who only read it.
+    pub fn into_passage(self) -> super::Passage {
+        let (heading, depth, table) = match self.shape {
+            Shape::Heading(level) => (Some(level), 0, None),
+            Shape::Bullet { depth } => (None, depth, None),
+            Shape::Row { table } => (None, 0, Some(table)),
+            Shape::Line | Shape::Rule | Shape::Code => (None, 0, None),
+        };
+        super::Passage { line: self.line, text: self.text, heading, depth, task: self.task, cells: self.cells, table }
+    }
+}
+
 /// A document's units.
 #[derive(Debug, Default)]
 pub struct Blocks {

@@ -101,6 +101,34 @@ pub struct Harvest {
     pub unfinished: bool,
 }
 
+/// One line of a document as it stands, for those who hold a claim against the rest of what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Passage {
+    /// Line of the document, from 1.
+    pub line: usize,
+    /// Its text without markup.
+    pub text: String,
+    /// A heading's level, 1 to 6.
+    pub heading: Option<u8>,
+    /// How many lists a bullet stands in; 0 for what is no bullet.
+    pub depth: usize,
+    /// A task's box: whether it is ticked.
+    pub task: Option<bool>,
+    /// A row's cells; empty for what is no row.
+    pub cells: Vec<String>,
+    /// Which table a row belongs to.
+    pub table: Option<usize>,
+}
+
+/// The lines of a document that say something, code left out.
+#[must_use]
+pub fn passages(document: &[u8]) -> Vec<Passage> {
+    let blocks = blocks::blocks(&clean::clean(document).text);
+    let units =
+        blocks.units.into_iter().filter(|unit| !matches!(unit.shape, blocks::Shape::Rule | blocks::Shape::Code));
+    units.map(|unit| unit.into_passage()).collect()
+}
+
 /// Reads a document. Never fails: what is no document gives no items.
 #[must_use]
 pub fn harvest(document: &[u8]) -> Harvest {
