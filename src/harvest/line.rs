@@ -159,9 +159,11 @@ impl Line {
         self.text.ends_with('!') && self.reading.words.len() <= 5 && quiet && !evidence::has_digit(&self.text)
     }
 
-    /// Says that something has not changed: `still cuts the column`.
+    /// Says that something has not changed or was not done: `still cuts the column`, `did not touch it`.
     pub fn lasts(&self) -> bool {
-        (0..self.reading.words.len()).any(|at| self.reading.words.at(at) == "still") && !self.good()
+        let first = (self.reading.words.at(0), self.reading.words.at(1));
+        let begins = matches!(first, ("didnt" | "cannot" | "cant" | "couldnt", _) | ("did" | "could" | "can", "not"));
+        begins || (0..self.reading.words.len()).any(|at| self.reading.words.at(at) == "still") && !self.good()
     }
 
     pub fn undone(&self) -> bool {

@@ -77,9 +77,8 @@ pub fn boxed(text: &str) -> Option<(Mark, &str)> {
         'x' | 'X' | '✓' | '✔' | '✅' | '*' | '+' => Mark::Done,
         '×' | '✗' | '✘' | '❌' => Mark::Failed,
         ' ' | '_' => Mark::Waiting,
-        '~' | '/' | '>' | '.' | 'o' => Mark::Doing,
+        '~' | '/' | '>' | '.' | 'o' | '-' => Mark::Doing,
         '!' => Mark::Warning,
-        '-' => Mark::Stopped,
         _ => return None,
     };
     Some((mark, chars.as_str().trim_start()))

@@ -174,7 +174,12 @@ impl Walk {
             )
         ) || (own == Some(Class::Done) && finished);
         let foreign = ahead && !kindred;
-        let named = if (keeps && !matches!(own, Some(Class::User))) || foreign { None } else { own };
+        let named =
+            if (keeps && !(own == Some(Class::User) && signals::Reading::of(matter).words.len() <= 6)) || foreign {
+                None
+            } else {
+                own
+            };
         let bad = |c| matches!(c, Class::Error | Class::Blocker | Class::Limit | Class::Findings);
         let by_mark = mark.and_then(sections::by_mark);
         // The document's title only hints at what it holds.

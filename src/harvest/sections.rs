@@ -79,8 +79,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
             Class::User,
             "you need, needs you, need you, your action, action required, actions required, action needed, user action, \
              user actions, for you, from you, your input, your decision, your review, your attention, your approval, \
-             your call, needs your, need your, before you, before the, before merge, before merging, before deploy, before deploying, \
-             before deployment, before launch, before release, before going, before production, what is needed, whats needed, \
+             your call, needs your, need your, what is needed, whats needed, human, owner, operator, maintainer, \
              needed from, required from, requires you, need a human, needs a human, need a person, humans, manual, manually, \
              manual steps, needs human, human action, human actions, human input, human review, human decision, \
              needs review, for review, ready for review, awaiting review, awaiting approval, approval needed, \
@@ -117,7 +116,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              incomplete, todo, todos, to do, left, whats left, outstanding, backlog, deferred, postponed, missing, \
              still open, open, open points, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
              to be done, yet to, to create, to build, to implement, not included, not finished, unimplemented, \
-             in the queue, stale, abandoned, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
+             in the queue, waiting, stale, abandoned, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
              does not exist, doesnt exist, noch offen, nicht erledigt, unerledigt, pendente, pendentes, pendências, pendiente, pendientes, faltante, \
              en attente, reste à faire, restant, не сделано, осталось, 미완료, 남은, 대기, 보류, 未完了, 残り, 待办, 未完成",
         ),
@@ -134,7 +133,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              not verified, unverified, not covered, out of scope, non goals, mocked, stubbed, trade offs, tradeoffs, \
              drawbacks, gaps, coverage gaps, technical debt, tech debt, workarounds, unknowns, accepted risks, honest, \
              what this does not, does not do, what i did not, what we did not, what i didnt, didnt do, did not do, \
-             what was not done, intentionally, deliberately, risks, risk, landmines, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
+             what was not done, intentionally, deliberately, risks, risk, landmines, unsure, not sure, uncertain, unclear, unknown, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
              things to know, heads up, warnings, \
              deprecated, einschränkungen, grenzen, bekannte probleme, risiken, limitações, limitaciones, limites, \
              limitations connues, problemas conhecidos, ограничения, риски, 제한, 한계, 알려진 문제, 주의, 制限, 限制",
@@ -149,7 +148,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
             Class::Next,
             "next, next step, next steps, next up, whats next, up next, roadmap, future, future work, follow up, \
              follow ups, followup, followups, recommendation, recommendations, recommended, suggestion, suggestions, \
-             suggested, upcoming, tomorrow, plan, plans, next session, action items, next actions, possible solutions, \
+             suggested, upcoming, tomorrow, plan, plans, next session, action items, first thing, first things, ideas, idea, wishlist, nice to have, next actions, possible solutions, \
              improvements to make, priorities, to consider, enhancements, where to start, pick up, start here, \
              resume, resumption, nächste, nächste schritte, empfehlungen, próximos, próximos passos, recomendações, \
              próximos pasos, recomendaciones, siguientes pasos, prochaines étapes, recommandations, à faire, \
@@ -279,6 +278,15 @@ pub fn read(text: &str) -> Reading {
         *known |= words.at(at).chars().all(|c| c.is_ascii_digit());
     }
     let has = |class| hits.iter().any(|h| h.meaning == class);
+    // What is to be seen to before something else happens.
+    if words.at(0) == "before"
+        && words.len() <= 7
+        && !has(Class::Skip)
+        && words.at(1) != "today"
+        && words.at(1) != "after"
+    {
+        return Reading { class: Some(Class::User), bare: true };
+    }
     if words.at(0) == "not" && words.len() <= 3 && !has(Class::Limit) && !has(Class::Error) {
         return Reading { class: Some(Class::Pending), bare: true };
     }

@@ -122,7 +122,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
             Signal::Block,
             "blocked, blocked by, blocked on, blocker, blockers, blocks, blocking, cannot proceed, cant proceed, \
              could not proceed, couldnt proceed, unable to proceed, cannot continue, cant continue, unable to continue, \
-             stuck, showstopper, impossible until, not possible until, cannot be done until, cant be done until, \
+             stuck, no go, showstopper, impossible until, not possible until, cannot be done until, cant be done until, \
              no access, lack of access, dont have access, do not have access, permission denied, credentials missing, \
              missing credentials, no credentials, needs credentials, needs access, requires credentials, requires access, \
              blockiert, bloqueado, bloqueada, bloqueio, bloqué, bloquée, заблокировано, 차단, 막힘, 阻塞",
@@ -177,7 +177,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
             "still failing, still fails, still fail, fails with, failed with, failing with, fails on, fails when, fails to, \
              failed to, failing to, does not work, doesnt work, do not work, dont work, did not work, didnt work, not working, \
              is broken, are broken, currently broken, currently failing, still broken, crashes when, crashes on, crashes with, \
-             exited with, threw, throws, could not, couldnt, unable to, still crashes, not resolved, unresolved, root cause, \
+             exited with, threw, throws, could not, couldnt, unable to, cannot reproduce, cant reproduce, still crashes, not resolved, unresolved, root cause, \
              is failing, are failing, is red, went wrong, never fires, never called, never runs, silently fails, \
              silently ignored, silently dropped, funktioniert nicht, schlägt fehl, não funciona, no funciona, \
              ne fonctionne pas, не работает, не удалось, падает, 작동하지, 동작하지 않",
@@ -340,6 +340,11 @@ impl Reading {
                 word.starts_with(|c: char| c.is_ascii_digit()) && at <= 2
                     || matches!(word, "updated" | "by" | "utc") && at == 1
             })
+    }
+
+    /// The place of the first word that says this.
+    pub fn first(&self, signal: Signal) -> Option<usize> {
+        self.hits.iter().filter(|h| h.meaning == signal).map(|h| h.at).min()
     }
 
     /// How often it says this.

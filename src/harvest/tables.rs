@@ -170,6 +170,8 @@ pub fn row(unit: &Unit, header: &[String], place: &Place) -> Option<Kind> {
     class.filter(|class| *class != Class::Verify).and_then(kind_of).or_else(|| {
         if whole.has(Signal::Undone) {
             Some(Kind::Pending)
+        } else if whole.has(Signal::Limit) {
+            Some(Kind::Limitation)
         } else if whole.trouble() && !whole.has(Signal::Cured) {
             Some(Kind::Error)
         } else if whole.says(Signal::Good) || whole.has(Signal::Did) {

@@ -24,7 +24,7 @@ fn place(claim: &Item, document: &Document) -> Option<usize> {
 
 /// What belongs to a line: below a heading or a paragraph all up to the next heading of the same or a higher level, below
 /// a bullet the deeper ones.
-fn below<'d>(at: usize, document: &'d Document) -> &'d [Passage] {
+fn below(at: usize, document: &Document) -> &[Passage] {
     let passages = &document.passages;
     let own = &passages[at];
     let rest = &passages[at + 1..];
@@ -38,7 +38,7 @@ fn below<'d>(at: usize, document: &'d Document) -> &'d [Passage] {
 }
 
 /// The bullets that a line leads in, the outermost of them.
-fn listed<'d>(at: usize, document: &'d Document) -> Vec<&'d Passage> {
+fn listed(at: usize, document: &Document) -> Vec<&Passage> {
     let own = &document.passages[at];
     let scope = below(at, document);
     let outer = scope.iter().filter(|p| p.depth > 0).map(|p| p.depth).min().unwrap_or(1);
@@ -322,7 +322,7 @@ fn unticked(claim: &Item, document: &Document) -> Option<Reason> {
         open && {
             let have = stems(&p.text);
             let common = wanted.iter().filter(|stem| have.contains(stem)).count();
-            have.len() >= 3 && common >= 2 && common * 3 >= wanted.len() * 2
+            have.len() >= 3 && common * 3 >= wanted.len() * 2 && common * 3 >= have.len() * 2
         }
     })?;
     reason(Verdict::Contradicted, format!("not ticked: {}", open.text), Some(open.line))

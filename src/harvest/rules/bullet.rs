@@ -254,11 +254,11 @@ pub(super) fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
             Kind::Error
         });
     }
-    if let Some(kind) = prose(line) {
-        return Some(kind);
-    }
     if line.lasts() {
         return Some(Kind::Limitation);
+    }
+    if let Some(kind) = prose(line) {
+        return Some(kind);
     }
     if evidence::leads_with_hash(&line.text) || (line.path_first() && line.coded) {
         return Some(Kind::Artifact);

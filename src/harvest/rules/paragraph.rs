@@ -169,7 +169,9 @@ pub(super) fn sentence_kind(line: &Line) -> Option<Kind> {
         return Some(Kind::Error);
     }
     if reading.has(Signal::Limit) {
-        return Some(Kind::Limitation);
+        // `412 pass, 3 skipped`: what comes first is what it is about.
+        let good = reading.says(Signal::Good) && reading.first(Signal::Good) < reading.first(Signal::Limit);
+        return Some(if good { Kind::Achievement } else { Kind::Limitation });
     }
     if reading.says(Signal::Wait) || reading.has(Signal::Todo) {
         return Some(Kind::Pending);
