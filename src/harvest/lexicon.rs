@@ -11,12 +11,14 @@ const WORDS_MAX: usize = 400;
 pub struct Words {
     joined: String,
     spans: Vec<(usize, usize)>,
+    /// Words before which a bracket, a colon or a full stop stands.
+    breaks: Vec<usize>,
 }
 
 impl Words {
     /// Cuts a text into words.
     pub fn of(text: &str) -> Self {
-        let mut words = Self { joined: String::with_capacity(text.len() + 1), spans: Vec::new() };
+        let mut words = Self { joined: String::with_capacity(text.len() + 1), spans: Vec::new(), breaks: Vec::new() };
         let mut start = None;
         for c in text.chars() {
             if c.is_alphanumeric() {
@@ -30,7 +32,15 @@ impl Words {
                     start = Some(words.joined.len());
                 }
                 words.joined.extend(c.to_lowercase());
-            } else if !matches!(c, '\'' | '’' | 'ʼ')
+                continue;
+            }
+            let next = words.spans.len() + usize::from(start.is_some());
+            if matches!(c, '(' | ')' | ':' | ';' | '.' | '!' | '?' | '|' | '—' | '→')
+                && words.breaks.last() != Some(&next)
+            {
+                words.breaks.push(next);
+            }
+            if !matches!(c, '\'' | '’' | 'ʼ')
                 && let Some(start) = start.take()
             {
                 words.spans.push((start, words.joined.len()));
@@ -55,6 +65,11 @@ impl Words {
     /// The word at a place; an empty one beyond the end.
     pub fn at(&self, index: usize) -> &str {
         self.spans.get(index).map_or("", |&(start, end)| &self.joined[start..end])
+    }
+
+    /// Whether another thought begins somewhere after the one word and up to the other.
+    pub fn breaks(&self, after: usize, to: usize) -> bool {
+        self.breaks.iter().any(|at| *at > after && *at <= to)
     }
 
     fn run(&self, from: usize, count: usize) -> Option<&str> {

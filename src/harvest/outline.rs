@@ -276,6 +276,10 @@ impl Walk {
             let state = rules::state_at_end(matter);
             let label = labels::read(bare).and_then(rules::class_of_label);
             let own = reading.class.or(label).or(state).or(by_mark);
+            // What was done to it outweighs what it was: `Fixed these bugs:`.
+            let did = line.reading.leads(Signal::Did) && leads_in && !line.reading.has(Signal::Undone);
+            let was = matches!(own, Some(Class::Error | Class::Pending | Class::Limit | Class::Blocker | Class::Next));
+            let own = if did && was { Some(Class::Done) } else { own };
             // A list of alternatives, or of a matter's parts, is what the section is.
             let keeps = matches!(class, Some(Class::User | Class::Skip)) && own != Some(Class::User);
             let own = if keeps { None } else { own };

@@ -380,7 +380,7 @@ impl Reading {
         };
         let before = hit.at.saturating_sub(3)..hit.at;
         let after = hit.at + hit.words;
-        before.clone().any(|at| no(at) && !self.turns(at + 1, hit.at))
+        before.clone().any(|at| no(at) && !self.turns(at + 1, hit.at) && !self.words.breaks(at, hit.at))
             || matches!(self.words.at(after), "0" | "none" | "zero" | "free")
     }
 

@@ -165,9 +165,8 @@ fn fewer(counts: Counts, evidence: &Evidence) -> Option<Reason> {
 
 /// Whether a text says that nothing was done: everything up to date, no tests.
 fn said_nothing_ran(text: &str) -> bool {
-    let lower = text.to_lowercase();
+    let said = format!(" {} ", words(text).join(" "));
     [
-        "up-to-date",
         "up to date",
         "nothing to be done",
         "nothing to do",
@@ -178,7 +177,7 @@ fn said_nothing_ran(text: &str) -> bool {
         "all cached",
     ]
     .iter()
-    .any(|said| lower.contains(said))
+    .any(|phrase| said.contains(&format!(" {phrase} ")))
 }
 
 /// Claims about builds.

@@ -1,6 +1,8 @@
 //! Claims of a document held against what was seen and against the document itself.
 
-use nightkeep::verdict::{Commit, Counts, Document, Evidence, Exit, File, Judgement, Run, RunKind, Verdict, judge, judge_all};
+use nightkeep::verdict::{
+    Commit, Counts, Document, Evidence, Exit, File, Judgement, Run, RunKind, Verdict, judge, judge_all,
+};
 
 /// The judgement of the one claim whose text holds these words.
 fn judged(document: &str, words: &str, evidence: &Evidence) -> Judgement {
@@ -55,7 +57,8 @@ fn green_tests_are_believed_when_they_were_seen() {
 
 #[test]
 fn a_success_is_held_against_the_exit() {
-    let says = |exit| verdict("**Status:** SUCCESS\n", "SUCCESS", &Evidence { exit: Some(exit), ..Evidence::default() });
+    let says =
+        |exit| verdict("**Status:** SUCCESS\n", "SUCCESS", &Evidence { exit: Some(exit), ..Evidence::default() });
     assert_eq!(says(Exit::Code(0)), Verdict::Claimed);
     for exit in [Exit::Code(1), Exit::Signal(9), Exit::Running, Exit::Asking] {
         assert_eq!(says(exit), Verdict::Contradicted, "{exit:?}");
@@ -65,7 +68,8 @@ fn a_success_is_held_against_the_exit() {
 #[test]
 fn builds_prove_something_only_when_something_was_built() {
     let document = "## Build\n- Build succeeded\n";
-    let built = |run: Run, edited| verdict(document, "succeeded", &Evidence { runs: vec![run], edited, ..Evidence::default() });
+    let built =
+        |run: Run, edited| verdict(document, "succeeded", &Evidence { runs: vec![run], edited, ..Evidence::default() });
     assert_eq!(alone(document, "succeeded"), Verdict::Claimed);
     assert_eq!(built(run(RunKind::Build, 10, 0, None), None), Verdict::Verified);
     assert_eq!(built(run(RunKind::Build, 10, 101, None), None), Verdict::Contradicted);
@@ -76,7 +80,8 @@ fn builds_prove_something_only_when_something_was_built() {
 
 #[test]
 fn files_are_held_against_what_is_there() {
-    let file = |exists, bytes, lines| File { path: "src/cache/disk.rs".into(), exists, bytes, lines, committed: Some(true) };
+    let file =
+        |exists, bytes, lines| File { path: "src/cache/disk.rs".into(), exists, bytes, lines, committed: Some(true) };
     let says = |text: &str, file: File| {
         verdict(&format!("## Files\n- {text}\n"), "disk.rs", &Evidence { files: vec![file], ..Evidence::default() })
     };
@@ -106,10 +111,19 @@ fn a_document_is_held_against_itself() {
     let list = |n: usize| "- `x.rs` new\n".repeat(n);
     assert_eq!(alone(&format!("## New files (3)\n{}", list(3)), "New files"), Verdict::Consistent);
     assert_eq!(alone(&format!("## New files (4)\n{}", list(3)), "New files"), Verdict::Contradicted);
-    assert_eq!(alone(&format!("## Done\n\nAdded all 4 missing tables:\n\n{}", list(5)), "all 4"), Verdict::Contradicted);
+    assert_eq!(
+        alone(&format!("## Done\n\nAdded all 4 missing tables:\n\n{}", list(5)), "all 4"),
+        Verdict::Contradicted
+    );
     let parts = "- `a.md` (40,000 bytes)\n- `b.md` (50,000 bytes)\n";
-    assert_eq!(alone(&format!("Wrote 2 documents, over 100KB in total.\n\n## Files\n{parts}"), "over 100KB"), Verdict::Contradicted);
-    assert_eq!(alone(&format!("Wrote 2 documents, over 80KB in total.\n\n## Files\n{parts}"), "over 80KB"), Verdict::Consistent);
+    assert_eq!(
+        alone(&format!("Wrote 2 documents, over 100KB in total.\n\n## Files\n{parts}"), "over 100KB"),
+        Verdict::Contradicted
+    );
+    assert_eq!(
+        alone(&format!("Wrote 2 documents, over 80KB in total.\n\n## Files\n{parts}"), "over 80KB"),
+        Verdict::Consistent
+    );
     let span = |hours: u32| format!("**Period:** 22:00 - 06:30\n**Duration:** {hours} hours 30 minutes\n");
     assert_eq!(alone(&span(8), "Duration"), Verdict::Consistent);
     assert_eq!(alone(&span(9), "Duration"), Verdict::Contradicted);
@@ -121,7 +135,8 @@ fn a_document_is_held_against_itself() {
     assert_eq!(alone(load, "SUCCESS"), Verdict::Contradicted);
     let priority = "**Status:** High-priority work complete\n\n## In progress\n\n### 4. Job queue\n**Priority:** HIGH\n**Status:** pending\n";
     assert_eq!(alone(priority, "High-priority"), Verdict::Contradicted);
-    let boxes = "## Next steps\n1. ✅ Run the database migrations\n\n## Checklist\n- [ ] Migrations run against the database\n";
+    let boxes =
+        "## Next steps\n1. ✅ Run the database migrations\n\n## Checklist\n- [ ] Migrations run against the database\n";
     assert_eq!(alone(boxes, "Run the database"), Verdict::Contradicted);
 }
 

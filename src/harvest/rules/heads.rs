@@ -4,6 +4,7 @@ use super::kind_of;
 use super::paragraph::{before_last, line_of};
 use super::signs::by_mark;
 use crate::harvest::Kind;
+use crate::harvest::evidence;
 use crate::harvest::lexicon::Words;
 use crate::harvest::line::{Line, Place};
 use crate::harvest::marks::Mark;
@@ -180,29 +181,15 @@ pub fn lead_in(line: &Line, place: &Place, bare: bool) -> Option<Kind> {
     if let Some(before) = before_last(&line.text) {
         return line_of(&Line::plain(before), place);
     }
-    let checks = matches!(
-        line.reading.words.at(0),
-        "verified"
-            | "checked"
-            | "tested"
-            | "confirmed"
-            | "reviewed"
-            | "validated"
-            | "added"
-            | "created"
-            | "updated"
-            | "fixed"
-            | "removed"
-    );
     if line.mark == Some(Mark::Done) && !matches!(place.class, Some(Class::Next | Class::User | Class::Later)) {
         return Some(Kind::Achievement);
     }
+    // `Verified these calls:` and `Added fields:` only lead in; one that says how much of what tells by itself.
+    let looked =
+        matches!(line.reading.words.at(0), "verified" | "checked" | "tested" | "confirmed" | "reviewed" | "validated");
     let words = line.reading.words.len();
-    if words >= 5
-        && line.reading.leads(Signal::Did)
-        && !(checks && words < 7)
-        && !matches!(line.reading.words.at(0), "verified" | "checked" | "tested" | "confirmed")
-    {
+    let tells = words >= 7 || (words >= 4 && evidence::has_digit(&line.text));
+    if tells && !looked && line.reading.leads(Signal::Did) {
         return Some(Kind::Achievement);
     }
     None
