@@ -317,6 +317,13 @@ pub enum Fact {
         /// Why, in words.
         why: String,
     },
+    /// Nobody watched until now: the machine slept, or the daemon stood still.
+    StoodStill {
+        /// How long, in milliseconds.
+        ms: u64,
+        /// For how much of it the machine slept.
+        slept_ms: u64,
+    },
 }
 
 impl Fact {
@@ -362,6 +369,7 @@ impl Fact {
             | Self::BreakerMoved { .. }
             | Self::ProjectParked { .. }
             | Self::DaemonCrashed { .. }
+            | Self::StoodStill { .. }
             | Self::SafeMode { .. } => None,
         }
     }

@@ -140,6 +140,8 @@ impl Turn<'_> {
             Event::Sampled { attempt, quiet, deadlines } => self.sampled(&attempt, quiet.as_ref(), &deadlines),
             Event::Sensed { key, seen } => self.sensed(&key, &seen),
             Event::DaemonCrashed { what } => self.daemon_crashed(what),
+            Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
+            Event::Remains { attempt, left } => self.remains(&attempt, &left),
         }
     }
 
@@ -159,6 +161,11 @@ impl Turn<'_> {
             Timer::StartOverdue(attempt) => {
                 if self.epoch(&attempt.run) == Some(epoch) {
                     self.start_overdue(&attempt);
+                }
+            }
+            Timer::StopOverdue(attempt) => {
+                if self.epoch(&attempt.run) == Some(epoch) {
+                    self.stop_overdue(&attempt, epoch);
                 }
             }
             // The step ends with a look at the queue.

@@ -6,6 +6,8 @@ mod build;
 pub mod facts;
 mod fingerprints;
 mod fold;
+mod fold_runs;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod markdown_sections;
@@ -18,4 +20,4 @@ mod sessions;
 pub mod text;
 
 pub use build::{build, check_code};
-pub use fold::{fold, fold_as_of};
+pub use fold::{Folder, fold, fold_as_of};

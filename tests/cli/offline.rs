@@ -64,7 +64,7 @@ fn what_needs_none_works_before_the_first_night() {
     home.run(&["wait", "tests"]).exits(4).says("tests is declared and has not run yet");
     home.run(&["logs", "tests"]).exits(4).says("tests is declared and has not run yet");
     home.run(&["why", "test"]).exits(4).says("did you mean tests?");
-    home.run(&["report", "--format", "html"]).exits(2).says("not in effect yet");
+    home.run(&["report", "--format", "html"]).exits(4).says("error: there was no night yet");
     home.run(&["logs", "test"]).exits(4).says("did you mean tests?");
     home.run(&["wait", "nobody"]).exits(4).says("no session is called");
     home.run(&["wait", "tests", "--timeout", "5"]).exits(2).says("90s");
@@ -220,4 +220,19 @@ async fn a_damaged_journal_is_no_empty_one() {
     home.run(&["report"]).exits(1).says("is damaged: fact 1");
     home.run(&["report", "--check"]).exits(3).says("is damaged");
     home.run(&["nights"]).exits(1).says("is damaged");
+}
+
+#[test]
+fn a_daemon_that_does_not_answer_is_not_waited_for() {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let home = Home::with_sessions();
+    let instance = home.instance();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(instance.runtime()).unwrap();
+    // It takes connections, and that is all.
+    let _hangs = std::os::unix::net::UnixListener::bind(instance.api_socket()).unwrap();
+    let began = std::time::Instant::now();
+    home.run(&["status"]).exits(0).says("did not answer within 2 s").says("the sessions run on").prints("no night yet");
+    let document = home.run(&["status", "--json"]).exits(0).json();
+    assert!(document["daemon"].is_null(), "{document}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "{:?}", began.elapsed());
 }
