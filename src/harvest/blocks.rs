@@ -464,7 +464,7 @@ fn carries_on(before: &Unit, unit: &Unit, source: &str, lines: &Lines) -> bool {
     if unit.bold.first().is_some_and(|bold| bold.start == 0) && !first.is_lowercase() {
         return false;
     }
-    if bulleted(text).is_some() || super::marks::leading(text).0.is_some() {
+    if bulleted(text).is_some() || super::marks::leading(text).1.len() < text.len() {
         return false;
     }
     let ends = before.text.trim_end().ends_with(['.', '!', '?', ':', ';', '。']);

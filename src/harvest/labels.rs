@@ -58,7 +58,7 @@ static LABELS: LazyLock<Lexicon<Label>> = LazyLock::new(|| {
             Label::Metric,
             "duration, total duration, elapsed, time spent, runtime, run time, progress, coverage, test coverage, total, subtotal, \
              count, size, lines, files changed, lines added, lines of code, loc, tokens, cost, spent, timeline, time, total time, \
-             score, time invested, time taken, time used, elapsed time, wall time, pass rate, success rate, rate, throughput, latency, average, rows, records, estimated effort, effort, \
+             score, numbers, figures, stats, performance, latency p50, metrics, time invested, time taken, time used, elapsed time, wall time, pass rate, success rate, rate, throughput, latency, average, rows, records, estimated effort, effort, \
              estimate, eta, completion, time period, hours, commits, tests passing, tests passed, session length, iterations, start time, \
              dauer, laufzeit, fortschritt, duração, progresso, duración, durée, длительность, прогресс, время, 소요 시간, 진행률, 所要時間, 进度",
         ),

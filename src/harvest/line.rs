@@ -153,9 +153,14 @@ impl Line {
         self.reading.says(Signal::User)
     }
 
-    /// Says good morning or good bye.
+    /// Says good morning or good bye, or that it ends.
     pub fn greets(&self) -> bool {
         let quiet = [Signal::Did, Signal::Good, Signal::Bad, Signal::Block].iter().all(|s| !self.reading.has(*s));
+        if matches!((self.reading.words.at(0), self.reading.words.at(1)), ("end", "of"))
+            && self.reading.words.len() <= 4
+        {
+            return true;
+        }
         self.text.ends_with('!') && self.reading.words.len() <= 5 && quiet && !evidence::has_digit(&self.text)
     }
 

@@ -133,7 +133,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              not verified, unverified, not covered, out of scope, non goals, mocked, stubbed, trade offs, tradeoffs, \
              drawbacks, gaps, coverage gaps, technical debt, tech debt, workarounds, unknowns, accepted risks, honest, \
              what this does not, does not do, what i did not, what we did not, what i didnt, didnt do, did not do, \
-             what was not done, intentionally, deliberately, risks, risk, landmines, unsure, not sure, uncertain, unclear, unknown, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
+             what was not done, intentionally, deliberately, risks, risk, landmines, concerns, watch list, watchlist, things to watch, consequences, implications, unsure, not sure, uncertain, unclear, unknown, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
              things to know, heads up, warnings, \
              deprecated, einschränkungen, grenzen, bekannte probleme, risiken, limitações, limitaciones, limites, \
              limitations connues, problemas conhecidos, ограничения, риски, 제한, 한계, 알려진 문제, 주의, 制限, 限制",
@@ -250,7 +250,7 @@ static FILLER: LazyLock<Lexicon<()>> = LazyLock::new(|| {
          was, were, is, are, be, been, have, has, had, weve, ive, whats, what, so, far, today, todays, tonight, tonights, \
          overnight, session, sessions, work, working, items, item, tasks, task, key, main, major, minor, critical, \
          important, current, currently, known, overall, final, all, list, section, high, low, medium, immediate, short, \
-         long, term, this, week, month, day, days, other, remaining, more, details, also, found, made, here, am, pm, \
+         long, term, this, encountered, noted, identified, week, month, day, days, other, remaining, more, details, also, found, made, here, am, pm, \
          phase, domains, features, feature, components, steps, step, part, round, pass, und, der, die, das, de, des, les, \
          la, le, el, los, las, o, os, as, da, do, e, y, et, в, и, на, possible, open, new, still, yet, not, no, which, \
          how, why, can, be, should, first, order, next, needs, need, up, out",

@@ -270,6 +270,12 @@ impl Reading {
         let words = Words::of(text);
         let mut hits = LINES.find(&words);
         for at in 0..words.len() {
+            // `please grant it` asks, `please note` does not.
+            if matches!(words.at(at), "please" | "pls")
+                && !matches!(words.at(at + 1), "note" | "see" | "refer" | "find" | "")
+            {
+                hits.push(Hit { meaning: Signal::User, at, words: 1 });
+            }
             // `being rewritten` is under way, `exit 1` failed.
             let after = words.at(at + 1);
             if words.at(at) == "being"

@@ -164,7 +164,7 @@ pub fn row(unit: &Unit, header: &[String], place: &Place) -> Option<Kind> {
     {
         return Some(Kind::Metric);
     }
-    if has(Column::Task) && class.is_none() {
+    if columns.first() == Some(&Some(Column::Task)) && class.is_none() {
         return Some(Kind::Pending);
     }
     class.filter(|class| *class != Class::Verify).and_then(kind_of).or_else(|| {
@@ -211,6 +211,9 @@ fn told(cell: &str, troubled: bool, class: Option<Class>) -> Option<Kind> {
     ];
     if plain.len() <= 2 && passed.contains(&plain.at(0)) && class != Some(Class::Later) {
         return Some(Kind::Achievement);
+    }
+    if plain.len() <= 2 && ["chosen", "selected", "rejected", "adopted", "winner"].contains(&plain.at(0)) {
+        return Some(Kind::Decision);
     }
     if reading.has(Signal::Undone) || reading.says(Signal::Wait) {
         return Some(if troubled {

@@ -112,7 +112,9 @@ pub fn heading(head: &Head<'_>, class: Option<Class>, place: &Place) -> Option<K
     let named = place.class.filter(|c| {
         matches!(c, Class::Error | Class::Findings | Class::Blocker | Class::Decision | Class::User | Class::Limit)
     });
-    if numbered || mark.is_some() || (named.is_some() && !groups) {
+    // A numbered section of the document is no matter of its own: `4. Risks and concerns`.
+    let section = place.class.is_none() && class.is_some() && mark.is_none();
+    if (numbered && !section) || mark.is_some() || (named.is_some() && !groups) {
         match class.or(place.class) {
             Some(Class::Error | Class::Blocker | Class::Limit | Class::Findings) if cured => {
                 return Some(Kind::Achievement);

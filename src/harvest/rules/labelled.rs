@@ -62,6 +62,7 @@ pub(super) fn labelled(line: &Line, known: Option<Label>, place: &Place) -> Opti
                 result(line)
             }
         }
+        Label::Metric if line.path_first() => Some(Kind::Artifact),
         Label::Metric => evidence::has_digit(&line.value).then_some(Kind::Metric),
         Label::File if none || class == Some(Class::Skip) => None,
         Label::File if evidence::starts_with_number(&line.value) => Some(Kind::Metric),
