@@ -37,6 +37,18 @@ pub fn has_digit(text: &str) -> bool {
     text.bytes().any(|b| b.is_ascii_digit())
 }
 
+/// Whether the text tells a part of a whole: `4 of 9`, `412 GB of 500 GB`, `43 %`.
+pub fn has_share(text: &str) -> bool {
+    let numbered = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let of = |at: usize| {
+        words[at] == "of"
+            && words[at.saturating_sub(2)..at].iter().any(|w| numbered(w))
+            && words.get(at + 1).is_some_and(|w| numbered(w))
+    };
+    (1..words.len()).any(of) || words.iter().any(|w| numbered(w) && w.contains('%'))
+}
+
 /// Endings of files' names.
 const ENDINGS: &[&str] = &[
     "rs",
@@ -236,6 +248,9 @@ pub fn leads_with_hash(text: &str) -> bool {
 
 /// Whether nothing is said: a dash, dots, `n/a`, `none`.
 pub fn is_nothing(text: &str) -> bool {
+    if text.split_whitespace().count() <= 3 && text.to_lowercase().starts_with("none ") {
+        return true;
+    }
     let word: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     matches!(
         word.as_str(),

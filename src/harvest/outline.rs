@@ -266,6 +266,12 @@ impl Walk {
         let leads_in = text.ends_with([':', '：']);
         let short = text.chars().count() <= 80;
         let capitals = unit.inside == 0 && is_capitals(&text) && !unit.quoted;
+        // A bold line ends what the one before it began.
+        let above = if unit.inside == 0 {
+            self.sections.iter().rev().filter(|s| s.level < BOLD).find_map(|s| s.class)
+        } else {
+            class
+        };
         let titled = short && unit.inside == 0 && (leads_in || (all_bold && !text.ends_with('.')) || capitals);
         if titled {
             let bare = text.trim_end_matches([':', '：']);
@@ -288,7 +294,7 @@ impl Walk {
             } else {
                 own
             };
-            let place = self.place(class, nested, false);
+            let place = self.place(if leads_in { class } else { above }, nested, false);
             let kind = if leads_in {
                 rules::lead_in(&line, &place, reading.bare)
             } else {

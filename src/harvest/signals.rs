@@ -167,7 +167,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              corrupt, corrupted, corruption, mismatch, denied, refused, rejected, unreachable, http 400, http 401, http 403, http 404, http 429, http 500, http 502, http 503, returns 500, returns 404, \
              with 400, with 401, with 403, with 404, with 429, with 500, with 502, with 503, a 500, a 404, 500s, status 500, oom, \
              out of memory, wrong, incorrect, incorrectly, invalid, missing, stale, unsafe, insecure, flaky, red, aborted, \
-             unhandled, undefined, data loss, lost, hangs, hung, conflict, conflicts, unsound, exposes, bypass, injection, \
+             unhandled, undefined, data loss, lost, hangs, hung, conflict, conflicts, garbage, unsound, exposes, bypass, injection, \
              fehler, fehlgeschlagen, kaputt, abgestürzt, erro, erros, falha, falhou, falhas, quebrado, fallo, falló, fallos, \
              errores, erreur, erreurs, échec, échoué, ошибка, ошибки, сбой, упал, упали, сломан, 오류, 에러, 실패, 버그, 문제, \
              エラー, 失敗, バグ, 错误, 失败, 问题",
@@ -188,7 +188,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              hardcoded, hard coded, does not support, doesnt support, not supported, unsupported, only supports, only works, \
              skipped, not tested, untested, unverified, not verified, not run, not measured, not checked, not covered, \
              not exercised, never exercised, never run, never tested, not validated, wasnt tested, was not tested, \
-             could not test, couldnt test, could not verify, couldnt verify, could not be tested, could not be verified, \
+             nothing was, nothing tested, not been tested, not been tried, not been run, not been verified, not tried, could not test, couldnt test, could not verify, couldnt verify, could not be tested, could not be verified, \
              cannot verify, cant verify, cannot test, \
              caveat, workaround, read only, out of scope, approximate, approximation, best effort, heuristic, \
              not guaranteed, no support, still reads, still uses, still depends, assumes, assumption, \
@@ -225,7 +225,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
             Signal::Plan,
             "next i, next we, i would, i plan, we plan, i recommend, we recommend, i suggest, we suggest, recommend, recommended, \
              suggest, suggested, would be to, worth trying, worth doing, id start, i will, we will, going to, the next step, \
-             next step is, next up, consider, ich würde, als nächstes, eu faria, recomendo, recomiendo, je recommande, рекомендую, 권장",
+             next step is, the next, next up, consider, ich würde, als nächstes, eu faria, recomendo, recomiendo, je recommande, рекомендую, 권장",
         ),
         (
             Signal::No,
@@ -375,6 +375,15 @@ impl Reading {
     pub fn trouble(&self) -> bool {
         self.hits.iter().any(|h| h.meaning == Signal::Bad && !self.denied(*h) && !self.named(*h))
             || self.says(Signal::Worse)
+    }
+
+    /// Whether something is said to be in trouble, not only to have to do with it: `three files are corrupt`.
+    pub fn ails(&self) -> bool {
+        let is = |at: usize| {
+            matches!(self.words.at(at), "is" | "are" | "was" | "were" | "still" | "got" | "returned" | "returns")
+        };
+        let bad = |h: &&Hit<Signal>| h.meaning == Signal::Bad && !self.denied(**h) && !self.named(**h);
+        self.hits.iter().filter(bad).any(|h| h.at > 0 && is(h.at - 1))
     }
 
     /// `no x`, `0 test x`, `without any x`, `x: 0`, `x: none`.

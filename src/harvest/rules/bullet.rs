@@ -201,7 +201,7 @@ pub(super) fn done(line: &Line) -> Kind {
     if line.said.begins(Signal::Todo) {
         return Kind::Pending;
     }
-    if reading.says(Signal::Worse) && !reading.has(Signal::Cured) && !line.good() {
+    if (reading.says(Signal::Worse) || reading.ails()) && !reading.has(Signal::Cured) && !line.good() {
         return Kind::Error;
     }
     if line.path_first() && evidence::is_paths(line.text.split([':', '—', '–']).next().unwrap_or_default()) {

@@ -156,11 +156,17 @@ pub(super) fn sentence_kind(line: &Line) -> Option<Kind> {
     if reading.begins(Signal::Plan) || (reading.has(Signal::Plan) && !reading.has(Signal::Did)) {
         return Some(Kind::NextStep);
     }
-    if reading.leads(Signal::Did) && !reading.says(Signal::Worse) {
+    if reading.leads(Signal::Decide) {
+        return Some(Kind::Decision);
+    }
+    if reading.leads(Signal::Did) && !reading.says(Signal::Worse) && !reading.ails() {
         return Some(Kind::Achievement);
     }
     if reading.has(Signal::Doing) {
         return Some(Kind::InProgress);
+    }
+    if reading.has(Signal::Limit) && reading.first(Signal::Limit) < reading.first(Signal::Undone) {
+        return Some(Kind::Limitation);
     }
     if line.undone() {
         return Some(Kind::Pending);
@@ -188,7 +194,7 @@ pub(super) fn sentence_kind(line: &Line) -> Option<Kind> {
     if reading.says(Signal::Decide) {
         return Some(Kind::Decision);
     }
-    None
+    (reading.words.len() <= 12 && evidence::has_share(&line.text)).then_some(Kind::Metric)
 }
 
 /// Whether a line speaks to its reader of something that only the reader has.
