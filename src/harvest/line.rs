@@ -168,7 +168,15 @@ impl Line {
     pub fn lasts(&self) -> bool {
         let first = (self.reading.words.at(0), self.reading.words.at(1));
         let begins = matches!(first, ("didnt" | "cannot" | "cant" | "couldnt", _) | ("did" | "could" | "can", "not"));
-        begins || (0..self.reading.words.len()).any(|at| self.reading.words.at(at) == "still") && !self.good()
+        let holds = |at: usize| {
+            let next = self.reading.words.at(at + 1);
+            matches!(
+                next,
+                "serving" | "running" | "works" | "work" | "holds" | "passes" | "pass" | "valid" | "there" | "in"
+            )
+        };
+        let still = |at: usize| self.reading.words.at(at) == "still" && !holds(at);
+        begins || (0..self.reading.words.len()).any(still) && !self.good()
     }
 
     pub fn undone(&self) -> bool {

@@ -103,7 +103,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              legend, template, instructions, commands, useful commands, quick commands, contact, expected result, \
              expected results, expected output, rules, ground rules, allowed, \
              forbidden, scope, mission, goal, goals, objective, objectives, context, what it does, what this does, \
-             tech stack, stack, license, credits, voraussetzungen, beispiel, exemplo, ejemplo, requirements",
+             tech stack, stack, environment variables, env vars, team, participants, support, license, credits, voraussetzungen, beispiel, exemplo, ejemplo, requirements",
         ),
         (
             Class::Later,
@@ -114,7 +114,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
             Class::Pending,
             "pending, remaining, not implemented, not yet, not done, not started, not built, not completed, unfinished, \
              incomplete, todo, todos, to do, left, whats left, outstanding, backlog, deferred, postponed, missing, \
-             still open, open, open points, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
+             still open, still needs, still need, needs to happen, open, open points, still to, still missing, open items, open tasks, open work, open issues, left to do, queued, \
              to be done, yet to, to create, to build, to implement, not included, not finished, unimplemented, \
              in the queue, waiting, stale, abandoned, unmerged, unreleased, uncommitted, deployment checklist, launch checklist, carried over, carry over, offen, offene, offene punkte, offene aufgaben, ausstehend, \
              does not exist, doesnt exist, noch offen, nicht erledigt, unerledigt, pendente, pendentes, pendências, pendiente, pendientes, faltante, \
@@ -133,7 +133,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              not verified, unverified, not covered, out of scope, non goals, mocked, stubbed, trade offs, tradeoffs, \
              drawbacks, gaps, coverage gaps, technical debt, tech debt, workarounds, unknowns, accepted risks, honest, \
              what this does not, does not do, what i did not, what we did not, what i didnt, didnt do, did not do, \
-             what was not done, intentionally, deliberately, risks, risk, landmines, worries, worry, worrying, skipped, left alone, untouched, on purpose, concerns, watch list, watchlist, things to watch, consequences, implications, unsure, not sure, uncertain, unclear, unknown, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
+             what was not done, intentionally, deliberately, risks, risk, landmines, considerations, worries, worry, worrying, skipped, left alone, untouched, on purpose, concerns, watch list, watchlist, things to watch, consequences, implications, unsure, not sure, uncertain, unclear, unknown, side effects, downsides, gotchas, pitfalls, bite, watch out, be aware, beware, careful, keep in mind, assumptions, assumed, good to know, \
              things to know, heads up, warnings, \
              deprecated, einschränkungen, grenzen, bekannte probleme, risiken, limitações, limitaciones, limites, \
              limitations connues, problemas conhecidos, ограничения, риски, 제한, 한계, 알려진 문제, 주의, 制限, 限制",
@@ -148,7 +148,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
             Class::Next,
             "next, next step, next steps, next up, whats next, up next, roadmap, future, future work, follow up, \
              follow ups, followup, followups, recommendation, recommendations, recommended, suggestion, suggestions, \
-             suggested, upcoming, tomorrow, plan, plans, next session, action items, first thing, first things, ideas, idea, wishlist, nice to have, next actions, possible solutions, \
+             suggested, upcoming, tomorrow, plan, plans, next session, action items, first thing, first things, ideas, idea, wishlist, nice to have, to continue, to resume, how to continue, if i had, with more time, next actions, possible solutions, \
              improvements to make, priorities, to consider, enhancements, where to start, pick up, start here, \
              resume, resumption, nächste, nächste schritte, empfehlungen, próximos, próximos passos, recomendações, \
              próximos pasos, recomendaciones, siguientes pasos, prochaines étapes, recommandations, à faire, \
@@ -210,7 +210,7 @@ static HEADINGS: LazyLock<Lexicon<Class>> = LazyLock::new(|| {
              highlights, wins, progress, progress made, work done, work completed, work performed, successes, success, \
              created, what was created, implementation, implementations, updated, updates, security, now does, \
              refactored, optimizations, migrated, deployed, closed, erledigt, fertig, abgeschlossen, umgesetzt, \
-             behoben, änderungen, neuerungen, concluído, concluídas, concluídos, concluida, feito, realizado, \
+             behoben, behobene, behobenen, gelöste, erledigte, umgesetzte, abgeschlossene, änderungen, neuerungen, concluído, concluídas, concluídos, concluida, feito, realizado, \
              corrigido, correções, mudanças, completado, completadas, hecho, realizados, logros, correcciones, cambios, \
              terminé, terminées, réalisé, réalisations, fait, corrections, corrigé, modifications, сделано, выполнено, \
              готово, исправлено, завершено, изменения, 완료, 완료된, 수정, 구현, 성과, 변경, 작업 내용, 完了, 実装, 修正, 変更, 已完成, 完成, 修复, 实现",
@@ -291,6 +291,11 @@ pub fn read(text: &str) -> Reading {
         return Reading { class: Some(Class::Pending), bare: true };
     }
     let mut class = ORDER.iter().copied().find(|class| has(*class));
+    let ended =
+        ["completed", "done", "finished", "fixed", "resolved", "implemented", "delivered"].contains(&words.at(0));
+    if ended && !matches!(class, None | Some(Class::User | Class::Pending)) && words.len() >= 3 {
+        class = Some(Class::Done);
+    }
     // What is fixed is no error, what is decided on is no blocker, what comes next is not missing.
     let solved = words_any(&words, SOLVED);
     let negated = words_any(&words, &["not", "no", "non", "un", "needs", "need", "to be", "remaining", "open"]);
@@ -344,6 +349,9 @@ const SOLVED: &[&str] = &[
     "corrigido",
     "corregidos",
     "resolvidos",
+    "behobene",
+    "behobenen",
+    "gelöste",
     "resueltos",
     "corrigés",
     "исправлены",

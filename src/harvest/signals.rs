@@ -193,7 +193,7 @@ static LINES: LazyLock<Lexicon<Signal>> = LazyLock::new(|| {
              caveat, workaround, read only, out of scope, approximate, approximation, best effort, heuristic, \
              not guaranteed, no support, still reads, still uses, still depends, assumes, assumption, \
              experimental, unknown, unclear, not confirmed, unconfirmed, no way to, for now, temporary, temporarily, \
-             single node only, not thread safe, dead code, unused, ignored, xfail, wont fix, wontfix, accepted risk, as designed, warnings, no coverage, no tests, without tests, by design, risk, \
+             single node only, not thread safe, dead code, guessed, i guess, i assume, only the happy path, unused, ignored, xfail, wont fix, wontfix, accepted risk, as designed, warnings, no coverage, no tests, without tests, by design, risk, \
              nicht getestet, nicht unterstützt, eingeschränkt, não testado, não suportado, limitado, sin probar, no probado, \
              no soportado, non testé, non pris en charge, не тестировалось, не проверено, не поддерживается, ограничено, \
              미검증, 테스트하지, 지원하지, 未テスト, 未検証, 未测试, 不支持",
@@ -475,6 +475,7 @@ fn is_past(word: &str) -> bool {
                 | "preferred"
                 | "unhandled"
                 | "undefined"
+                | "guessed"
                 | "animated"
                 | "encrypted"
                 | "authenticated"

@@ -263,11 +263,14 @@ pub(super) fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
     if evidence::leads_with_hash(&line.text) || (line.path_first() && line.coded) {
         return Some(Kind::Artifact);
     }
+    // A label names a matter and orders nothing.
+    let orders = if line.label.is_some() { line.said.leads(Signal::Order) } else { reading.leads(Signal::Order) };
+    let named = line.pathy && reading.words.len() <= 5 && line.text.ends_with(')');
+    if orders && class.is_none() && !named {
+        return Some(if reading.has(Signal::Ask) { Kind::UserAction } else { Kind::NextStep });
+    }
     if (line.pathy || evidence::has_path(&line.text)) && line.label.is_none() && line.text.ends_with([')', '`']) {
         return Some(Kind::Artifact);
-    }
-    if reading.leads(Signal::Order) && class.is_none() {
-        return Some(if reading.has(Signal::Ask) { Kind::UserAction } else { Kind::NextStep });
     }
     if line.question() {
         return Some(Kind::UserAction);
@@ -275,7 +278,7 @@ pub(super) fn neutral(line: &Line, class: Option<Class>) -> Option<Kind> {
     // Points are what was done unless they say otherwise.
     Some(if class == Some(Class::Notes) {
         Kind::Limitation
-    } else if reading.leads(Signal::Order) {
+    } else if orders {
         Kind::NextStep
     } else {
         Kind::Achievement
