@@ -2,7 +2,7 @@
 //!
 //! The map. Without clock, file or process: [`core`] decides; [`terminal`] makes lines of a terminal's bytes,
 //! [`observe`] finds metrics and errors in them; [`config`] makes the plan of `sessions.toml`; [`protocol`] is the API as
-//! types; [`status`] tells how things stand, [`report`] what happened.
+//! types; [`status`] tells how things stand, [`report`] what happened; [`harvest`] reads what agents wrote, [`verdict`] holds it against what was seen.
 //!
 //! At the rim: [`shim`] is the recorder, [`recording`] its files; [`adapters`] turn the world into events; [`store`] is
 //! the journal; [`daemon`] runs the loop between them, [`client`] asks it; [`cli`] is what a person types. [`instance`]
@@ -15,6 +15,7 @@ pub mod client;
 pub mod config;
 pub mod core;
 pub mod daemon;
+pub mod harvest;
 pub mod instance;
 pub mod observe;
 pub mod os;
@@ -25,3 +26,4 @@ pub mod shim;
 pub mod status;
 pub mod store;
 pub mod terminal;
+pub mod verdict;

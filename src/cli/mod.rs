@@ -18,6 +18,7 @@ mod export;
 mod external;
 mod failure;
 mod found;
+mod harvest;
 mod init;
 mod inside;
 mod launch;
@@ -128,6 +129,7 @@ enum Command {
     Clean(clean::Args),
     Service(service::Args),
     Export(export::Args),
+    Harvest(harvest::Args),
     Trust(trust::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -209,6 +211,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Clean(args) => clean::run(args, context),
         Command::Service(args) => service::run(args, context),
         Command::Export(args) => export::run(args, context),
+        Command::Harvest(args) => harvest::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Completions(args) => completions::run(args, context),

@@ -13,6 +13,7 @@ use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
+use crate::harvest::{self, Harvest};
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
@@ -541,6 +542,20 @@ pub async fn clean_alone(
 fn not_cleaned(error: daemon::retention::CleanError) -> Failure {
     Failure::new(Exit::Failed, format!("cannot clean up: {error}"))
         .hint("`nightkeep doctor` looks at what may be wrong")
+}
+
+/// What a document of an agent says, without what looks like a secret.
+pub fn harvest(document: &[u8]) -> Harvest {
+    let mut harvest = harvest::harvest(document);
+    for item in &mut harvest.items {
+        if let Cow::Owned(text) = redact(&item.text) {
+            item.text = text;
+        }
+        if let Cow::Owned(section) = redact(&item.section) {
+            item.section = section;
+        }
+    }
+    harvest
 }
 
 #[cfg(test)]

@@ -8,6 +8,8 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("core", &[]),
     ("terminal", &[]),
     ("store", &[]),
+    ("harvest", &["terminal"]),
+    ("verdict", &["harvest"]),
     ("recording", &["core"]),
     ("os", &["core"]),
     ("instance", &["core"]),
@@ -54,6 +56,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "shim",
             "client",
             "daemon",
+            "harvest",
         ],
     ),
     ("main", &["cli", "shim"]),
@@ -61,7 +64,8 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// Layers that only compute: what they need to know comes in as a value, what they want done goes out as one.
-pub const PURE: &[&str] = &["core", "terminal", "observe", "status", "report", "protocol", "config"];
+pub const PURE: &[&str] =
+    &["core", "terminal", "observe", "status", "report", "protocol", "config", "harvest", "verdict"];
 
 /// The files of a pure layer that are its rim: they read the file that the rest of the layer only sees as text.
 pub const RIM: &[&str] = &["src/config/source.rs", "src/config/load.rs"];
