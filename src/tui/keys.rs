@@ -20,6 +20,18 @@ pub enum Context {
     Overview,
 }
 
+impl Context {
+    /// Its name in the help, when it is not everywhere.
+    pub fn place(self) -> Option<&'static str> {
+        match self {
+            Self::Everywhere => None,
+            Self::Night => Some("night"),
+            Self::Session => Some("session"),
+            Self::Overview => Some("overview"),
+        }
+    }
+}
+
 /// A key with its modifiers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {

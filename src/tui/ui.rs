@@ -19,7 +19,9 @@ pub enum View {
 
 impl View {
     /// The views with a number, in order.
-    pub const NUMBERED: [Self; 1] = [Self::Night];
+    pub const NUMBERED: &[Self] = &[
+        Self::Night, //
+    ];
     /// What it is made of.
     pub fn page(self) -> &'static Page {
         match self {
@@ -38,7 +40,9 @@ pub enum Tab {
 
 impl Tab {
     /// All, in order.
-    pub const ALL: [Self; 1] = [Self::Overview];
+    pub const ALL: &[Self] = &[
+        Self::Overview, //
+    ];
     /// What it is made of.
     pub fn page(self) -> &'static Page {
         match self {
@@ -233,16 +237,14 @@ impl Ui {
     }
     /// The page that is shown: the view's, or of the session view the part's.
     pub fn page(&self) -> &'static Page {
-        match self.view {
-            View::Session => self.tab.page(),
-            View::Night => self.view.page(),
-        }
+        if self.view == View::Session { self.tab.page() } else { self.view.page() }
     }
     /// Where keys are looked up, the nearest first.
     pub fn contexts(&self) -> Vec<Context> {
-        match self.view {
-            View::Session => vec![self.tab.page().context, Context::Session, Context::Everywhere],
-            View::Night => vec![self.view.page().context, Context::Everywhere],
+        if self.view == View::Session {
+            vec![self.tab.page().context, Context::Session, Context::Everywhere]
+        } else {
+            vec![self.view.page().context, Context::Everywhere]
         }
     }
 }

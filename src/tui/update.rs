@@ -187,10 +187,11 @@ fn back(ui: &mut Ui) -> Vec<Ask> {
         ui.filter = Input::default();
         return Vec::new();
     }
-    match ui.view {
-        View::Night => return vec![Ask::Quit],
-        View::Session => ui.view = ui.under,
+    if ui.view == View::Night {
+        return vec![Ask::Quit];
     }
+    let to = if ui.view == View::Session { ui.under } else { View::Night };
+    go(ui, to);
     Vec::new()
 }
 
@@ -202,9 +203,10 @@ fn turn(ui: &mut Ui, by: isize) {
         let to = (isize::try_from(at).unwrap_or(0) + by).rem_euclid(len);
         all[usize::try_from(to).unwrap_or(0)]
     }
-    match ui.view {
-        View::Session => ui.tab = around(&Tab::ALL, ui.tab, by),
-        View::Night => go(ui, around(&View::NUMBERED, ui.view, by)),
+    if ui.view == View::Session {
+        ui.tab = around(Tab::ALL, ui.tab, by);
+    } else {
+        go(ui, around(View::NUMBERED, ui.view, by));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Cx, dialog};
 use crate::tui::cells::put;
-use crate::tui::keys::{Context, Group};
+use crate::tui::keys::Group;
 use crate::tui::ui::Ui;
 use ratatui::buffer::Buffer;
 
@@ -24,21 +24,11 @@ fn lines(ui: &Ui) -> Vec<Line> {
         lines.push(Line::Heading(group.title()));
         for (action, keys) in ui.keys.all().filter(|(action, _)| action.group == group) {
             let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-            let place = place(action.context).map_or_else(String::new, |place| format!(" ({place})"));
+            let place = action.context.place().map_or_else(String::new, |place| format!(" ({place})"));
             lines.push(Line::Keys(keys.join(" "), format!("{}{place}", action.what)));
         }
     }
     lines
-}
-
-/// Where a key counts, when it is not everywhere.
-fn place(context: Context) -> Option<&'static str> {
-    match context {
-        Context::Everywhere => None,
-        Context::Night => Some("night"),
-        Context::Session => Some("session"),
-        Context::Overview => Some("overview"),
-    }
 }
 
 /// Lines by which it can be scrolled.

@@ -270,7 +270,7 @@ fn counts(sessions: &[SessionStatus]) -> Vec<(usize, Look)> {
 fn tab_places(model: &Model, area: Rect) -> Vec<(View, Rect, String)> {
     let mut x = area.x + 1;
     let mut places = Vec::new();
-    for (at, view) in View::NUMBERED.into_iter().enumerate() {
+    for (at, view) in View::NUMBERED.iter().copied().enumerate() {
         let page = view.page();
         let badge = match (page.badge)(model) {
             0 => String::new(),

@@ -25,7 +25,7 @@ pub fn part(body: Rect) -> Rect {
 fn tab_places(area: Rect) -> Vec<(Tab, Rect)> {
     let mut x = area.x + 1;
     let mut places = Vec::new();
-    for tab in Tab::ALL {
+    for tab in Tab::ALL.iter().copied() {
         let wide = (width(tab.page().title) + 2).min(area.right().saturating_sub(x));
         places.push((tab, Rect::new(x, area.y + 1, wide, 1)));
         x = x.saturating_add(wide + 1);
