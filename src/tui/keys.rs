@@ -251,6 +251,7 @@ pub const ACTIONS: &[Action] = &[
     action("send", Everywhere, &["i"], Intent::SendText, Session, "type a line into it"),
     action("copy", Everywhere, &["y"], Intent::CopyCommand, Session, "copy the command that helps"),
     action("add", Everywhere, &["A"], Intent::Add, Session, "add a session that stands in no file"),
+    action("up-night", Everywhere, &["U"], Intent::Up, Session, "begin the night, or queue what has not run in it"),
     action("snooze", Everywhere, &["z"], Intent::Snooze, Alert, "do not tell it for a while"),
     action("escalate", Everywhere, &["e"], Intent::Escalate, Alert, "tell the next in line now"),
     action("palette", Everywhere, &[":"], Intent::Palette, Dashboard, "a command by name").hint("command"),

@@ -81,6 +81,11 @@ pub const BUCKETS: usize = 60;
 /// Milliseconds of a bucket.
 pub const BUCKET_MS: i64 = 60_000;
 
+/// When the next minute begins.
+pub fn next_minute(now: Wall) -> Wall {
+    Wall((now.0.div_euclid(BUCKET_MS) + 1) * BUCKET_MS)
+}
+
 /// Output of one session by the minute.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
@@ -102,7 +107,9 @@ impl Samples {
             Some(_) => bytes,
             None => 0,
         };
-        self.seen = Some((attempt, bytes));
+        // Of one attempt the bytes only grow: a smaller number is an older one that came late.
+        let most = self.seen.filter(|(seen, _)| *seen == attempt).map_or(bytes, |(_, seen)| seen.max(bytes));
+        self.seen = Some((attempt, most));
         if let Some(last) = self.buckets.back_mut() {
             *last = last.saturating_add(new);
         }

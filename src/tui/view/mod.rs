@@ -6,12 +6,13 @@ pub mod help;
 pub mod night;
 pub mod overview;
 pub mod palette;
+pub mod preview;
 pub mod session;
 
 use super::cells::{clear, put, put_all, put_right, width};
 use super::intent::{Ask, Intent, Want};
 use super::keys::Context;
-use super::model::{Link, Model};
+use super::model::{Link, Model, next_minute};
 use super::theme::{Look, Theme, Tone, look, needs_person};
 use super::ui::{Dialog, Ui, View};
 use crate::core::time::Wall;
@@ -25,6 +26,9 @@ use std::time::Duration;
 
 /// The smallest terminal on which there is room.
 pub const SMALLEST: (u16, u16) = (60, 15);
+
+/// Spans from here on are told as the time at their end.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// What a view is made of.
 pub struct Page {
@@ -101,9 +105,9 @@ impl<'a> Cx<'a> {
         if ms == 0 {
             return "now".to_owned();
         }
-        if ms >= 3_600_000 {
+        if left >= HOUR {
             self.changes_at(Wall(at.0 - 3_600_000 + 1));
-            return self.time(at);
+            return self.clock(at);
         }
         // Rounded up, so that it reads 0:00 when it is due and not before.
         let seconds = (ms + 999) / 1000;
@@ -113,6 +117,23 @@ impl<'a> Cx<'a> {
         }
         self.changes_at(Wall(at.0 - (seconds - 1) * 1000));
         format!("{}:{:02}", seconds / 60, seconds % 60)
+    }
+    /// The same in a sentence: `in 0:42`, `in 12m`, `at 03:00`, `now`.
+    pub fn until(&self, at: Wall) -> String {
+        let left = at.since(self.now);
+        let words = self.countdown(at);
+        if left.is_zero() {
+            words
+        } else if left < HOUR {
+            format!("in {words}")
+        } else {
+            format!("at {words}")
+        }
+    }
+    /// The local time alone when it is within a day, else with the day.
+    pub fn clock(&self, at: Wall) -> String {
+        let soon = at.since(self.now) < Duration::from_secs(20 * 3600);
+        if soon { hh_mm(at, &self.model.zone) } else { self.time(at) }
     }
     /// The local time, with the day when it is another.
     pub fn time(&self, at: Wall) -> String {
@@ -231,7 +252,7 @@ fn header(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
         &[("nightkeep", theme.heading), ("  ", theme.text), (&night, theme.text)],
     );
     let clock = hh_mm(cx.now, &cx.model.zone);
-    cx.changes_at(Wall((cx.now.0.div_euclid(60_000) + 1) * 60_000));
+    cx.changes_at(next_minute(cx.now));
     let mut right = Vec::new();
     if let Some(free) = cx.model.host.disk_free {
         right.push(format!("disk {} free", bytes(free)));
@@ -244,7 +265,7 @@ fn header(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     let taken = put_right(buf, 1, area.y, area.width - 2, &right, theme.dim);
     let mut x = 1 + left + 3;
     let end = area.width.saturating_sub(taken + 3);
-    for (count, look) in counts(&cx.model.status.sessions) {
+    for (count, look) in counts(cx.model.status.sessions.iter()) {
         let text = format!("{} {count} {}", look.sign, look.word);
         if x + width(&text) > end {
             break;
@@ -254,9 +275,9 @@ fn header(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
 }
 
 /// How many sessions look alike, the worst first.
-fn counts(sessions: &[SessionStatus]) -> Vec<(usize, Look)> {
+fn counts<'a>(sessions: impl Iterator<Item = &'a SessionStatus>) -> Vec<(usize, Look)> {
     let mut counts: Vec<(usize, Look)> = Vec::new();
-    for look in sessions.iter().map(look) {
+    for look in sessions.map(look) {
         match counts.iter_mut().find(|(_, known)| known.word == look.word) {
             Some((count, _)) => *count += 1,
             None => counts.push((1, look)),
