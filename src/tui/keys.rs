@@ -257,6 +257,7 @@ pub const ACTIONS: &[Action] = &[
     action("palette", Everywhere, &[":"], Intent::Palette, Dashboard, "a command by name").hint("command"),
     action("help", Everywhere, &["?", "f1"], Intent::Help, Dashboard, "these keys").hint("help"),
     action("redraw", Everywhere, &["ctrl-l"], Intent::Redraw, Dashboard, "draw everything anew"),
+    action("suspend", Everywhere, &["ctrl-z"], Intent::Suspend, Dashboard, "back to the shell until `fg`"),
     action("quit", Everywhere, &["Q", "ctrl-c"], Intent::Quit, Dashboard, "leave; the night goes on"),
 ];
 

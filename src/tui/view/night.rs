@@ -267,12 +267,14 @@ fn draw(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
 
 /// What to do when there is nothing to see.
 fn empty(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
+    let add = format!("{} adds a session that stands in no file.", cx.key("add"));
+    let begin = format!("{} begins it with the sessions of sessions.toml.", cx.key("up-night"));
     let lines: &[&str] = if cx.model.link == Link::Opening {
         &["Asking the daemon …"]
     } else if !cx.ui.filter.value().is_empty() {
         &["No session matches the filter.", "", "Esc shows all again."]
     } else if cx.model.status.night.is_some() {
-        &["This night has no sessions.", "", "A adds one that stands in no file."]
+        &["This night has no sessions.", "", &add]
     } else if matches!(cx.model.link, Link::Gone { .. }) {
         &[
             "No night was begun yet, and no daemon runs.",
@@ -281,7 +283,7 @@ fn empty(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
             "`nightkeep up` starts the daemon and begins the night.",
         ]
     } else {
-        &["No night was begun yet.", "", "U begins it; A adds a session that stands in no file."]
+        &["No night was begun yet.", "", &begin, &add]
     };
     for (y, text) in (area.y + 1..area.bottom()).zip(lines) {
         put(buf, area.x + 3, y, area.width.saturating_sub(4), text, cx.theme.dim);
