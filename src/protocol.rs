@@ -3,6 +3,8 @@
 //! Field names and words are the contract of `docs/cli.md`; fields are only ever added. Times are RFC 3339 in UTC,
 //! spans are seconds as numbers, sizes are bytes.
 
+pub mod output;
+
 use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
 use crate::core::retention::Because;

@@ -20,6 +20,7 @@ mod logging;
 mod manager;
 mod mend;
 mod openapi;
+mod output;
 mod peer;
 mod perform;
 mod ping;

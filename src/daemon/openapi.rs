@@ -5,6 +5,7 @@ use crate::protocol::{
     AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
     RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
 };
+use crate::protocol::output::{OutputAbout, OutputNews};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
@@ -129,6 +130,31 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             None,
             schema::<ChannelTested>(schemas),
         ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output",
+            "A span of the recorded output as it was written: of the last attempt, or of `run` and `attempt`; `max` bytes \
+             (at most 1 MiB) from the byte `from`. The headers x-nightkeep-attempt, x-nightkeep-from and \
+             x-nightkeep-bytes tell whose, where it begins, and how much there is.",
+            None,
+            json!({ "type": "string", "contentMediaType": "application/octet-stream" }),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output/about",
+            "What is recorded about an output: size, gaps, terminal sizes, and when it came (`points` points of time \
+             between the bytes `from` and `to`).",
+            None,
+            schema::<OutputAbout>(schemas),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output/follow",
+            "The output from the byte `from`, or `tail` bytes before the end, and what comes, until the attempt ends: \
+             server-sent events. Whoever falls behind by 4 MiB skips.",
+            None,
+            schema::<OutputNews>(schemas),
+        ),
     ]
 }
 
@@ -140,6 +166,18 @@ fn operation(route: &Route, refusal: &Value) -> Value {
     }
     if route.path == "/v1/events" {
         parameters.push(json!({ "name": "after", "in": "query", "schema": { "type": "integer" } }));
+    }
+    let of_output: &[&str] = match route.path {
+        "/v1/sessions/{name}/output" => &["attempt", "from", "max"],
+        "/v1/sessions/{name}/output/about" => &["attempt", "from", "to", "points"],
+        "/v1/sessions/{name}/output/follow" => &["attempt", "from", "tail"],
+        _ => &[],
+    };
+    if !of_output.is_empty() {
+        parameters.push(json!({ "name": "run", "in": "query", "schema": { "type": "string" } }));
+    }
+    for name in of_output {
+        parameters.push(json!({ "name": name, "in": "query", "schema": { "type": "integer" } }));
     }
     let mut operation = json!({
         "summary": route.does,

@@ -4,6 +4,7 @@ use super::checks;
 use super::earlier;
 use super::history;
 use super::inbox::{Closed, Inbox};
+use super::output::LastRead;
 use super::reconcile;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
@@ -67,6 +68,7 @@ pub struct Rim {
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
+    last_read: LastRead,
 }
 
 /// That the daemon is to end.
@@ -120,6 +122,7 @@ impl Rim {
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
+            last_read: LastRead::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -139,6 +142,10 @@ impl Rim {
     /// The journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+    /// The log that was read last over the API.
+    pub fn last_read(&self) -> &LastRead {
+        &self.last_read
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {
