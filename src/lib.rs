@@ -25,3 +25,4 @@ pub mod shim;
 pub mod status;
 pub mod store;
 pub mod terminal;
+pub mod tui;

@@ -172,7 +172,7 @@ fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
 }
 
 /// The journal, when there is one.
-async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
+pub(super) async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
     let path = instance.journal();
     if !path.exists() {
         return Ok(None);

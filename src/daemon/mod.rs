@@ -41,6 +41,7 @@ pub use environment::inherited;
 pub use lock::{LockError, Running, running};
 pub use manager::Manager;
 pub use openapi::openapi_json;
+pub use output::shown as output_about;
 pub use perform::host_name;
 pub use run::{DaemonError, Options, run};
 pub use without::{Without, end_without};

@@ -19,6 +19,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("shim", &["core", "recording", "os"]),
     ("adapters", &["core", "recording", "os", "terminal", "instance"]),
     ("client", &["core", "protocol"]),
+    ("tui", &["core", "protocol", "client", "report", "status", "terminal"]),
     (
         "daemon",
         &[
@@ -54,6 +55,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "shim",
             "client",
             "daemon",
+            "tui",
         ],
     ),
     ("main", &["cli", "shim"]),
