@@ -5,7 +5,7 @@ mod files;
 mod marks;
 
 use super::context::Context;
-use super::failure::{Exit, Failure, session_name, shown_path};
+use super::failure::{Exit, Failure, session_name};
 use super::logs;
 use super::when::{self, Since};
 use crate::core::ids::AttemptId;
@@ -13,7 +13,10 @@ use crate::core::time::Wall;
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::terminal;
-use crate::tui::player::Player;
+use crate::tui::alone::{self, Look, Recordings};
+use crate::tui::pane::Trust;
+use crate::tui::player::{Mark, Player};
+use crate::tui::theme::ThemeName;
 use files::Files;
 use jiff::tz::TimeZone;
 use std::io::IsTerminal as _;
@@ -21,8 +24,8 @@ use std::path::PathBuf;
 
 /// Shows the screen of a session as it was
 ///
-/// On a terminal it plays the recording: Space pauses, the arrows go back and forth, `?` shows all keys. With --at and
-/// no terminal it prints the screen of that moment as text.
+/// On a terminal it plays the recording: Space pauses, the arrows go back and forth, the last line tells the other keys.
+/// With --at and no terminal it prints the screen of that moment as text.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  nightkeep replay auth --at 03:12\n  nightkeep replay auth --speed 10\n  \
     nightkeep replay auth --at 03:12:30 | head\n  nightkeep replay auth --attempt 2 --cast auth.cast")]
@@ -84,7 +87,7 @@ fn at_moment(instance: &Instance, all: &[AttemptId], at: Wall) -> Option<Attempt
 
 /// Prints the screen of a moment as text, and says on stderr what it is.
 fn print(context: &Context, files: &mut Files, at: Wall, zone: &TimeZone) -> Result<(), Failure> {
-    let mut player = Player::new(files.about()?).exact();
+    let mut player = Player::new(files.about()?);
     let (first, last) = player.span();
     let time = |ms: i64| when::clock_time(Wall(ms), zone);
     let attempt = files.attempt().clone();
@@ -95,6 +98,12 @@ fn print(context: &Context, files: &mut Files, at: Wall, zone: &TimeZone) -> Res
     }
     player.seek(at.0);
     files.serve_all(&mut player)?;
+    if player.emulator().trust() == Trust::Partial {
+        // What was drawn long before may still stand there: then it takes as long as it takes.
+        player = Player::new(files.about()?).exact();
+        player.seek(at.0);
+        files.serve_all(&mut player)?;
+    }
     let (cols, rows) = player.emulator().size();
     context.out.talk(&format!("{attempt} at {}, {cols}x{rows}", time(at.0.min(last))));
     if at.0 > last && !player.about().lives {
@@ -110,12 +119,62 @@ fn print(context: &Context, files: &mut Files, at: Wall, zone: &TimeZone) -> Res
 
 /// Plays it on this terminal.
 fn interactive(
-    _args: &Args,
-    _context: &Context,
-    _instance: &Instance,
+    args: &Args,
+    context: &Context,
+    instance: &Instance,
     files: Files,
-    _at: Option<Wall>,
-    _zone: TimeZone,
+    at: Option<Wall>,
+    zone: TimeZone,
 ) -> Result<(), Failure> {
-    Err(Failure::new(Exit::Failed, format!("cannot play {}", shown_path(files.log()))))
+    let marks = context.block_on(async { Ok(marks::of(instance, files.attempt()).await.unwrap_or_default()) })?;
+    let mut shelf = Shelf { instance, files, marks };
+    let mut player = shelf.player().map_err(|failure| failure.exits(Exit::Failed))?;
+    if let Some(at) = at {
+        player.seek(at.0);
+    }
+    if let Some(speed) = args.speed {
+        player.set_speed(speed);
+    }
+    player.play(at.is_none() || args.speed.is_some());
+    let theme = if context.out.color { ThemeName::default() } else { ThemeName::None };
+    let look = Look { theme, zone };
+    context.block_on(async {
+        alone::play(player, &mut shelf, look).await.map_err(|e| Failure::io("the replay cannot go on", &e))
+    })
+}
+
+/// The recordings of a session, one of them open.
+struct Shelf<'a> {
+    instance: &'a Instance,
+    files: Files,
+    marks: Vec<Mark>,
+}
+
+impl Shelf<'_> {
+    fn player(&mut self) -> Result<Player, Failure> {
+        let mut player = Player::new(self.files.about()?);
+        player.set_marks(self.marks.clone());
+        Ok(player)
+    }
+}
+
+impl Recordings for Shelf<'_> {
+    fn serve(&mut self, player: &mut Player) -> Result<bool, String> {
+        self.files.serve(player).map_err(|failure| failure.lines().join("; "))
+    }
+    fn open(&mut self, attempt: &str) -> Result<Player, String> {
+        let told = |failure: Failure| failure.lines().join("; ");
+        let attempt: AttemptId = attempt.parse().map_err(|_| format!("{attempt} is no attempt"))?;
+        let all = self.files.all().to_vec();
+        self.files = Files::open(self.instance, &attempt, &all).map_err(told)?;
+        self.player().map_err(told)
+    }
+    fn look(&mut self, player: &mut Player) {
+        // What cannot be looked at now is as it was.
+        if self.files.look().is_ok()
+            && let Ok(about) = self.files.about()
+        {
+            player.grown(about);
+        }
+    }
 }

@@ -2,7 +2,11 @@
 //! for besides. Pure; [`Model::take`] is the only way it changes.
 
 use super::intent::{Ask, Want};
+use super::logpage::LogPage;
+use super::shown::Shown;
+use crate::client::output::{Followed, Span};
 use crate::core::time::Wall;
+use crate::protocol::output::OutputAbout;
 use crate::protocol::{SessionStatus, Status, StreamedFact, Why};
 use crate::status::zone::parse;
 use jiff::tz::TimeZone;
@@ -38,6 +42,13 @@ pub enum News {
     },
     /// How the machine is.
     Host(Host),
+    /// What came of following a session's output.
+    Followed {
+        /// Which session.
+        session: String,
+        /// It, or why it cannot be followed.
+        news: Result<Followed, String>,
+    },
 }
 
 /// Something a view wanted.
@@ -45,6 +56,14 @@ pub enum News {
 pub enum Detail {
     /// The chain behind a state.
     Why(Why),
+    /// What is recorded of an attempt.
+    Recording(Box<OutputAbout>),
+    /// Bytes of a recording.
+    Span(Span),
+    /// A page of a log.
+    Page(LogPage),
+    /// Where a search found something.
+    Found(Option<(u64, usize)>),
 }
 
 /// How the machine is.
@@ -146,7 +165,7 @@ pub struct Notice {
 }
 
 /// All that is known.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Model {
     /// The newest status, of the daemon or of the journal.
     pub status: Status,
@@ -162,6 +181,8 @@ pub struct Model {
     pub zone: TimeZone,
     /// The last answer to an ask.
     pub notice: Option<Notice>,
+    /// What is shown of sessions' output.
+    pub shown: Shown,
 }
 
 impl Model {
@@ -186,6 +207,7 @@ impl Model {
             details: BTreeMap::new(),
             zone,
             notice: None,
+            shown: Shown::default(),
         }
     }
     /// Takes in what came.
@@ -208,8 +230,11 @@ impl Model {
             // What they changed comes with the next status; views that show facts keep them here.
             News::Facts(_) => {}
             News::Detail { want, detail } => {
-                self.details.insert(want, detail);
+                if let Some(detail) = self.shown.take(&want, detail) {
+                    self.details.insert(want, detail);
+                }
             }
+            News::Followed { session, news } => self.shown.followed(session, news),
             News::Answer { ask: _, answer } => {
                 let (bad, lines) = match answer {
                     Ok(lines) => (false, lines),
@@ -233,6 +258,7 @@ impl Model {
     /// Forgets what no view wants any more.
     pub fn keep_details(&mut self, wanted: &std::collections::BTreeSet<Want>) {
         self.details.retain(|want, _| wanted.contains(want));
+        self.shown.keep(wanted);
     }
     /// The session of that name.
     pub fn session(&self, name: &str) -> Option<&SessionStatus> {

@@ -8,6 +8,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use std::cell::Cell;
+use std::fmt;
 use std::num::NonZeroU16;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
@@ -162,6 +163,13 @@ impl Emulator {
         let rows: Vec<String> = self.screen().rows(0, cols).map(|row| harmless_text(&row)).collect();
         let used = rows.iter().rposition(|row| !row.is_empty()).map_or(0, |last| last + 1);
         rows.into_iter().take(used).map(|row| row + "\n").collect()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    /// The screen itself is left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator").field("size", &self.size()).field("offset", &self.offset).finish_non_exhaustive()
     }
 }
 

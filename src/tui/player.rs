@@ -6,6 +6,7 @@
 use super::pane::{Emulator, Saved, Trust};
 use super::times::Times;
 use crate::protocol::output::{OutputAbout, OutputGap, OutputTime};
+use std::fmt;
 
 /// Bytes asked for at once.
 const PIECE: u64 = 256 << 10;
@@ -125,6 +126,9 @@ impl Player {
     pub fn set_marks(&mut self, mut marks: Vec<Mark>) {
         let gaps = self.about.gaps.iter();
         marks.extend(gaps.map(|gap| Mark { ms: self.times.at_offset(gap.at), kind: MarkKind::Gap, what: in_words(gap) }));
+        // What happened before or after it is no part of it.
+        let (first, last) = self.span();
+        marks.retain(|mark| (first - 1000..=last + 1000).contains(&mark.ms));
         marks.sort_by(|a, b| (a.ms, a.kind).cmp(&(b.ms, b.kind)));
         self.marks = marks;
     }
@@ -362,6 +366,12 @@ impl Player {
     /// Screens that are kept.
     pub fn kept(&self) -> usize {
         self.kept.len()
+    }
+}
+
+impl fmt::Debug for Player {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Player").field("now", &self.now).field("emulator", &self.emulator).finish_non_exhaustive()
     }
 }
 

@@ -24,6 +24,7 @@ use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::io::{self, BufWriter, Stdout, Write as _};
 use std::path::PathBuf;
@@ -97,12 +98,12 @@ fn give_back() {
 }
 
 /// The terminal while the dashboard has it; given back when dropped, also by a panic.
-struct Screen {
+pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
 }
 
 impl Screen {
-    fn open() -> io::Result<Self> {
+    pub(super) fn open() -> io::Result<Self> {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // First the terminal, so that the message can be read; then the message.
@@ -115,11 +116,24 @@ impl Screen {
     }
     fn draw(&mut self, model: &Model, ui: &Ui, theme: &Theme, now: Wall) -> io::Result<Option<Wall>> {
         let mut changes = None;
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal.draw(|frame| changes = view::draw(frame.buffer_mut(), model, ui, theme, now))?;
-        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        io::Write::flush(self.terminal.backend_mut())?;
+        self.paint(|buf| changes = view::draw(buf, model, ui, theme, now))?;
         Ok(changes)
+    }
+    /// Draws a frame.
+    pub(super) fn paint(&mut self, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| draw(frame.buffer_mut()))?;
+        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        io::Write::flush(self.terminal.backend_mut())
+    }
+    /// Its size.
+    pub(super) fn area(&self) -> io::Result<Rect> {
+        let size = self.terminal.size()?;
+        Ok(Rect::new(0, 0, size.width, size.height))
+    }
+    /// Draws everything anew with the next frame.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
     }
     /// Takes the terminal again after something else had it.
     fn retake(&mut self) -> io::Result<()> {
@@ -149,8 +163,9 @@ pub async fn run(setup: Setup) -> io::Result<()> {
     let mut pace = Pace::new();
     loop {
         if pace.is_due() {
-            update::settle(&model, &mut ui);
             let now = setup.outside.now().wall;
+            model.shown.tick(now);
+            update::settle(&model, &mut ui);
             let changes = screen.draw(&model, &ui, &Theme::new(ui.theme), now)?;
             pace.drawn(changes.map(|at| at.since(now)));
         }
@@ -175,6 +190,7 @@ pub async fn run(setup: Setup) -> io::Result<()> {
             match ask {
                 Ask::Quit => return Ok(()),
                 Ask::Redraw => screen.terminal.clear()?,
+                Ask::Replay(act) => model.shown.act(act),
                 Ask::Copy { text } => {
                     copy(&text)?;
                     let answer = Ok(vec![format!("copied: {text}")]);

@@ -21,11 +21,13 @@ const UNTIMED: u64 = 16 << 10;
 /// Writes it to a file, complete or not at all, or to stdout.
 pub fn write(context: &Context, instance: &Instance, files: &mut Files, target: &Path) -> Result<(), Failure> {
     let marks = context.block_on(async {
-        Ok(marks::of(instance, files.attempt(), files.span()).await.unwrap_or_else(|why| {
+        Ok(marks::of(instance, files.attempt()).await.unwrap_or_else(|why| {
             context.out.talk(&format!("note: without marks: {why}"));
             Vec::new()
         }))
     })?;
+    let (first, last) = files.span();
+    let marks: Vec<Mark> = marks.into_iter().filter(|mark| (first..=last).contains(&mark.ms)).collect();
     if !files.known().timed {
         context.out.talk("note: no times were recorded: they are guessed");
     }

@@ -33,6 +33,10 @@ impl Files {
     pub fn attempt(&self) -> &AttemptId {
         &self.attempt
     }
+    /// The attempts of the session.
+    pub fn all(&self) -> &[AttemptId] {
+        &self.all
+    }
     /// Its log.
     pub fn log(&self) -> &Path {
         &self.log

@@ -9,8 +9,8 @@ use crate::store::Filter;
 use crate::tui::marks::{from_commits, from_facts};
 use crate::tui::player::Mark;
 
-/// The marks of an attempt's night, those between two moments (milliseconds). `Err` says why there are none.
-pub async fn of(instance: &Instance, attempt: &AttemptId, (first, last): (i64, i64)) -> Result<Vec<Mark>, String> {
+/// What happened to the session of an attempt, in all its nights. `Err` says why nothing is known of it.
+pub async fn of(instance: &Instance, attempt: &AttemptId) -> Result<Vec<Mark>, String> {
     let journal = parts::journal(instance).await.map_err(|failure| failure.lines().join("; "))?;
     let Some(journal) = journal else { return Ok(Vec::new()) };
     let session = attempt.run.session.as_str();
@@ -24,6 +24,5 @@ pub async fn of(instance: &Instance, attempt: &AttemptId, (first, last): (i64, i
     {
         marks.extend(from_commits(&work.commits));
     }
-    marks.retain(|mark| (first..=last).contains(&mark.ms));
     Ok(marks)
 }

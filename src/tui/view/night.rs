@@ -1,10 +1,10 @@
 //! Home: all sessions by project, the worst first, with a preview of the one under the cursor.
 
-use super::{Cx, Page, at, body, overview};
+use super::{Cx, Page, at, body, overview, screen};
 use crate::protocol::SessionStatus;
 use crate::status::table::of_total;
 use crate::tui::cells::{put, put_right};
-use crate::tui::intent::{Ask, Intent};
+use crate::tui::intent::{Ask, Intent, Want};
 use crate::tui::keys::Context;
 use crate::tui::model::Model;
 use crate::tui::theme::{look, needs_person};
@@ -20,6 +20,7 @@ pub const PAGE: Page = Page {
     draw,
     act,
     session: under_cursor,
+    wants,
     rows: |model, ui| rows(model, ui).len(),
     badge: |model| model.status.sessions.iter().filter(|s| needs_person(s)).count(),
     ..Page::PLAIN
@@ -210,8 +211,30 @@ fn draw(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     }
     if let (Some(preview), Some(session)) = (preview, under_cursor(cx.model, cx.ui).and_then(|s| cx.model.session(&s)))
     {
-        overview::draw_of(session, preview, buf, cx);
+        preview_of(session, preview, buf, cx);
     }
+}
+
+/// The session under the cursor: its name, then its screen, or what is known of one that has printed nothing.
+fn preview_of(session: &SessionStatus, area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
+    if session.output.is_none() || area.height < 3 {
+        overview::draw_of(session, area, buf, cx);
+        return;
+    }
+    let line = "─".repeat(usize::from(area.width));
+    put(buf, area.x, area.y, area.width, &line, cx.theme.line);
+    put(buf, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {} ", session.name), cx.theme.heading);
+    let screen = Rect { x: area.x + 1, y: area.y + 1, width: area.width - 1, height: area.height - 1 };
+    screen::draw_of(&session.name, screen, buf, cx);
+}
+
+/// The screen of the session under the cursor, when it is shown and has something to show.
+fn wants(model: &Model, ui: &Ui) -> Vec<Want> {
+    if areas(body(model, ui), ui).1.is_none() {
+        return Vec::new();
+    }
+    let session = under_cursor(model, ui).filter(|name| model.session(name).is_some_and(|s| s.output.is_some()));
+    session.into_iter().map(Want::Screen).collect()
 }
 
 fn empty(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
