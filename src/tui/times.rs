@@ -24,10 +24,14 @@ impl Times {
     /// its beginning and its end.
     pub fn new(about: &OutputAbout) -> Self {
         let mut coarse = steady(&about.times, i64::MIN);
-        let guessed = coarse.is_empty();
+        // The index of a recording that lives can be a second late.
+        let guessed = coarse.is_empty() && !about.lives;
         let began = about.began_ms.or(coarse.first().map(|point| point.ms)).unwrap_or(0);
         let last_point = coarse.last().map_or(began, |point| point.ms);
         let last = about.ended_ms.unwrap_or(last_point).max(last_point).max(began);
+        if coarse.is_empty() && !guessed {
+            coarse.push(OutputTime { ms: began, at: about.kept_from });
+        }
         if guessed {
             let steps = 512u64;
             let kept = about.bytes.saturating_sub(about.kept_from);
