@@ -240,7 +240,8 @@ impl Folder {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. } => return false,
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => return false,
         }
         true
     }
@@ -460,7 +461,8 @@ impl Folder {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. } => {}
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -604,7 +606,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::BreakerMoved { .. }
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }
-        | Fact::SafeMode { .. } => None,
+        | Fact::SafeMode { .. }
+        | Fact::NoteMoved { .. } => None,
     }
 }
 

@@ -218,7 +218,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. } => {}
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => {}
         }
     }
 }
