@@ -8,5 +8,7 @@ mod hostile;
 mod nights;
 #[path = "report/status.rs"]
 mod status;
+#[path = "report/timeline.rs"]
+mod timeline;
 #[path = "report/totals.rs"]
 mod totals;

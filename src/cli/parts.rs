@@ -9,7 +9,6 @@ use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
-use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
@@ -150,7 +149,7 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
             for (name, session) in &state.added {
                 plan.sessions.entry(name.clone()).or_insert_with(|| session.clone());
             }
-            lasted(&state)
+            status::tonight::lasted(&state)
         }
         None => BTreeMap::new(),
     };
@@ -158,17 +157,6 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
     let tonight = status::tonight::tonight(&plan, &lasted, clock::wall(), &zone);
     let json = serde_json::to_value(&tonight).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
-}
-
-/// How long the newest good run of each session ran, all attempts together. One that failed tells nothing of the work.
-fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
-    let ended = state.runs.values().filter(|run| run.state.outcome() == Some(Outcome::Succeeded));
-    ended
-        .map(|run| {
-            let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
-            (run.id.session.clone(), ran)
-        })
-        .collect()
 }
 
 /// The journal, when there is one.

@@ -2,6 +2,8 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+mod details;
+
 use super::channels::{tested, try_channel};
 use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
@@ -176,6 +178,7 @@ fn router(api: Api) -> Router {
         .route("/v1/alerts", get(alerts))
         .route("/v1/alerts/{id}", post(alert_act))
         .route("/v1/channels/{name}/test", post(channel_test))
+        .merge(details::routes())
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
