@@ -54,6 +54,16 @@ pub fn become_program<S: AsRef<OsStr>>(program: &str, args: &[S]) -> io::Error {
     command.exec()
 }
 
+/// Lends the terminal to a program until it ends; gives whether it exited 0. Ended with us when we are.
+pub async fn lend_terminal<S: AsRef<OsStr>>(program: &str, args: &[S]) -> io::Result<bool> {
+    let mut command = tokio::process::Command::new(program);
+    command.args(args).kill_on_drop(true);
+    for name in TMUX_ENV {
+        command.env_remove(name);
+    }
+    Ok(command.status().await?.success())
+}
+
 /// Starts this program again as the daemon of a file: in the file's folder, without stdin, talking to its log. It makes
 /// itself a session leader, so that it survives our terminal.
 pub fn start_daemon(file: &Path, root: &Path, log: File) -> io::Result<tokio::process::Child> {

@@ -11,6 +11,7 @@ mod clean;
 mod completions;
 mod context;
 mod daemon;
+mod dashboard;
 mod dead;
 mod doctor;
 mod down;
@@ -55,7 +56,7 @@ use std::process::ExitCode;
 /// Keeps terminal sessions going overnight and tells in the morning what really happened.
 ///
 /// Declare what is to run in sessions.toml, begin the night with `nightkeep up`, read `nightkeep report` in the morning.
-/// Without a command: `status`.
+/// Without a command: the dashboard; without a terminal, `status`.
 #[derive(Debug, Parser)]
 #[command(name = "nightkeep", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -177,6 +178,9 @@ fn command_definition() -> clap::Command {
 
 fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
     let Some(command) = command else {
+        if dashboard::is_possible(context) {
+            return dashboard::run(context);
+        }
         return status::run(&status::Args::default(), context);
     };
     match &command {

@@ -194,6 +194,7 @@ fn zone_of(plan: &Plan) -> TimeZone {
 pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
     let state = state(instance, &journal).await?;
+    let seq = journal.last_seq().await.map_err(|e| unreadable(instance, &e))?;
     let context = StatusContext {
         works: None,
         daemon: None,
@@ -202,7 +203,7 @@ pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status
         node: &daemon::host_name(),
         tmux_socket: &instance.tmux_socket().display().to_string(),
         output_path: &|attempt| instance.shown_output_log(attempt),
-        seq: journal.last_seq().await.map_err(|e| unreadable(instance, &e))?,
+        seq,
         zone: &zone_of(&state.plan),
     };
     Ok(Some(status::project(&state, at, &context)))

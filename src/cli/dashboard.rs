@@ -1,0 +1,87 @@
+//! Without a command: the dashboard.
+
+use super::attach;
+use super::context::Context;
+use super::failure::{Failure, session_name};
+use super::{now, place};
+use crate::core::time::At;
+use crate::instance::Instance;
+use crate::os::clock;
+use crate::protocol::Status;
+use crate::tui::keys::Keys;
+use crate::tui::run::Later;
+use crate::tui::theme::ThemeName;
+use crate::tui::{self, Outside, Setup};
+use jiff::tz::TimeZone;
+use std::io::IsTerminal as _;
+use std::sync::Arc;
+
+/// Whether somebody sits before a terminal on which it can be shown.
+pub fn is_possible(context: &Context) -> bool {
+    let able = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    able && !context.json && context.out.stdout_terminal && std::io::stdin().is_terminal()
+}
+
+/// Shows it until it is left.
+pub fn run(context: &Context) -> Result<(), Failure> {
+    let instance = context.instance()?;
+    let client = context.client(&instance)?;
+    let settings = settings(&instance);
+    let theme = if context.out.color { settings.theme } else { ThemeName::None };
+    let state = instance.state().to_path_buf();
+    let setup = Setup {
+        client,
+        outside: Arc::new(Rim { instance }),
+        state,
+        zone: TimeZone::system(),
+        theme,
+        keys: settings.keys,
+    };
+    context.block_on(async { tui::run(setup).await.map_err(|e| Failure::io("the dashboard cannot go on", &e)) })
+}
+
+struct Settings {
+    theme: ThemeName,
+    keys: Keys,
+}
+
+/// `[dashboard]` of the file. A broken file must not keep anybody from looking: what cannot be read is as it is without.
+fn settings(instance: &Instance) -> Settings {
+    let table = place::lenient_toml(instance.file()).unwrap_or_default();
+    let dashboard = table.get("dashboard");
+    let theme = dashboard.and_then(|d| d.get("theme")).and_then(toml::Value::as_str).and_then(ThemeName::from_word);
+    let changed = dashboard.and_then(|d| d.get("keys")).and_then(toml::Value::as_table);
+    let words = |value: &toml::Value| match value {
+        toml::Value::String(one) => Some(vec![one.clone()]),
+        toml::Value::Array(all) => all.iter().map(|one| one.as_str().map(str::to_owned)).collect(),
+        toml::Value::Integer(_)
+        | toml::Value::Float(_)
+        | toml::Value::Boolean(_)
+        | toml::Value::Datetime(_)
+        | toml::Value::Table(_) => None,
+    };
+    let changes = changed.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), words(value)?)));
+    Settings { theme: theme.unwrap_or_default(), keys: Keys::with(&changes.collect()) }
+}
+
+/// What the dashboard leaves to the command line.
+struct Rim {
+    instance: Instance,
+}
+
+impl Outside for Rim {
+    fn now(&self) -> At {
+        clock::now()
+    }
+    fn journal(&self) -> Later<Result<Status, String>> {
+        let instance = self.instance.clone();
+        Box::pin(async move { now::from_journal(&instance).await.map_err(|failure| failure.lines().join("; ")) })
+    }
+    fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>> {
+        let (instance, session) = (self.instance.clone(), session.to_owned());
+        Box::pin(async move {
+            let name = session_name(&session).map_err(|failure| failure.told())?;
+            attach::visit(&instance, &name).await.map_err(|failure| failure.told())
+        })
+    }
+}

@@ -1,0 +1,210 @@
+//! What a key, a click or a word of the palette means, and what the rim is then asked to do.
+
+use super::ui::{Tab, View};
+use crate::core::alert::AlertAct;
+use crate::core::event::{Verb, When};
+use crate::protocol::AddRequest;
+use crossterm::event::KeyEvent;
+
+/// One step in a list or text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Move {
+    /// One line up.
+    Up,
+    /// One line down.
+    Down,
+    /// A screenful up.
+    PageUp,
+    /// A screenful down.
+    PageDown,
+    /// To the first.
+    First,
+    /// To the last.
+    Last,
+}
+
+/// What the person wants. What it is about (which session, which alert) is where the cursor is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Leave the dashboard.
+    Quit,
+    /// One step back: close what is open, leave the view; on the home view leave the dashboard.
+    Back,
+    /// Show the keys.
+    Help,
+    /// Ask for a command.
+    Palette,
+    /// Type a filter; in texts a search.
+    Filter,
+    /// Draw everything anew.
+    Redraw,
+    /// To a view.
+    Go(View),
+    /// To a part of the session view.
+    GoTab(Tab),
+    /// To the next view or part.
+    NextView,
+    /// To the one before.
+    PreviousView,
+    /// In a list or text.
+    Move(Move),
+    /// To the left.
+    Left,
+    /// To the right.
+    Right,
+    /// Open what is under the cursor.
+    Open,
+    /// To the next session that needs the person.
+    NextNeedy,
+    /// Another order.
+    Sort,
+    /// Fold or unfold a group.
+    Collapse,
+    /// Show or hide the preview.
+    Preview,
+    /// Another theme.
+    NextTheme,
+    /// Open the session's own screen.
+    Attach,
+    /// An operator's verb on the session.
+    Verb(Verb),
+    /// Snooze the alert.
+    Snooze,
+    /// Tell the alert to the next in line.
+    Escalate,
+    /// Start the session at a time.
+    Schedule,
+    /// Write a note to the session.
+    Note,
+    /// Type a text into the session.
+    SendText,
+    /// Add a session.
+    Add,
+    /// Copy the command that helps.
+    CopyCommand,
+    /// Begin the night.
+    Up,
+    /// The alert is known.
+    Ack,
+    /// The alert is over.
+    Resolve,
+    /// A second chance for a dead letter.
+    Retry,
+    /// Go along with what comes.
+    Follow,
+    /// Show or hide times.
+    Timestamps,
+    /// To the next match of a search.
+    NextMatch,
+    /// To the match before.
+    PreviousMatch,
+    /// Show less, larger.
+    ZoomIn,
+    /// Show more, smaller.
+    ZoomOut,
+    /// Back to now.
+    Now,
+    /// Play or pause.
+    Play,
+    /// Play faster.
+    Faster,
+    /// Play slower.
+    Slower,
+    /// A mouse button was pressed.
+    Click {
+        /// Column from 0.
+        x: u16,
+        /// Row from 0.
+        y: u16,
+    },
+    /// The mouse wheel was turned.
+    Scroll {
+        /// Column from 0.
+        x: u16,
+        /// Row from 0.
+        y: u16,
+        /// Whether downwards.
+        down: bool,
+    },
+    /// The terminal has another size.
+    Resize {
+        /// Columns.
+        width: u16,
+        /// Rows.
+        height: u16,
+    },
+    /// A key for an open dialog or text field.
+    Typed(KeyEvent),
+}
+
+/// What the rim is asked to do.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ask {
+    /// End the dashboard.
+    Quit,
+    /// Draw everything anew.
+    Redraw,
+    /// Open the session's own screen and come back.
+    Attach {
+        /// Which session.
+        session: String,
+    },
+    /// An operator's verb.
+    Verb {
+        /// Which session.
+        session: String,
+        /// Which verb.
+        verb: Verb,
+    },
+    /// Type into a session.
+    Send {
+        /// Which session.
+        session: String,
+        /// What; Enter follows.
+        text: String,
+    },
+    /// Start a session at a time.
+    Schedule {
+        /// Which session.
+        session: String,
+        /// When.
+        when: When,
+    },
+    /// Do something about an alert, or about all alerts of a session.
+    Alert {
+        /// The alert's id or the session's name.
+        target: String,
+        /// What.
+        act: AlertAct,
+    },
+    /// Give a dead letter a second chance.
+    Retry {
+        /// Which session.
+        session: String,
+    },
+    /// Add a session.
+    Add(Box<AddRequest>),
+    /// Begin the night.
+    Up,
+    /// Put a text into the clipboard of the terminal.
+    Copy {
+        /// The text.
+        text: String,
+    },
+}
+
+/// Something a view needs beyond the status. The feed loads it as long as a view wants it, and again when it changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// The chain behind a session's state.
+    Why(String),
+}
+
+impl Want {
+    /// The session it is about; when facts about that session come, it is loaded again.
+    pub fn session(&self) -> Option<&str> {
+        match self {
+            Self::Why(session) => Some(session),
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What is known: the newest status, whether somebody keeps it up to date, samples of the output, and what views asked
+//! for besides. Pure; [`Model::take`] is the only way it changes.
+
+use super::intent::{Ask, Want};
+use crate::core::time::Wall;
+use crate::protocol::{SessionStatus, Status, StreamedFact, Why};
+use crate::status::zone::parse;
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, VecDeque};
+
+/// What comes in from the rim.
+#[derive(Debug)]
+pub enum News {
+    /// A snapshot of the daemon.
+    Status(Box<Status>),
+    /// The daemon does not answer.
+    Gone {
+        /// Why, in words.
+        why: String,
+        /// What the journal knows; `None` when it could not be read.
+        journal: Option<Box<Status>>,
+    },
+    /// Facts as they were journaled.
+    Facts(Vec<StreamedFact>),
+    /// What a view wanted.
+    Detail {
+        /// What was wanted.
+        want: Want,
+        /// It, or why it cannot be had.
+        detail: Result<Detail, String>,
+    },
+    /// What came of an ask.
+    Answer {
+        /// What was asked.
+        ask: Ask,
+        /// What was done, or why not, a line each.
+        answer: Result<Vec<String>, Vec<String>>,
+    },
+    /// How the machine is.
+    Host(Host),
+}
+
+/// Something a view wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detail {
+    /// The chain behind a state.
+    Why(Why),
+}
+
+/// How the machine is.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Host {
+    /// Processes that want to run, over the last minute.
+    pub load: Option<f64>,
+    /// Cores.
+    pub cores: usize,
+    /// Free bytes of the disk the state folder is on.
+    pub disk_free: Option<u64>,
+    /// Bytes of that disk.
+    pub disk_all: Option<u64>,
+}
+
+/// Whether somebody keeps the status up to date.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Link {
+    /// Nothing was heard yet.
+    Opening,
+    /// The daemon answers.
+    Live,
+    /// It does not.
+    Gone {
+        /// Since when.
+        since: Wall,
+        /// Why, in words.
+        why: String,
+    },
+}
+
+/// Most buckets of output that are kept of a session.
+pub const BUCKETS: usize = 60;
+/// Milliseconds of a bucket.
+pub const BUCKET_MS: i64 = 60_000;
+
+/// Output of one session by the minute.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples {
+    /// The minute of the newest bucket, counted since 1970.
+    minute: i64,
+    /// Bytes in each minute, the newest last.
+    buckets: VecDeque<u64>,
+    /// The attempt's bytes when last seen.
+    seen: Option<(u32, u64)>,
+}
+
+impl Samples {
+    /// Notes that an attempt had written so many bytes.
+    pub fn note(&mut self, at: Wall, attempt: u32, bytes: u64) {
+        self.advance(at);
+        let new = match self.seen {
+            Some((seen_attempt, seen)) if seen_attempt == attempt => bytes.saturating_sub(seen),
+            // A new attempt begins at 0; of the first look it is not known when its bytes came.
+            Some(_) => bytes,
+            None => 0,
+        };
+        self.seen = Some((attempt, bytes));
+        if let Some(last) = self.buckets.back_mut() {
+            *last = last.saturating_add(new);
+        }
+    }
+    fn advance(&mut self, at: Wall) {
+        let minute = at.0.div_euclid(BUCKET_MS);
+        let gap = minute.saturating_sub(self.minute);
+        if self.buckets.is_empty() || gap > BUCKETS as i64 {
+            self.buckets.clear();
+            self.buckets.push_back(0);
+        } else {
+            for _ in 0..gap.max(0) {
+                self.buckets.push_back(0);
+            }
+            while self.buckets.len() > BUCKETS {
+                self.buckets.pop_front();
+            }
+        }
+        self.minute = self.minute.max(minute);
+    }
+    /// Bytes of the last `n` minutes up to `now`, the newest last; minutes before the first look are missing.
+    pub fn last(&self, n: usize, now: Wall) -> Vec<u64> {
+        if self.buckets.is_empty() {
+            return Vec::new();
+        }
+        let idle = usize::try_from(now.0.div_euclid(BUCKET_MS).saturating_sub(self.minute)).unwrap_or(0).min(n);
+        let known = self.buckets.iter().skip(self.buckets.len().saturating_sub(n.saturating_sub(idle)));
+        known.copied().chain(std::iter::repeat_n(0, idle)).collect()
+    }
+}
+
+/// What the person is told came of an act, or happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Whether it is a refusal or a failure.
+    pub bad: bool,
+    /// A line each.
+    pub lines: Vec<String>,
+    /// Since when it is shown.
+    pub since: Wall,
+}
+
+/// All that is known.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The newest status, of the daemon or of the journal.
+    pub status: Status,
+    /// Whether somebody keeps it up to date.
+    pub link: Link,
+    /// Output by session.
+    pub samples: BTreeMap<String, Samples>,
+    /// How the machine is.
+    pub host: Host,
+    /// What views wanted, or why it cannot be had.
+    pub details: BTreeMap<Want, Result<Detail, String>>,
+    /// The zone for times.
+    pub zone: TimeZone,
+    /// The last answer to an ask.
+    pub notice: Option<Notice>,
+}
+
+impl Model {
+    /// Nothing is known yet.
+    pub fn new(zone: TimeZone) -> Self {
+        Self {
+            status: Status {
+                schema: crate::protocol::SCHEMA,
+                generated_at: String::new(),
+                daemon: None,
+                night: None,
+                sessions: Vec::new(),
+                alerts: Vec::new(),
+                file_problem: None,
+                seq: 0,
+                outages: Vec::new(),
+                safe_mode: None,
+            },
+            link: Link::Opening,
+            samples: BTreeMap::new(),
+            host: Host::default(),
+            details: BTreeMap::new(),
+            zone,
+            notice: None,
+        }
+    }
+    /// Takes in what came.
+    pub fn take(&mut self, news: News, now: Wall) {
+        match news {
+            News::Status(status) => {
+                self.link = Link::Live;
+                self.status_is(*status, now);
+            }
+            News::Gone { why, journal } => {
+                let since = match &self.link {
+                    Link::Gone { since, .. } => *since,
+                    Link::Opening | Link::Live => now,
+                };
+                self.link = Link::Gone { since, why };
+                if let Some(status) = journal {
+                    self.status_is(*status, now);
+                }
+            }
+            // What they changed comes with the next status; views that show facts keep them here.
+            News::Facts(_) => {}
+            News::Detail { want, detail } => {
+                self.details.insert(want, detail);
+            }
+            News::Answer { ask: _, answer } => {
+                let (bad, lines) = match answer {
+                    Ok(lines) => (false, lines),
+                    Err(lines) => (true, lines),
+                };
+                self.notice = (!lines.is_empty()).then_some(Notice { bad, lines, since: now });
+            }
+            News::Host(host) => self.host = host,
+        }
+    }
+    fn status_is(&mut self, status: Status, now: Wall) {
+        let at = parse(&status.generated_at).unwrap_or(now);
+        for session in &status.sessions {
+            if let Some(output) = &session.output {
+                self.samples.entry(session.name.clone()).or_default().note(at, session.attempt, output.bytes);
+            }
+        }
+        self.samples.retain(|name, _| status.sessions.iter().any(|s| s.name == *name));
+        self.status = status;
+    }
+    /// Forgets what no view wants any more.
+    pub fn keep_details(&mut self, wanted: &std::collections::BTreeSet<Want>) {
+        self.details.retain(|want, _| wanted.contains(want));
+    }
+    /// The session of that name.
+    pub fn session(&self, name: &str) -> Option<&SessionStatus> {
+        self.status.sessions.iter().find(|s| s.name == name)
+    }
+    /// Alerts that are open, the newest first.
+    pub fn open_alerts(&self) -> impl Iterator<Item = &crate::protocol::AlertStatus> {
+        self.status.alerts.iter().filter(|a| a.state == "open")
+    }
+}
