@@ -16,6 +16,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
+use crate::protocol::details::SessionNotes;
 use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
@@ -222,6 +223,14 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
         .map(|(_, entry)| entry)
         .collect();
     Ok(status::why::why(&state, name, &history, at, &zone_of(&state.plan)))
+}
+
+/// The notes of a session from the journal; `None` when it knows no such session.
+pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Option<SessionNotes>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let known = state.session(name).is_some() || state.runs.keys().any(|run| run.session == *name);
+    Ok(known.then(|| status::notes::of_session(&state, name)))
 }
 
 /// All nights, each with its trend; `None` when there was none yet.
