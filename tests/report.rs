@@ -4,6 +4,8 @@
 mod builder;
 #[path = "report/hostile.rs"]
 mod hostile;
+#[path = "report/html.rs"]
+mod html;
 #[path = "report/nights.rs"]
 mod nights;
 #[path = "report/status.rs"]

@@ -344,6 +344,8 @@ pub struct ReportTexts {
     pub json: String,
     /// Plain text.
     pub text: String,
+    /// A page for a browser.
+    pub html: Result<String, report::html::PageFault>,
     /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
     pub check: u8,
 }
@@ -375,6 +377,7 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
         markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
         json: report::json::render(&report).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
         text: report::text::page(&report),
+        html: report::html::render(&report),
         check: report::check_code(&report),
     }))
 }

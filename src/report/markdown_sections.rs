@@ -403,7 +403,7 @@ impl Page<'_> {
 }
 
 /// The rows that weigh most, in their order; of equal ones the later.
-fn weightiest(rows: &[TimelineRow], most: usize) -> Vec<&TimelineRow> {
+pub(super) fn weightiest(rows: &[TimelineRow], most: usize) -> Vec<&TimelineRow> {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(rows[*i].weight), std::cmp::Reverse(*i)));
     order.truncate(most);

@@ -6,6 +6,7 @@ mod build;
 pub mod facts;
 mod fingerprints;
 mod fold;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod markdown_sections;
