@@ -169,6 +169,14 @@ impl Turn<'_> {
         format!("done: {id}, given to its next attempt")
     }
 
+    /// A night begins: what is carried into it is told among its facts.
+    pub(super) fn carry_notes(&mut self) {
+        let open: Vec<Note> = self.state().notes.known.values().filter(|note| note.is_open()).cloned().collect();
+        for note in open {
+            self.fact(Fact::NoteMoved { note: Box::new(note) });
+        }
+    }
+
     /// `note --done`: a note is carried no longer.
     pub(super) fn note_done(&mut self, id: &str, by: &Actor) {
         let known = self.state().notes.by_id(id).cloned();

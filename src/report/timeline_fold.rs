@@ -102,7 +102,9 @@ impl Timeline {
             Fact::ProjectSeen { project, work } if open => self.commits(project.as_str(), work),
             Fact::BreakerMoved { key, to } if open => self.outage(key, to.since.is_some(), &to.cause),
             Fact::NoteMoved { note } if open => {
-                if note.number > self.fold.notes && note.is_open() {
+                // One that is carried into the night was written in another.
+                let begin = self.clock.first().map_or(0, |step| step.wall_ms);
+                if note.number > self.fold.notes && note.is_open() && note.at.0 >= begin {
                     self.fold.notes = note.number;
                     let what = format!("note {}: {}", note.id(), note.text);
                     self.mark_of(note.session.as_str(), MarkKind::Note, &what);

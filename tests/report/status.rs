@@ -60,7 +60,6 @@ fn put(state: &mut State, session: &str, run_state: RunState, reason: &str, atte
         held: false,
         deadline: None,
         findings: Vec::new(),
-        notes: Vec::new(),
     };
     state.runs.insert(id, run);
 }
