@@ -251,11 +251,13 @@ pub const ACTIONS: &[Action] = &[
     action("send", Everywhere, &["i"], Intent::SendText, Session, "type a line into it"),
     action("copy", Everywhere, &["y"], Intent::CopyCommand, Session, "copy the command that helps"),
     action("add", Everywhere, &["A"], Intent::Add, Session, "add a session that stands in no file"),
+    action("up-night", Everywhere, &["U"], Intent::Up, Session, "begin the night, or queue what has not run in it"),
     action("snooze", Everywhere, &["z"], Intent::Snooze, Alert, "do not tell it for a while"),
     action("escalate", Everywhere, &["e"], Intent::Escalate, Alert, "tell the next in line now"),
     action("palette", Everywhere, &[":"], Intent::Palette, Dashboard, "a command by name").hint("command"),
     action("help", Everywhere, &["?", "f1"], Intent::Help, Dashboard, "these keys").hint("help"),
     action("redraw", Everywhere, &["ctrl-l"], Intent::Redraw, Dashboard, "draw everything anew"),
+    action("suspend", Everywhere, &["ctrl-z"], Intent::Suspend, Dashboard, "back to the shell until `fg`"),
     action("quit", Everywhere, &["Q", "ctrl-c"], Intent::Quit, Dashboard, "leave; the night goes on"),
 ];
 
