@@ -36,6 +36,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
         zone: TimeZone::system(),
         theme,
         keys: settings.keys,
+        mouse: settings.mouse,
     };
     context.block_on(async { tui::run(setup).await.map_err(|e| Failure::io("the dashboard cannot go on", &e)) })
 }
@@ -43,6 +44,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
 struct Settings {
     theme: ThemeName,
     keys: Keys,
+    mouse: bool,
 }
 
 /// `[dashboard]` of the file. A broken file must not keep anybody from looking: what cannot be read is as it is without.
@@ -61,7 +63,8 @@ fn settings(instance: &Instance) -> Settings {
         | toml::Value::Table(_) => None,
     };
     let changes = changed.into_iter().flatten().filter_map(|(name, value)| Some((name.clone(), words(value)?)));
-    Settings { theme: theme.unwrap_or_default(), keys: Keys::with(&changes.collect()) }
+    let mouse = dashboard.and_then(|d| d.get("mouse")).and_then(toml::Value::as_bool);
+    Settings { theme: theme.unwrap_or_default(), keys: Keys::with(&changes.collect()), mouse: mouse.unwrap_or(true) }
 }
 
 /// What the dashboard leaves to the command line.

@@ -25,6 +25,7 @@ mod launch;
 mod logs;
 mod man;
 mod nights;
+mod note;
 mod now;
 mod output;
 mod parts;
@@ -120,6 +121,7 @@ enum Command {
     Release(verbs::ReleaseArgs),
     Skip(verbs::SkipArgs),
     Schedule(schedule::Args),
+    Note(note::Args),
     Add(add::Args),
     Dead(dead::Args),
     Alerts(alerts::Args),
@@ -205,6 +207,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Release(args) => verbs::release(args, context),
         Command::Skip(args) => verbs::skip(args, context),
         Command::Schedule(args) => schedule::run(args, context),
+        Command::Note(args) => note::run(args, context),
         Command::Add(args) => add::run(args, context),
         Command::Dead(args) => dead::run(args, context),
         Command::Alerts(args) => alerts::run(args, context),

@@ -2,6 +2,8 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+mod details;
+
 use super::channels::{tested, try_channel};
 use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
@@ -180,6 +182,7 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/output", get(output::bytes))
         .route("/v1/sessions/{name}/output/about", get(output::about))
         .route("/v1/sessions/{name}/output/follow", get(output::follow))
+        .merge(details::routes())
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))

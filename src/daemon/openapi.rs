@@ -1,6 +1,7 @@
 //! The OpenAPI document of the daemon's API, assembled from one table of routes and the types' own schemas.
 
 use super::api::Health;
+use super::openapi_details;
 use crate::protocol::{
     AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
     RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
@@ -10,12 +11,12 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// One route: method, path, what it does, the request's and the answer's schema.
-struct Route {
-    method: &'static str,
-    path: &'static str,
-    does: &'static str,
-    request: Option<Value>,
-    answer: Value,
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) does: &'static str,
+    pub(super) request: Option<Value>,
+    pub(super) answer: Value,
 }
 
 /// The document as JSON text.
@@ -23,7 +24,8 @@ pub fn openapi_json() -> String {
     let mut schemas = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
-    let routes = routes(&mut schemas);
+    let mut routes = routes(&mut schemas);
+    routes.extend(openapi_details::routes(&mut schemas));
     let refusal = schema::<Refusal>(&mut schemas);
     let mut paths = Map::new();
     for route in routes {
@@ -45,7 +47,7 @@ pub fn openapi_json() -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+pub(super) fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
     schemas.subschema_for::<T>().to_value()
 }
 
@@ -164,20 +166,8 @@ fn operation(route: &Route, refusal: &Value) -> Value {
     if route.path.contains("{name}") {
         parameters.push(json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
-    if route.path == "/v1/events" {
-        parameters.push(json!({ "name": "after", "in": "query", "schema": { "type": "integer" } }));
-    }
-    let of_output: &[&str] = match route.path {
-        "/v1/sessions/{name}/output" => &["attempt", "from", "max"],
-        "/v1/sessions/{name}/output/about" => &["attempt", "from", "to", "points"],
-        "/v1/sessions/{name}/output/follow" => &["attempt", "from", "tail"],
-        _ => &[],
-    };
-    if !of_output.is_empty() {
-        parameters.push(json!({ "name": "run", "in": "query", "schema": { "type": "string" } }));
-    }
-    for name in of_output {
-        parameters.push(json!({ "name": name, "in": "query", "schema": { "type": "integer" } }));
+    for (name, kind) in openapi_details::parameters(route.path) {
+        parameters.push(json!({ "name": name, "in": "query", "schema": { "type": kind } }));
     }
     let mut operation = json!({
         "summary": route.does,

@@ -45,7 +45,7 @@ pub struct Look {
 pub async fn play(mut player: Player, source: &mut dyn Recordings, look: Look) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
-    let mut screen = Screen::open()?;
+    let mut screen = Screen::open(true)?;
     let mut events = EventStream::new();
     let (theme, keys) = (Theme::new(look.theme), Keys::default());
     let mut area = screen.area()?;

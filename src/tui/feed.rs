@@ -24,7 +24,9 @@ const STATUS_EVERY: Duration = Duration::from_millis(500);
 const AGAIN: Duration = Duration::from_millis(500);
 const AGAIN_MAX: Duration = Duration::from_secs(5);
 /// How often the machine is looked at.
-const HOST_EVERY: Duration = Duration::from_secs(10);
+const HOST_EVERY: Duration = Duration::from_secs(15);
+/// Most facts of before that are read at the start.
+const PAST_MAX: i64 = 2000;
 /// Most facts handed over at once.
 const FACTS_MAX: usize = 1000;
 
@@ -141,7 +143,9 @@ async fn done(client: &Client, ask: &Ask) -> Result<Option<Done>, ClientError> {
         Ask::Retry { session } => client.retry(&RetryRequest { session: Some(session.clone()), class: None }).await?,
         Ask::Add(request) => client.add(request).await?,
         Ask::Up => client.up(&UpRequest::default()).await?,
-        Ask::Quit | Ask::Redraw | Ask::Attach { .. } | Ask::Copy { .. } | Ask::Replay(_) => return Ok(None),
+        Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } | Ask::Replay(_) => {
+            return Ok(None);
+        }
     };
     Ok(Some(done))
 }
@@ -181,7 +185,10 @@ async fn follow(client: &Client, news: &UnboundedSender<News>) -> Result<(), Bro
     let broken = |was_live| move |error| Broken { error, was_live };
     let status = client.status().await.map_err(broken(false))?;
     let mut stream = client.events(status.seq).await.map_err(broken(false))?;
+    let seq = status.seq;
     let _ = news.send(News::Status(Box::new(status)));
+    let past = past(client, seq).await.map_err(broken(true))?;
+    let _ = news.send(News::Past(past));
     let live = broken(true);
     loop {
         let facts = burst(&mut stream).await.map_err(live)?;
@@ -195,6 +202,24 @@ async fn follow(client: &Client, news: &UnboundedSender<News>) -> Result<(), Bro
         }
         sleep(STATUS_EVERY.max(took * 10)).await;
     }
+}
+
+/// The last facts up to `seq`: they tell how the output of the last minutes was.
+async fn past(client: &Client, seq: i64) -> Result<Vec<StreamedFact>, ClientError> {
+    let mut facts = Vec::new();
+    let after = seq.saturating_sub(PAST_MAX).max(0);
+    if after == seq {
+        return Ok(facts);
+    }
+    let mut stream = client.events(after).await?;
+    while let Some(news) = stream.next().await? {
+        let reached = news.seq.is_none_or(|at| at >= seq);
+        facts.extend(news.fact);
+        if reached {
+            break;
+        }
+    }
+    Ok(facts)
 }
 
 /// Waits for a change, and for those that come with it. `None` when the daemon closed the stream.

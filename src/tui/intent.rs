@@ -39,6 +39,8 @@ pub enum Intent {
     Filter,
     /// Draw everything anew.
     Redraw,
+    /// Stop the dashboard and give the shell back, until `fg`.
+    Suspend,
     /// To a view.
     Go(View),
     /// To a part of the session view.
@@ -150,6 +152,8 @@ pub enum Ask {
     Quit,
     /// Draw everything anew.
     Redraw,
+    /// Stop until the shell goes on with it.
+    Suspend,
     /// Open the session's own screen and come back.
     Attach {
         /// Which session.

@@ -260,6 +260,7 @@ pub const ACTIONS: &[Action] = &[
     action("send", Everywhere, &["i"], Intent::SendText, Session, "type a line into it"),
     action("copy", Everywhere, &["y"], Intent::CopyCommand, Session, "copy the command that helps"),
     action("add", Everywhere, &["A"], Intent::Add, Session, "add a session that stands in no file"),
+    action("up-night", Everywhere, &["U"], Intent::Up, Session, "begin the night, or queue what has not run in it"),
     action("snooze", Everywhere, &["z"], Intent::Snooze, Alert, "do not tell it for a while"),
     action("escalate", Everywhere, &["e"], Intent::Escalate, Alert, "tell the next in line now"),
     action("palette", Everywhere, &[":"], Intent::Palette, Dashboard, "a command by name").hint("command"),
@@ -281,6 +282,7 @@ pub const ACTIONS: &[Action] = &[
     action("previous-mark", Replay, &["N"], Intent::PreviousMatch, Moving, "to the mark before"),
     action("attempt-before", Replay, &["["], Intent::Attempt { next: false }, Showing, "the attempt before"),
     action("attempt-after", Replay, &["]"], Intent::Attempt { next: true }, Showing, "the attempt after"),
+    action("suspend", Everywhere, &["ctrl-z"], Intent::Suspend, Dashboard, "back to the shell until `fg`"),
     action("quit", Everywhere, &["Q", "ctrl-c"], Intent::Quit, Dashboard, "leave; the night goes on"),
 ];
 
@@ -379,7 +381,7 @@ mod tests {
     #[test]
     fn a_key_of_the_file_takes_the_place_of_the_default_everywhere_it_stood() {
         let keys = Keys::with(&BTreeMap::from([("stop".to_owned(), vec!["s".to_owned(), "delete".to_owned()])]));
-        let means = |key: &str| keys.intent(&[Context::Night, Context::Everywhere], &press(key));
+        let means = |key: &str| keys.intent(&[Night, Everywhere], &press(key));
         assert_eq!(means("s"), Some(Intent::Verb(Verb::Stop)));
         assert_eq!(means("delete"), Some(Intent::Verb(Verb::Stop)));
         assert_eq!(means("x"), None);

@@ -5,12 +5,13 @@ use super::intent::{Ask, Want};
 use super::logpage::LogPage;
 use super::shown::Shown;
 use crate::client::output::{Followed, Span};
+use crate::core::fact::Fact;
 use crate::core::time::Wall;
 use crate::protocol::output::OutputAbout;
 use crate::protocol::{SessionStatus, Status, StreamedFact, Why};
 use crate::status::zone::parse;
 use jiff::tz::TimeZone;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What comes in from the rim.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub enum News {
     },
     /// Facts as they were journaled.
     Facts(Vec<StreamedFact>),
+    /// Facts of before the first status, oldest first.
+    Past(Vec<StreamedFact>),
     /// What a view wanted.
     Detail {
         /// What was wanted.
@@ -100,6 +103,11 @@ pub const BUCKETS: usize = 60;
 /// Milliseconds of a bucket.
 pub const BUCKET_MS: i64 = 60_000;
 
+/// When the next minute begins.
+pub fn next_minute(now: Wall) -> Wall {
+    Wall((now.0.div_euclid(BUCKET_MS) + 1) * BUCKET_MS)
+}
+
 /// Output of one session by the minute.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Samples {
@@ -118,10 +126,12 @@ impl Samples {
         let new = match self.seen {
             Some((seen_attempt, seen)) if seen_attempt == attempt => bytes.saturating_sub(seen),
             // A new attempt begins at 0; of the first look it is not known when its bytes came.
-            Some(_) => bytes,
-            None => 0,
+            Some((seen_attempt, _)) if seen_attempt < attempt => bytes,
+            Some(_) | None => 0,
         };
-        self.seen = Some((attempt, bytes));
+        // Of one attempt the bytes only grow: a smaller number is an older one that came late.
+        let most = self.seen.filter(|(seen, _)| *seen == attempt).map_or(bytes, |(_, seen)| seen.max(bytes));
+        self.seen = Some((attempt, most));
         if let Some(last) = self.buckets.back_mut() {
             *last = last.saturating_add(new);
         }
@@ -151,6 +161,10 @@ impl Samples {
         let known = self.buckets.iter().skip(self.buckets.len().saturating_sub(n.saturating_sub(idle)));
         known.copied().chain(std::iter::repeat_n(0, idle)).collect()
     }
+}
+
+fn sampled<'a>(samples: &'a mut BTreeMap<String, Samples>, session: &str) -> &'a mut Samples {
+    samples.entry(session.to_owned()).or_default()
 }
 
 /// What the person is told came of an act, or happened.
@@ -210,12 +224,13 @@ impl Model {
             shown: Shown::default(),
         }
     }
-    /// Takes in what came.
-    pub fn take(&mut self, news: News, now: Wall) {
+    /// Takes in what came. Gives whether anything that can be seen is different now.
+    pub fn take(&mut self, news: News, now: Wall) -> bool {
         match news {
             News::Status(status) => {
+                let was_live = self.link == Link::Live;
                 self.link = Link::Live;
-                self.status_is(*status, now);
+                self.status_is(*status, now) || !was_live
             }
             News::Gone { why, journal } => {
                 let since = match &self.link {
@@ -226,37 +241,77 @@ impl Model {
                 if let Some(status) = journal {
                     self.status_is(*status, now);
                 }
+                true
             }
-            // What they changed comes with the next status; views that show facts keep them here.
-            News::Facts(_) => {}
+            // What else they changed comes with the next status.
+            News::Facts(facts) => {
+                facts.iter().for_each(|fact| self.sample(fact));
+                false
+            }
+            News::Past(facts) => {
+                self.samples.clear();
+                facts.iter().for_each(|fact| self.sample(fact));
+                self.sample_status(now);
+                true
+            }
             News::Detail { want, detail } => {
-                if let Some(detail) = self.shown.take(&want, detail) {
-                    self.details.insert(want, detail);
-                }
+                let Some(detail) = self.shown.take(&want, detail) else { return true };
+                let new = Some(detail);
+                let different = self.details.get(&want) != new.as_ref();
+                self.details.extend(new.map(|new| (want, new)));
+                different
             }
-            News::Followed { session, news } => self.shown.followed(session, news),
+            News::Followed { session, news } => {
+                self.shown.followed(session, news);
+                true
+            }
             News::Answer { ask: _, answer } => {
                 let (bad, lines) = match answer {
                     Ok(lines) => (false, lines),
                     Err(lines) => (true, lines),
                 };
                 self.notice = (!lines.is_empty()).then_some(Notice { bad, lines, since: now });
+                true
             }
-            News::Host(host) => self.host = host,
+            News::Host(host) => {
+                let different = self.host != host;
+                self.host = host;
+                different
+            }
         }
     }
-    fn status_is(&mut self, status: Status, now: Wall) {
-        let at = parse(&status.generated_at).unwrap_or(now);
-        for session in &status.sessions {
+    /// Gives whether it tells anything new.
+    fn status_is(&mut self, mut status: Status, now: Wall) -> bool {
+        std::mem::swap(&mut self.status, &mut status);
+        self.sample_status(now);
+        let sessions = &self.status.sessions;
+        if sessions.len() < self.samples.len() {
+            let names: BTreeSet<&str> = sessions.iter().map(|s| s.name.as_str()).collect();
+            self.samples.retain(|name, _| names.contains(name.as_str()));
+        }
+        // When it was made says nothing of the night.
+        status.generated_at.clone_from(&self.status.generated_at);
+        status.seq = self.status.seq;
+        status != self.status
+    }
+    fn sample_status(&mut self, now: Wall) {
+        let at = parse(&self.status.generated_at).unwrap_or(now);
+        for session in &self.status.sessions {
             if let Some(output) = &session.output {
-                self.samples.entry(session.name.clone()).or_default().note(at, session.attempt, output.bytes);
+                sampled(&mut self.samples, &session.name).note(at, session.attempt, output.bytes);
             }
         }
-        self.samples.retain(|name, _| status.sessions.iter().any(|s| s.name == *name));
-        self.status = status;
+    }
+    fn sample(&mut self, fact: &StreamedFact) {
+        let at = fact.entry.at.wall;
+        if let Fact::OutputObserved { attempt, output } = &fact.entry.fact {
+            sampled(&mut self.samples, attempt.run.session.as_str()).note(at, attempt.number, output.bytes);
+        } else if let Fact::AttemptStarted { attempt, .. } = &fact.entry.fact {
+            sampled(&mut self.samples, attempt.run.session.as_str()).note(at, attempt.number, 0);
+        }
     }
     /// Forgets what no view wants any more.
-    pub fn keep_details(&mut self, wanted: &std::collections::BTreeSet<Want>) {
+    pub fn keep_details(&mut self, wanted: &BTreeSet<Want>) {
         self.details.retain(|want, _| wanted.contains(want));
         self.shown.keep(wanted);
     }

@@ -33,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::{Instant, sleep_until};
 
@@ -63,6 +64,8 @@ pub struct Setup {
     pub theme: ThemeName,
     /// The keys.
     pub keys: Keys,
+    /// Whether the mouse is listened to; then the terminal selects text with Shift alone.
+    pub mouse: bool,
 }
 
 /// Shortest time between two frames that nobody typed for.
@@ -72,14 +75,20 @@ const FRAME_TYPED: Duration = Duration::from_millis(15);
 /// Longest text that is put into a clipboard; terminals drop longer ones.
 const COPY_MAX: usize = 64 << 10;
 
+/// How long the first frame waits for the first status.
+const FIRST_FRAME: Duration = Duration::from_millis(80);
+
 /// Whether the terminal is ours at the moment.
 static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Told when something panicked.
+static PANICKED: Notify = Notify::const_new();
 
 /// Takes the terminal.
-fn take() -> io::Result<()> {
+fn take(mouse: bool) -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste, cursor::Hide)
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+    if mouse { execute!(io::stdout(), EnableMouseCapture) } else { Ok(()) }
 }
 
 /// Gives the terminal back as it was; does nothing when it is not ours. Errors are nobody's: it may be gone.
@@ -100,23 +109,31 @@ fn give_back() {
 /// The terminal while the dashboard has it; given back when dropped, also by a panic.
 pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
 }
 
 impl Screen {
-    pub(super) fn open() -> io::Result<Self> {
+    pub(super) fn open(mouse: bool) -> io::Result<Self> {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // First the terminal, so that the message can be read; then the message.
             give_back();
+            PANICKED.notify_one();
             hook(info);
         }));
-        take()?;
         let out = BufWriter::with_capacity(64 << 10, io::stdout());
-        Ok(Self { terminal: Terminal::new(CrosstermBackend::new(out))? })
+        let screen = Self { terminal: Terminal::new(CrosstermBackend::new(out))?, mouse };
+        take(mouse)?;
+        Ok(screen)
     }
-    fn draw(&mut self, model: &Model, ui: &Ui, theme: &Theme, now: Wall) -> io::Result<Option<Wall>> {
+    /// Draws, within the terminal's size of now. Gives when the frame changes by time alone.
+    fn draw(&mut self, model: &Model, ui: &mut Ui, now: Wall) -> io::Result<Option<Wall>> {
+        let size = self.terminal.size()?;
+        (ui.area.width, ui.area.height) = (size.width, size.height);
+        update::settle(model, ui);
         let mut changes = None;
-        self.paint(|buf| changes = view::draw(buf, model, ui, theme, now))?;
+        let theme = Theme::new(ui.theme);
+        self.paint(|buf| changes = view::draw(buf, model, ui, &theme, now))?;
         Ok(changes)
     }
     /// Draws a frame.
@@ -137,16 +154,28 @@ impl Screen {
     }
     /// Takes the terminal again after something else had it.
     fn retake(&mut self) -> io::Result<()> {
-        take()?;
+        take(self.mouse)?;
         self.terminal.clear()
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        give_back();
         // The hook stays: without a terminal of ours it only does what it did before.
+        give_back();
     }
+}
+
+/// The dashboard while it runs.
+struct Dashboard {
+    screen: Screen,
+    /// Reads the keyboard; none while something else has the terminal.
+    events: Option<EventStream>,
+    feed: Feed,
+    outside: Arc<dyn Outside>,
+    model: Model,
+    ui: Ui,
+    pace: Pace,
 }
 
 /// Shows the dashboard until it is left.
@@ -154,100 +183,148 @@ pub async fn run(setup: Setup) -> io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let (sender, mut news) = unbounded_channel();
-    let mut feed = Feed::start(setup.client, Arc::clone(&setup.outside), setup.state, sender);
-    let mut screen = Screen::open()?;
-    let size = screen.terminal.size()?;
-    let mut ui = Ui::new(Rect::new(0, 0, size.width, size.height), setup.theme, setup.keys);
-    let mut model = Model::new(setup.zone);
-    let mut events = EventStream::new();
-    let mut pace = Pace::new();
+    let screen = Screen::open(setup.mouse)?;
+    let mut dashboard = Dashboard {
+        screen,
+        events: Some(EventStream::new()),
+        feed: Feed::start(setup.client, Arc::clone(&setup.outside), setup.state, sender),
+        outside: setup.outside,
+        model: Model::new(setup.zone),
+        ui: Ui::new(Rect::ZERO, setup.theme, setup.keys),
+        pace: Pace::new(),
+    };
     loop {
-        if pace.is_due() {
-            let now = setup.outside.now().wall;
-            model.shown.tick(now);
-            update::settle(&model, &mut ui);
-            let changes = screen.draw(&model, &ui, &Theme::new(ui.theme), now)?;
-            pace.drawn(changes.map(|at| at.since(now)));
-        }
-        let mut asks = Vec::new();
-        tokio::select! {
+        dashboard.draw_when_due()?;
+        let Some(events) = &mut dashboard.events else { return Ok(()) };
+        let asks = tokio::select! {
             event = events.next() => match event {
-                Some(Ok(event)) => asks = typed(&model, &mut ui, &event, &mut pace),
+                Some(event) => dashboard.typed(&event?),
                 // Without a keyboard nobody is there.
-                Some(Err(error)) => return Err(error),
                 None => return Ok(()),
             },
-            one = news.recv() => {
-                let Some(one) = one else { return Ok(()) };
-                heard(&mut model, &mut feed, one, &mut news, setup.outside.now().wall);
-                pace.changed(FRAME);
+            Some(one) = news.recv() => {
+                dashboard.heard(one, &mut news);
+                Vec::new()
             }
             _ = terminate.recv() => return Ok(()),
             _ = hang_up.recv() => return Ok(()),
-            () = pace.wait() => {}
-        }
+            () = PANICKED.notified() => return Err(io::Error::other("a part of it failed, see above")),
+            () = dashboard.pace.wait() => continue,
+        };
         for ask in asks {
-            match ask {
-                Ask::Quit => return Ok(()),
-                Ask::Redraw => screen.terminal.clear()?,
-                Ask::Replay(act) => model.shown.act(act),
-                Ask::Copy { text } => {
-                    copy(&text)?;
-                    let answer = Ok(vec![format!("copied: {text}")]);
-                    let ask = Ask::Copy { text };
-                    model.take(News::Answer { ask, answer }, setup.outside.now().wall);
-                }
-                Ask::Attach { session } => {
-                    // The stream reads the keyboard; what is typed now is the session's.
-                    drop(events);
-                    give_back();
-                    let answer = setup.outside.attach(&session).await.map(|()| Vec::new());
-                    screen.retake()?;
-                    events = EventStream::new();
-                    model.take(News::Answer { ask: Ask::Attach { session }, answer }, setup.outside.now().wall);
-                }
-                Ask::Verb { .. }
-                | Ask::Send { .. }
-                | Ask::Schedule { .. }
-                | Ask::Alert { .. }
-                | Ask::Retry { .. }
-                | Ask::Add(_)
-                | Ask::Up => feed.perform(ask),
+            if dashboard.perform(ask).await? == Next::Leave {
+                return Ok(());
             }
         }
-        let wanted = update::wants(&model, &ui);
-        feed.want(&wanted);
-        model.keep_details(&wanted);
+        dashboard.load_what_is_wanted();
     }
 }
 
-/// What an event of the terminal does.
-fn typed(model: &Model, ui: &mut Ui, event: &Event, pace: &mut Pace) -> Vec<Ask> {
-    pace.changed(FRAME_TYPED);
-    if let Event::Paste(text) = event {
-        update::paste(ui, text);
-        return Vec::new();
-    }
-    let too_small = view::parts(model, ui.area).is_none();
-    match update::intent(ui, event) {
-        // There is no room for a question, and nothing to see that a key could be about.
-        Some(intent) if too_small && !matches!(intent, Intent::Resize { .. } | Intent::Quit | Intent::Back) => {
-            Vec::new()
-        }
-        Some(intent) => update::update(model, ui, intent),
-        None => Vec::new(),
-    }
+/// Whether the dashboard goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    GoOn,
+    Leave,
 }
 
-/// Takes in news, and all that has come with it.
-fn heard(model: &mut Model, feed: &mut Feed, first: News, more: &mut UnboundedReceiver<News>, now: Wall) {
-    let mut next = Some(first);
-    while let Some(news) = next {
-        if let News::Facts(facts) = &news {
-            feed.changed(facts);
+impl Dashboard {
+    fn now(&self) -> Wall {
+        self.outside.now().wall
+    }
+    fn draw_when_due(&mut self) -> io::Result<()> {
+        if self.pace.is_due() {
+            let now = self.now();
+            self.model.shown.tick(now);
+            let changes = self.screen.draw(&self.model, &mut self.ui, now)?;
+            self.pace.drawn(changes.map(|at| at.since(now)));
         }
-        model.take(news, now);
-        next = more.try_recv().ok();
+        Ok(())
+    }
+    /// What an event of the terminal does.
+    fn typed(&mut self, event: &Event) -> Vec<Ask> {
+        self.pace.changed(FRAME_TYPED);
+        if let Event::Paste(text) = event {
+            update::paste(&mut self.ui, text);
+            return Vec::new();
+        }
+        let too_small = view::parts(&self.model, self.ui.area).is_none();
+        match update::intent(&self.ui, event) {
+            // There is no room for a question, and nothing to see that a key could be about.
+            Some(intent) if too_small && !matches!(intent, Intent::Resize { .. } | Intent::Quit | Intent::Back) => {
+                Vec::new()
+            }
+            Some(intent) => update::update(&self.model, &mut self.ui, intent),
+            None => Vec::new(),
+        }
+    }
+    /// Takes in news, and all that has come with it.
+    fn heard(&mut self, first: News, more: &mut UnboundedReceiver<News>) {
+        let (mut next, now) = (Some(first), self.now());
+        while let Some(news) = next {
+            if let News::Facts(facts) = &news {
+                self.feed.changed(facts);
+            }
+            if self.model.take(news, now) {
+                self.pace.changed(FRAME);
+            }
+            next = more.try_recv().ok();
+        }
+    }
+    fn load_what_is_wanted(&mut self) {
+        let wanted = update::wants(&self.model, &self.ui);
+        self.feed.want(&wanted);
+        self.model.keep_details(&wanted);
+    }
+    async fn perform(&mut self, ask: Ask) -> io::Result<Next> {
+        match ask {
+            Ask::Quit => return Ok(Next::Leave),
+            Ask::Redraw => self.screen.terminal.clear()?,
+            Ask::Replay(act) => self.model.shown.act(act),
+            Ask::Suspend => {
+                self.lend();
+                // Goes on when the shell says so.
+                let stopped = rustix::process::kill_current_process_group(rustix::process::Signal::TSTP);
+                self.take_back()?;
+                stopped?;
+            }
+            Ask::Copy { text } => {
+                copy(&text)?;
+                self.answer(Ask::Copy { text: text.clone() }, Ok(vec![format!("copied: {text}")]));
+            }
+            Ask::Attach { session } => {
+                self.lend();
+                let answer = self.outside.attach(&session).await.map(|()| Vec::new());
+                self.take_back()?;
+                self.answer(Ask::Attach { session }, answer);
+            }
+            Ask::Verb { .. }
+            | Ask::Send { .. }
+            | Ask::Schedule { .. }
+            | Ask::Alert { .. }
+            | Ask::Retry { .. }
+            | Ask::Add(_)
+            | Ask::Up => self.feed.perform(ask),
+        }
+        Ok(Next::GoOn)
+    }
+    fn answer(&mut self, ask: Ask, answer: Result<Vec<String>, Vec<String>>) {
+        let now = self.now();
+        self.model.take(News::Answer { ask, answer }, now);
+        self.pace.changed(FRAME_TYPED);
+    }
+    /// Lets something else have the terminal.
+    fn lend(&mut self) {
+        // The stream reads the keyboard; what is typed now is not for us. A look without waiting gets the reader only once
+        // the stream has let it go.
+        self.events = None;
+        let _ = crossterm::event::poll(Duration::ZERO);
+        give_back();
+    }
+    fn take_back(&mut self) -> io::Result<()> {
+        self.screen.retake()?;
+        self.events = Some(EventStream::new());
+        self.pace.changed(FRAME_TYPED);
+        Ok(())
     }
 }
 
@@ -269,7 +346,7 @@ struct Pace {
 
 impl Pace {
     fn new() -> Self {
-        Self { due: Some(Instant::now()), last: None }
+        Self { due: Some(Instant::now() + FIRST_FRAME), last: None }
     }
     fn changed(&mut self, apart: Duration) {
         let at = self.last.map_or_else(Instant::now, |last| last + apart);

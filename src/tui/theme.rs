@@ -243,7 +243,7 @@ pub struct Look {
 pub fn look(session: &SessionStatus) -> Look {
     let look = |sign, word, tone, rank| Look { sign, word, tone, rank };
     match (session.state.as_str(), session.activity.as_deref()) {
-        ("running", Some("prompting")) => look("?", "waits", Tone::Waiting, 0),
+        ("running", Some("prompting")) => look("?", "asks you", Tone::Waiting, 0),
         ("failed", _) => look("✗", "failed", Tone::Failed, 1),
         ("running", Some("stalled")) => look("▲", "stalled", Tone::Failed, 2),
         ("partial", _) => look("!", "partial", Tone::Waiting, 3),

@@ -80,6 +80,7 @@ fn step(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
 fn general(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
     match intent {
         Intent::Redraw => return vec![Ask::Redraw],
+        Intent::Suspend => return vec![Ask::Suspend],
         Intent::Back => return back(ui),
         Intent::Help => ui.dialog = Some(Dialog::Help { offset: 0 }),
         Intent::Palette => ui.dialog = Some(Dialog::Palette { input: Input::default(), cursor: 0 }),

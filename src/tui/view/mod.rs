@@ -7,6 +7,7 @@ pub mod log;
 pub mod night;
 pub mod overview;
 pub mod palette;
+pub mod preview;
 pub mod replay;
 pub mod screen;
 pub mod session;
@@ -14,9 +15,9 @@ pub mod session;
 use super::cells::{clear, put, put_all, put_right, width};
 use super::intent::{Ask, Intent, Want};
 use super::keys::Context;
-use super::model::{Link, Model};
+use super::model::{Link, Model, next_minute};
 use super::theme::{Look, Theme, Tone, look, needs_person};
-use super::ui::{Dialog, Ui, View};
+use super::ui::{Dialog, Sort, Ui, View};
 use crate::core::time::Wall;
 use crate::protocol::SessionStatus;
 use crate::status::text::{bytes, short_span};
@@ -28,6 +29,9 @@ use std::time::Duration;
 
 /// The smallest terminal on which there is room.
 pub const SMALLEST: (u16, u16) = (60, 15);
+
+/// Spans from here on are told as the time at their end.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// What a view is made of.
 pub struct Page {
@@ -104,9 +108,9 @@ impl<'a> Cx<'a> {
         if ms == 0 {
             return "now".to_owned();
         }
-        if ms >= 3_600_000 {
+        if left >= HOUR {
             self.changes_at(Wall(at.0 - 3_600_000 + 1));
-            return self.time(at);
+            return self.clock(at);
         }
         // Rounded up, so that it reads 0:00 when it is due and not before.
         let seconds = (ms + 999) / 1000;
@@ -116,6 +120,27 @@ impl<'a> Cx<'a> {
         }
         self.changes_at(Wall(at.0 - (seconds - 1) * 1000));
         format!("{}:{:02}", seconds / 60, seconds % 60)
+    }
+    /// The key of an action, for hints.
+    pub fn key(&self, action: &str) -> String {
+        self.ui.keys.of(action).first().map_or_else(|| format!(":{action}"), ToString::to_string)
+    }
+    /// The same in a sentence: `in 0:42`, `in 12m`, `at 03:00`, `now`.
+    pub fn until(&self, at: Wall) -> String {
+        let left = at.since(self.now);
+        let words = self.countdown(at);
+        if left.is_zero() {
+            words
+        } else if left < HOUR {
+            format!("in {words}")
+        } else {
+            format!("at {words}")
+        }
+    }
+    /// The local time alone when it is within a day, else with the day.
+    pub fn clock(&self, at: Wall) -> String {
+        let soon = at.since(self.now) < Duration::from_secs(20 * 3600);
+        if soon { hh_mm(at, &self.model.zone) } else { self.time(at) }
     }
     /// The local time, with the day when it is another.
     pub fn time(&self, at: Wall) -> String {
@@ -210,7 +235,7 @@ fn too_small(buf: &mut Buffer, cx: &Cx<'_>) {
 fn banner(model: &Model) -> Option<String> {
     if let Link::Gone { since, why } = &model.link {
         let time = hh_mm(*since, &model.zone);
-        return Some(format!("No daemon since {time} ({why}). This is the journal; `nightkeep up` goes on."));
+        return Some(format!("No daemon since {time}; this is the journal. `nightkeep up` goes on. ({why})"));
     }
     if let Some(why) = &model.status.safe_mode {
         return Some(format!("Safe mode, nothing is started: {why}. `nightkeep up` ends it."));
@@ -221,45 +246,65 @@ fn banner(model: &Model) -> Option<String> {
 
 fn header(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     let theme = cx.theme;
-    let night = match &cx.model.status.night {
-        None if cx.model.link == Link::Opening => "asking the daemon …".to_owned(),
-        None => "no night yet".to_owned(),
-        Some(night) => format!("Night {}", night.id),
-    };
-    let left = put_all(
-        buf,
-        1,
-        area.y,
-        area.width - 2,
-        &[("nightkeep", theme.heading), ("  ", theme.text), (&night, theme.text)],
-    );
+    let night = night_words(cx);
+    let end = area.width.saturating_sub(1);
+    let mut x =
+        1 + put_all(buf, 1, area.y, end, &[("nightkeep", theme.heading), ("  ", theme.text), (&night, theme.text)]);
+    x += 3;
+    cx.changes_at(next_minute(cx.now));
     let clock = hh_mm(cx.now, &cx.model.zone);
-    cx.changes_at(Wall((cx.now.0.div_euclid(60_000) + 1) * 60_000));
-    let mut right = Vec::new();
-    if let Some(free) = cx.model.host.disk_free {
-        right.push(format!("disk {} free", bytes(free)));
+    let mut free = end.saturating_sub(put_right(buf, 0, area.y, end, &clock, theme.strong) + 2);
+    let alerts = cx.model.open_alerts().count();
+    if alerts > 0 {
+        let text = format!("⚑ {alerts} alert{}", if alerts == 1 { "" } else { "s" });
+        free = free.saturating_sub(put_right(buf, 0, area.y, free, &text, theme.tone(Tone::Waiting)) + 2);
     }
-    if let Some(load) = cx.model.host.load {
-        right.push(format!("load {load:.1}/{}", cx.model.host.cores));
+    let counts = counts(cx.model.status.sessions.iter());
+    let room = free.saturating_sub(x);
+    let total = |text: &dyn Fn(&(usize, Look)) -> String| counts.iter().map(|c| width(&text(c)) + 2).sum::<u16>();
+    let long = |(count, look): &(usize, Look)| format!("{} {count} {}", look.sign, look.word);
+    let short = |(count, look): &(usize, Look)| format!("{} {count}", look.sign);
+    let text: &dyn Fn(&(usize, Look)) -> String = if total(&long) <= room { &long } else { &short };
+    for count in &counts {
+        x += put(buf, x, area.y, free.saturating_sub(x), &text(count), theme.tone(count.1.tone)) + 2;
     }
-    right.push(clock);
-    let right = right.join("  ");
-    let taken = put_right(buf, 1, area.y, area.width - 2, &right, theme.dim);
-    let mut x = 1 + left + 3;
-    let end = area.width.saturating_sub(taken + 3);
-    for (count, look) in counts(&cx.model.status.sessions) {
-        let text = format!("{} {count} {}", look.sign, look.word);
-        if x + width(&text) > end {
-            break;
+    let host = &cx.model.host;
+    let load = host.load.map(|load| (format!("load {load:.1}/{}", host.cores), load > host.cores as f64 * 2.0));
+    let disk = host.disk_free.map(|disk| {
+        let short = host.disk_all.is_some_and(|all| disk < all / 50);
+        (format!("disk {} free", bytes(disk)), short)
+    });
+    for (text, bad) in load.into_iter().chain(disk) {
+        if width(&text) + x + 2 > free {
+            continue;
         }
-        x += put(buf, x, area.y, end - x, &text, theme.tone(look.tone)) + 2;
+        let style = if bad { theme.tone(Tone::Failed) } else { theme.dim };
+        free = free.saturating_sub(put_right(buf, 0, area.y, free, &text, style) + 2);
     }
 }
 
+/// `Night 21 Nov until 07:00`
+fn night_words(cx: &Cx<'_>) -> String {
+    let Some(night) = &cx.model.status.night else {
+        return if cx.model.link == Link::Opening { "asking the daemon …" } else { "no night yet" }.to_owned();
+    };
+    let id =
+        night.id.parse::<jiff::civil::Date>().map_or_else(|_| night.id.clone(), |d| d.strftime("%-d %b").to_string());
+    let until = match at(night.to.as_ref()) {
+        None => String::new(),
+        Some(to) if to > cx.now => {
+            cx.changes_at(to);
+            format!(" until {}", hh_mm(to, &cx.model.zone))
+        }
+        Some(to) => format!(" over since {}", cx.time(to)),
+    };
+    format!("Night {id}{until}")
+}
+
 /// How many sessions look alike, the worst first.
-fn counts(sessions: &[SessionStatus]) -> Vec<(usize, Look)> {
+fn counts<'a>(sessions: impl Iterator<Item = &'a SessionStatus>) -> Vec<(usize, Look)> {
     let mut counts: Vec<(usize, Look)> = Vec::new();
-    for look in sessions.iter().map(look) {
+    for look in sessions.map(look) {
         match counts.iter_mut().find(|(_, known)| known.word == look.word) {
             Some((count, _)) => *count += 1,
             None => counts.push((1, look)),
@@ -304,28 +349,39 @@ fn tabs(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     if cx.ui.filtering || !filter.is_empty() {
         let text = format!("/{filter}{}", if cx.ui.filtering { "▏" } else { "" });
         put_right(buf, area.x, area.y, area.width - 1, &text, cx.theme.found);
+    } else if cx.ui.view == View::Night && cx.ui.sort != Sort::default() {
+        put_right(buf, area.x, area.y, area.width - 1, cx.ui.sort.word(), cx.theme.dim);
     }
 }
 
 fn needs(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
-    let needy: Vec<&SessionStatus> = cx.model.status.sessions.iter().filter(|s| needs_person(s)).collect();
+    let mut needy: Vec<&SessionStatus> = cx.model.status.sessions.iter().filter(|s| needs_person(s)).collect();
+    needy.sort_by_key(|s| look(s).rank);
+    let lone = cx.model.open_alerts().find(|alert| alert.session.is_none());
+    let (x, y, columns) = (1, area.y, area.width - 2);
     let Some(worst) = needy.first() else {
-        let text = if cx.model.status.sessions.is_empty() { "" } else { "Nothing needs you." };
-        put(buf, 1, area.y, area.width - 2, text, cx.theme.dim);
+        if let Some(alert) = lone {
+            let pieces = [("Needs you  ", cx.theme.strong), (alert.title.as_str(), cx.theme.tone(Tone::Waiting))];
+            put_all(buf, x, y, columns, &pieces);
+        } else if !cx.model.status.sessions.is_empty() {
+            put(buf, x, y, columns, "Nothing needs you.", cx.theme.dim);
+        }
         return;
     };
-    let more = match needy.len() - 1 {
+    let more = match needy.len() - 1 + usize::from(lone.is_some()) {
         0 => String::new(),
-        n => format!("  (+{n} more)"),
+        n => format!("+{n} more, {} goes there", cx.key("next-needy")),
     };
-    let text = format!("{} {} {}: {}{more}", look(worst).sign, worst.name, look(worst).word, worst.reason);
-    put_all(
-        buf,
-        1,
-        area.y,
-        area.width - 2,
-        &[("Needs you  ", cx.theme.strong), (&text, cx.theme.tone(look(worst).tone))],
-    );
+    let kept = put_right(buf, x, y, columns, &more, cx.theme.dim);
+    let why = match worst.activity.as_deref() {
+        Some("prompting" | "stalled") => worst.activity_evidence.as_ref().unwrap_or(&worst.reason),
+        Some(_) | None => &worst.reason,
+    };
+    let look = look(worst);
+    let tone = cx.theme.tone(look.tone);
+    let head = format!("{} {} {}", look.sign, worst.name, look.word);
+    let pieces = [("Needs you  ", cx.theme.strong), (&head, tone), (": ", cx.theme.dim), (why, cx.theme.text)];
+    put_all(buf, x, y, columns.saturating_sub(kept + 2), &pieces);
 }
 
 /// How long an answer is shown.

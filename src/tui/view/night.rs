@@ -1,17 +1,21 @@
 //! Home: all sessions by project, the worst first, with a preview of the one under the cursor.
 
-use super::{Cx, Page, at, body, overview, screen};
+mod columns;
+mod line;
+
+use super::{Cx, Page, body, preview};
 use crate::protocol::SessionStatus;
-use crate::status::table::of_total;
-use crate::tui::cells::{put, put_right};
-use crate::tui::intent::{Ask, Intent, Want};
+use crate::tui::cells::put;
+use crate::tui::intent::{Ask, Intent};
 use crate::tui::keys::Context;
-use crate::tui::model::Model;
+use crate::tui::model::{Link, Model};
 use crate::tui::theme::{look, needs_person};
 use crate::tui::ui::{Item, Sort, Ui};
 use crate::tui::update::moved;
+use columns::Columns;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use std::collections::BTreeMap;
 
 /// The view.
 pub const PAGE: Page = Page {
@@ -19,18 +23,17 @@ pub const PAGE: Page = Page {
     context: Context::Night,
     draw,
     act,
+    wants: |model, ui| preview::wants(model, ui, areas(body(model, ui), ui).preview),
     session: under_cursor,
-    wants,
     rows: |model, ui| rows(model, ui).len(),
     badge: |model| model.status.sessions.iter().filter(|s| needs_person(s)).count(),
-    ..Page::PLAIN
 };
 
 /// A line of the list.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Row<'a> {
-    /// A project with its sessions' number and the worst of them.
-    Project(&'a str, usize, &'a SessionStatus),
+    /// A project with its sessions.
+    Project(&'a str, Vec<&'a SessionStatus>),
     /// A session.
     Session(&'a SessionStatus),
 }
@@ -38,14 +41,14 @@ pub enum Row<'a> {
 impl Row<'_> {
     fn is(&self, item: &Item) -> bool {
         match (self, item) {
-            (Self::Project(name, ..), Item::Project(wanted)) => name == wanted,
+            (Self::Project(name, _), Item::Project(wanted)) => name == wanted,
             (Self::Session(session), Item::Session(wanted)) => session.name == *wanted,
             (Self::Project(..) | Self::Session(_), Item::Project(_) | Item::Session(_)) => false,
         }
     }
     fn item(&self) -> Item {
         match self {
-            Self::Project(name, ..) => Item::Project((*name).to_owned()),
+            Self::Project(name, _) => Item::Project((*name).to_owned()),
             Self::Session(session) => Item::Session(session.name.clone()),
         }
     }
@@ -53,68 +56,94 @@ impl Row<'_> {
 
 /// The lines, in the order they are shown.
 pub fn rows<'a>(model: &'a Model, ui: &Ui) -> Vec<Row<'a>> {
-    let filter = ui.filter.value().to_lowercase();
-    let mut shown: Vec<&SessionStatus> = model.status.sessions.iter().filter(|s| matches(s, &filter)).collect();
+    let mut shown = filtered(model, ui);
     match ui.sort {
-        Sort::Worst => shown.sort_by_key(|s| look(s).rank),
+        Sort::Worst => shown.sort_by_cached_key(|s| (look(s).rank, -s.priority)),
         Sort::Name => shown.sort_by(|a, b| a.name.cmp(&b.name)),
         Sort::Recent => {
-            let last = |s: &SessionStatus| s.output.as_ref().and_then(|o| o.last_at.clone());
+            let last = |s: &'a SessionStatus| s.output.as_ref().and_then(|o| o.last_at.as_deref());
             shown.sort_by_key(|s| std::cmp::Reverse(last(s)));
         }
-        Sort::Next => shown.sort_by_key(|s| (s.next_at.is_none(), s.next_at.clone())),
+        Sort::Next => shown.sort_by_key(|s| (s.next_at.is_none(), s.next_at.as_deref())),
     }
     if matches!(ui.sort, Sort::Recent | Sort::Next) {
         return shown.into_iter().map(Row::Session).collect();
     }
     let mut groups: Vec<(&str, Vec<&SessionStatus>)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for session in shown {
         let project = session.project.as_deref().unwrap_or("");
-        match groups.iter_mut().find(|(name, _)| *name == project) {
-            Some((_, sessions)) => sessions.push(session),
-            None => groups.push((project, vec![session])),
-        }
+        let place = *places.entry(project).or_insert_with(|| {
+            groups.push((project, Vec::new()));
+            groups.len() - 1
+        });
+        groups[place].1.push(session);
     }
     if ui.sort == Sort::Name {
         groups.sort_by_key(|(name, _)| *name);
     }
     let mut rows = Vec::new();
     for (project, sessions) in groups {
-        let worst = sessions.iter().min_by_key(|s| look(s).rank).copied();
-        let Some(worst) = worst else { continue };
-        rows.push(Row::Project(project, sessions.len(), worst));
-        if !ui.folded.contains(project) {
+        let folded = ui.folded.contains(project);
+        rows.push(Row::Project(project, sessions.clone()));
+        if !folded {
             rows.extend(sessions.into_iter().map(Row::Session));
         }
     }
     rows
 }
 
-fn matches(session: &SessionStatus, filter: &str) -> bool {
-    let has = |text: &str| text.to_lowercase().contains(filter);
-    filter.is_empty()
-        || has(&session.name)
-        || session.project.as_deref().is_some_and(has)
-        || has(look(session).word)
-        || has(&session.state)
+/// The sessions that have every word of the filter in their name, project or state.
+fn filtered<'a>(model: &'a Model, ui: &Ui) -> Vec<&'a SessionStatus> {
+    let filter = ui.filter.value().to_lowercase();
+    let words: Vec<&str> = filter.split_whitespace().collect();
+    let sessions = model.status.sessions.iter();
+    if words.is_empty() {
+        return sessions.collect();
+    }
+    let has_all = |s: &&SessionStatus| {
+        let project = s.project.as_deref().unwrap_or_default();
+        let text = format!("{}\n{project}\n{}\n{}", s.name, look(s).word, s.state.replace('_', " ")).to_lowercase();
+        words.iter().all(|word| text.contains(word))
+    };
+    sessions.filter(has_all).collect()
 }
 
-/// The list, and the preview when there is room for one.
-pub fn areas(body: Rect, ui: &Ui) -> (Rect, Option<Rect>) {
-    if !ui.preview {
-        return (body, None);
-    }
-    if body.width >= 150 {
+/// Where the parts of the view are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Areas {
+    /// The names of the columns; without rows where there is no room for them.
+    heads: Rect,
+    /// The list.
+    pub list: Rect,
+    /// The preview, when there is room for one.
+    pub preview: Option<Rect>,
+}
+
+/// Columns from which the preview lies beside the list.
+const BESIDE_FROM: u16 = 150;
+/// Rows from which it lies below.
+const BELOW_FROM: u16 = 26;
+/// Rows from which the columns have names.
+const HEADS_FROM: u16 = 8;
+
+/// Where the parts of the view are.
+pub fn areas(body: Rect, ui: &Ui) -> Areas {
+    let (mut list, preview) = if ui.preview && body.width >= BESIDE_FROM {
         let wide = body.width * 2 / 5;
         let list = Rect { width: body.width - wide, ..body };
-        return (list, Some(Rect { x: list.right(), width: wide, ..body }));
-    }
-    if body.height >= 28 {
+        (list, Some(Rect { x: list.right(), width: wide, ..body }))
+    } else if ui.preview && body.height >= BELOW_FROM {
         let tall = body.height * 2 / 5;
         let list = Rect { height: body.height - tall, ..body };
-        return (list, Some(Rect { y: list.bottom(), height: tall, ..body }));
-    }
-    (body, None)
+        (list, Some(Rect { y: list.bottom(), height: tall, ..body }))
+    } else {
+        (body, None)
+    };
+    let heads = Rect { height: u16::from(list.height >= HEADS_FROM), ..list };
+    list.y += heads.height;
+    list.height -= heads.height;
+    Areas { heads, list, preview }
 }
 
 fn under_cursor(_: &Model, ui: &Ui) -> Option<String> {
@@ -135,10 +164,10 @@ pub fn settle(model: &Model, ui: &mut Ui) {
         here.unwrap_or_else(|| if ui.item.is_none() { first() } else { old.min(rows.len().saturating_sub(1)) });
     let item = rows.get(cursor).map(Row::item);
     let count = rows.len();
-    if item.is_some() {
+    if here.is_none() && item.is_some() {
         ui.item = item;
     }
-    let height = usize::from(areas(body(model, ui), ui).0.height);
+    let height = usize::from(areas(body(model, ui), ui).list.height);
     let place = ui.places.entry(Context::Night).or_default();
     place.cursor = cursor;
     place.settle(count, height);
@@ -146,7 +175,7 @@ pub fn settle(model: &Model, ui: &mut Ui) {
 
 fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
     let rows = rows(model, ui);
-    let (list, _) = areas(body(model, ui), ui);
+    let list = areas(body(model, ui), ui).list;
     let place = ui.place(Context::Night);
     if let Intent::Move(step) = intent {
         let to = moved(place.cursor, step, rows.len(), usize::from(list.height));
@@ -154,15 +183,18 @@ fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
     } else if let Intent::Click { x, y } = intent
         && list.contains((x, y).into())
     {
-        let clicked = rows.get(place.offset + usize::from(y - list.y)).map(Row::item);
-        if let Some(Item::Project(project)) = &clicked {
-            fold(ui, project);
+        let clicked = rows.get(place.offset + usize::from(y - list.y)).map(Row::item)?;
+        match &clicked {
+            Item::Project(project) => fold(ui, project),
+            // A second click on the same line opens it.
+            Item::Session(_) if ui.item.as_ref() == Some(&clicked) => return act_open(ui, &clicked),
+            Item::Session(_) => {}
         }
-        ui.item = clicked.or_else(|| ui.item.clone());
+        ui.item = Some(clicked);
     } else if matches!(intent, Intent::Open | Intent::Collapse | Intent::Left | Intent::Right) {
         let project = match rows.get(place.cursor)? {
-            Row::Project(name, ..) => (*name).to_owned(),
-            Row::Session(_) if intent == Intent::Open => return None,
+            Row::Project(name, _) => (*name).to_owned(),
+            Row::Session(_) if matches!(intent, Intent::Open | Intent::Right) => return open_row(ui, intent),
             Row::Session(session) => session.project.clone().unwrap_or_default(),
         };
         if intent == Intent::Right {
@@ -185,6 +217,18 @@ fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
     Some(Vec::new())
 }
 
+/// Enter on a session opens it, which means the same everywhere; to the right there is nothing more.
+fn open_row(_: &Ui, intent: Intent) -> Option<Vec<Ask>> {
+    (intent == Intent::Right).then(Vec::new)
+}
+
+fn act_open(ui: &mut Ui, item: &Item) -> Option<Vec<Ask>> {
+    if let Item::Session(name) = item {
+        crate::tui::update::open(ui, name.clone());
+    }
+    Some(Vec::new())
+}
+
 fn fold(ui: &mut Ui, project: &str) {
     if !ui.folded.remove(project) {
         ui.folded.insert(project.to_owned());
@@ -192,90 +236,56 @@ fn fold(ui: &mut Ui, project: &str) {
 }
 
 fn draw(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
-    let (list, preview) = areas(area, cx.ui);
+    let areas = areas(area, cx.ui);
     let rows = rows(cx.model, cx.ui);
     if rows.is_empty() {
-        empty(list, buf, cx);
+        empty(areas.list, buf, cx);
         return;
+    }
+    let columns = Columns::new(areas.list.width, cx.model);
+    if areas.heads.height > 0 {
+        line::heads(&columns, areas.heads, buf, cx);
     }
     let place = cx.ui.place(Context::Night);
-    for (y, (at, row)) in (list.y..list.bottom()).zip(rows.iter().enumerate().skip(place.offset)) {
-        let line = Rect::new(list.x, y, list.width, 1);
+    for (y, (at, row)) in (areas.list.y..areas.list.bottom()).zip(rows.iter().enumerate().skip(place.offset)) {
+        let row_area = Rect::new(areas.list.x, y, areas.list.width, 1);
         match row {
-            Row::Project(name, count, worst) => project(name, *count, worst, line, buf, cx),
-            Row::Session(session) => self::session(session, line, buf, cx),
+            Row::Project(name, sessions) => line::project(name, sessions, row_area, buf, cx),
+            Row::Session(session) => line::session(session, &columns, row_area, buf, cx),
         }
         if at == place.cursor {
-            buf.set_style(line, cx.theme.selected);
+            line::mark(row_area, buf, cx);
         }
     }
-    if let (Some(preview), Some(session)) = (preview, under_cursor(cx.model, cx.ui).and_then(|s| cx.model.session(&s)))
-    {
-        preview_of(session, preview, buf, cx);
+    if let Some(area) = areas.preview {
+        match under_cursor(cx.model, cx.ui).and_then(|name| cx.model.session(&name)) {
+            Some(session) => preview::draw(session, area, buf, cx),
+            None => preview::nothing(area, buf, cx),
+        }
     }
 }
 
-/// The session under the cursor: its name, then its screen, or what is known of one that has printed nothing.
-fn preview_of(session: &SessionStatus, area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
-    if session.output.is_none() || area.height < 3 {
-        overview::draw_of(session, area, buf, cx);
-        return;
-    }
-    let line = "─".repeat(usize::from(area.width));
-    put(buf, area.x, area.y, area.width, &line, cx.theme.line);
-    put(buf, area.x + 1, area.y, area.width.saturating_sub(2), &format!(" {} ", session.name), cx.theme.heading);
-    let screen = Rect { x: area.x + 1, y: area.y + 1, width: area.width - 1, height: area.height - 1 };
-    screen::draw_of(&session.name, screen, buf, cx);
-}
-
-/// The screen of the session under the cursor, when it is shown and has something to show.
-fn wants(model: &Model, ui: &Ui) -> Vec<Want> {
-    if areas(body(model, ui), ui).1.is_none() {
-        return Vec::new();
-    }
-    let session = under_cursor(model, ui).filter(|name| model.session(name).is_some_and(|s| s.output.is_some()));
-    session.into_iter().map(Want::Screen).collect()
-}
-
+/// What to do when there is nothing to see.
 fn empty(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
-    let lines: &[&str] = if !cx.ui.filter.value().is_empty() {
-        &["No session matches the filter.", "Esc shows all again."]
+    let add = format!("{} adds a session that stands in no file.", cx.key("add"));
+    let begin = format!("{} begins it with the sessions of sessions.toml.", cx.key("up-night"));
+    let lines: &[&str] = if cx.model.link == Link::Opening {
+        &["Asking the daemon …"]
+    } else if !cx.ui.filter.value().is_empty() {
+        &["No session matches the filter.", "", "Esc shows all again."]
+    } else if cx.model.status.night.is_some() {
+        &["This night has no sessions.", "", &add]
+    } else if matches!(cx.model.link, Link::Gone { .. }) {
+        &[
+            "No night was begun yet, and no daemon runs.",
+            "",
+            "`nightkeep check` tells whether sessions.toml is as it should be,",
+            "`nightkeep up` starts the daemon and begins the night.",
+        ]
     } else {
-        &["No sessions.", "`nightkeep init` writes a sessions.toml for this folder.", "`nightkeep up` begins a night."]
+        &["No night was begun yet.", "", &begin, &add]
     };
-    for (y, line) in (area.y + 1..area.bottom()).zip(lines) {
-        put(buf, area.x + 2, y, area.width - 4, line, cx.theme.dim);
+    for (y, text) in (area.y + 1..area.bottom()).zip(lines) {
+        put(buf, area.x + 3, y, area.width.saturating_sub(4), text, cx.theme.dim);
     }
-}
-
-fn project(name: &str, count: usize, worst: &SessionStatus, line: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
-    let folded = cx.ui.folded.contains(name);
-    let sign = if folded { "▸" } else { "▾" };
-    let name = if name.is_empty() { "without a project" } else { name };
-    let taken = put(buf, line.x + 1, line.y, line.width - 2, &format!("{sign} {name}"), cx.theme.heading);
-    let look = look(worst);
-    let text = if folded { format!("{count} sessions, {} {}", look.sign, look.word) } else { count.to_string() };
-    put(buf, line.x + 3 + taken, line.y, line.width.saturating_sub(taken + 4), &text, cx.theme.dim);
-}
-
-fn session(session: &SessionStatus, line: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
-    let look = look(session);
-    let mut x = line.x + 3;
-    put(buf, x, line.y, 12, &format!("{} {}", look.sign, look.word), cx.theme.tone(look.tone));
-    x += 13;
-    put(buf, x, line.y, 20, &session.name, cx.theme.text);
-    x += 21;
-    let attempt =
-        if session.attempt > 0 { format!("{}/{}", session.attempt, session.attempts_max) } else { String::new() };
-    put_right(buf, x, line.y, 5, &attempt, cx.theme.dim);
-    x += 6;
-    let age = at(session.since.as_ref()).map_or_else(String::new, |since| cx.age(since));
-    put_right(buf, x, line.y, 6, &age, cx.theme.dim);
-    x += 8;
-    let next = at(session.next_at.as_ref()).map(|next| format!("in {}", cx.countdown(next)));
-    let number = session.metrics.iter().find(|m| m.value.is_some()).map(of_total);
-    let words = session.output.as_ref().map(|o| o.last_line.as_str()).filter(|_| session.state == "running");
-    let note = [next, number, Some(words.unwrap_or(&session.reason).to_owned())];
-    let note: Vec<String> = note.into_iter().flatten().collect();
-    put(buf, x, line.y, line.right().saturating_sub(x + 1), &note.join("  "), cx.theme.text);
 }
