@@ -16,6 +16,8 @@ mod api;
 mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
+#[path = "e2e/details.rs"]
+mod details;
 #[path = "e2e/exactness.rs"]
 mod exactness;
 #[path = "e2e/file_gone.rs"]

@@ -4,9 +4,13 @@
 mod builder;
 #[path = "report/hostile.rs"]
 mod hostile;
+#[path = "report/html.rs"]
+mod html;
 #[path = "report/nights.rs"]
 mod nights;
 #[path = "report/status.rs"]
 mod status;
+#[path = "report/timeline.rs"]
+mod timeline;
 #[path = "report/totals.rs"]
 mod totals;

@@ -25,11 +25,13 @@ mod launch;
 mod logs;
 mod man;
 mod nights;
+mod note;
 mod now;
 mod output;
 mod parts;
 mod place;
 mod plan;
+mod replay;
 mod report;
 mod schedule;
 mod schema;
@@ -110,6 +112,7 @@ enum Command {
     Why(why::Args),
     Attach(attach::Args),
     Logs(logs::Args),
+    Replay(replay::Args),
     Send(send::Args),
     Start(verbs::StartArgs),
     Stop(verbs::StopArgs),
@@ -118,6 +121,7 @@ enum Command {
     Release(verbs::ReleaseArgs),
     Skip(verbs::SkipArgs),
     Schedule(schedule::Args),
+    Note(note::Args),
     Add(add::Args),
     Dead(dead::Args),
     Alerts(alerts::Args),
@@ -194,6 +198,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Why(args) => why::run(args, context),
         Command::Attach(args) => attach::run(args, context),
         Command::Logs(args) => logs::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
         Command::Send(args) => send::run(args, context),
         Command::Start(args) => verbs::start(args, context),
         Command::Stop(args) => verbs::stop(args, context),
@@ -202,6 +207,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Release(args) => verbs::release(args, context),
         Command::Skip(args) => verbs::skip(args, context),
         Command::Schedule(args) => schedule::run(args, context),
+        Command::Note(args) => note::run(args, context),
         Command::Add(args) => add::run(args, context),
         Command::Dead(args) => dead::run(args, context),
         Command::Alerts(args) => alerts::run(args, context),

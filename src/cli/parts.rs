@@ -9,7 +9,6 @@ use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
-use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
@@ -17,6 +16,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
+use crate::protocol::details::SessionNotes;
 use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
@@ -150,7 +150,7 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
             for (name, session) in &state.added {
                 plan.sessions.entry(name.clone()).or_insert_with(|| session.clone());
             }
-            lasted(&state)
+            status::tonight::lasted(&state)
         }
         None => BTreeMap::new(),
     };
@@ -160,19 +160,8 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
     Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
 }
 
-/// How long the newest good run of each session ran, all attempts together. One that failed tells nothing of the work.
-fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
-    let ended = state.runs.values().filter(|run| run.state.outcome() == Some(Outcome::Succeeded));
-    ended
-        .map(|run| {
-            let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
-            (run.id.session.clone(), ran)
-        })
-        .collect()
-}
-
 /// The journal, when there is one.
-async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
+pub(super) async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
     let path = instance.journal();
     if !path.exists() {
         return Ok(None);
@@ -234,6 +223,14 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
         .map(|(_, entry)| entry)
         .collect();
     Ok(status::why::why(&state, name, &history, at, &zone_of(&state.plan)))
+}
+
+/// The notes of a session from the journal; `None` when it knows no such session.
+pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Option<SessionNotes>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let known = state.session(name).is_some() || state.runs.keys().any(|run| run.session == *name);
+    Ok(known.then(|| status::notes::of_session(&state, name)))
 }
 
 /// All nights, each with its trend; `None` when there was none yet.
@@ -347,6 +344,8 @@ pub struct ReportTexts {
     pub json: String,
     /// Plain text.
     pub text: String,
+    /// A page for a browser.
+    pub html: Result<String, report::html::PageFault>,
     /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
     pub check: u8,
 }
@@ -378,6 +377,7 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
         markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
         json: report::json::render(&report).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
         text: report::text::page(&report),
+        html: report::html::render(&report),
         check: report::check_code(&report),
     }))
 }

@@ -46,8 +46,7 @@ enum Format {
     Json,
     /// Plain text
     Text,
-    /// Not in effect yet
-    #[value(hide = true)]
+    /// One page for a browser or a phone
     Html,
 }
 
@@ -58,10 +57,6 @@ pub fn night(text: &str) -> Result<NightId, String> {
 
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
-    if args.format == Some(Format::Html) {
-        let failure = Failure::new(Exit::Usage, "the report's form `html` is not in effect yet");
-        return Err(failure.hint("until then: --format md, json or text"));
-    }
     let instance = context.instance()?;
     let window = match (&args.night, args.since) {
         (Some(night), _) => Window::Night(night.clone()),
@@ -86,8 +81,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let text = match args.format.unwrap_or(default) {
         Format::Md => report.markdown,
         Format::Json => report.json,
-        // Said above not to be in effect.
-        Format::Text | Format::Html => report.text,
+        Format::Text => report.text,
+        Format::Html => report.html.map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
     };
     let text = format!("{}\n", text.trim_end());
     match &args.output {

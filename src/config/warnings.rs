@@ -52,14 +52,6 @@ pub(super) fn not_in_effect(document: &Document<'_>, rejected: &BTreeSet<Place>,
 
 /// Values that are not in effect yet under keys that are.
 fn not_in_effect_values(document: &Document<'_>, problems: &mut Problems<'_>) {
-    let formats = Place::root().key("report").key("formats");
-    let listed = document.value(&formats).and_then(|v| v.get_ref().as_array());
-    for (i, format) in listed.into_iter().flat_map(|list| list.iter()).enumerate() {
-        if format.get_ref().as_str() == Some("html") {
-            let found = problems.warning(&formats.item(i), "the report's form `html` is not in effect yet");
-            found.help("until then: the other forms are written");
-        }
-    }
     let trust = Place::root().key("security").key("trust");
     if document.value(&trust).is_some() {
         let found = problems.warning_in_key(&trust, "`security.trust` has no effect in this file");

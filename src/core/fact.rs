@@ -317,6 +317,11 @@ pub enum Fact {
         /// Why, in words.
         why: String,
     },
+    /// A note to a session was written, or is settled; the whole of it, not a difference.
+    NoteMoved {
+        /// It.
+        note: Box<super::note::Note>,
+    },
 }
 
 impl Fact {
@@ -362,7 +367,8 @@ impl Fact {
             | Self::BreakerMoved { .. }
             | Self::ProjectParked { .. }
             | Self::DaemonCrashed { .. }
-            | Self::SafeMode { .. } => None,
+            | Self::SafeMode { .. }
+            | Self::NoteMoved { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

@@ -9,7 +9,7 @@
 //! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
 //! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
-//! `alert`: what is wrong, and who is told of it.
+//! `alert`: what is wrong, and who is told of it · `note`: what the operator wants a session to know.
 
 pub mod alert;
 mod attempt;
@@ -26,6 +26,7 @@ pub mod guard;
 pub mod ids;
 mod invariants;
 pub mod night;
+pub mod note;
 mod operator;
 pub mod plan;
 pub mod progress;

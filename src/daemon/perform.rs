@@ -1,9 +1,12 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::details::Details;
 use super::earlier;
 use super::history;
 use super::inbox::{Closed, Inbox};
+use super::notes;
+use super::output::LastRead;
 use super::reconcile;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
@@ -67,6 +70,8 @@ pub struct Rim {
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
+    last_read: LastRead,
+    details: Details,
 }
 
 /// That the daemon is to end.
@@ -120,6 +125,8 @@ impl Rim {
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
+            last_read: LastRead::default(),
+            details: Details::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -139,6 +146,14 @@ impl Rim {
     /// The journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+    /// The log that was read last over the API.
+    pub fn last_read(&self) -> &LastRead {
+        &self.last_read
+    }
+    /// What was asked of nights before.
+    pub fn details(&self) -> &Details {
+        &self.details
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {
@@ -382,7 +397,8 @@ impl Rim {
     async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {
         let run_dir = self.instance.run_dir(attempt);
         let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
-        let spec = self.spec(attempt, session, output_cap);
+        let mut spec = self.spec(attempt, session, output_cap);
+        let notes = notes::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
         let output = spec.output.clone();
         tokio::task::spawn_blocking({
             let run_dir = run_dir.clone();
@@ -391,8 +407,8 @@ impl Rim {
                 for dir in [run_dir.as_path(), output.parent().unwrap_or(&run_dir)] {
                     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
                 }
-                spec.write(&run_dir)?;
-                Ok(())
+                notes.write()?;
+                Ok(spec.write(&run_dir)?)
             }
         })
         .await??;

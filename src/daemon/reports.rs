@@ -69,8 +69,7 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
         let (extension, text) = match format {
             ReportFormat::Json => ("json", report::json::render(&report)?),
             ReportFormat::Md => ("md", report::markdown::render(&report, MarkdownOptions { full: false })),
-            // The config says of it that it is not in effect yet.
-            ReportFormat::Html => continue,
+            ReportFormat::Html => ("html", report::html::render(&report)?),
         };
         let path = rim.instance().report(night, extension);
         tokio::task::spawn_blocking({

@@ -88,6 +88,7 @@ impl Folder {
             alerts: BTreeMap::new(),
             messages: Messages::default(),
             outages: Vec::new(),
+            notes: BTreeMap::new(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -200,6 +201,11 @@ impl Folder {
                 let word = if *on { "safe mode: nothing is started" } else { "safe mode is over" };
                 self.moment(at, None, format!("{word}: {why}"), 3);
             }
+            Fact::NoteMoved { note } if tonight => {
+                if self.facts.notes.insert(note.number, (**note).clone()).is_none() && note.is_open() {
+                    self.moment(at, Some(&note.session), format!("note {}: {}", note.id(), note.text), 1);
+                }
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -240,7 +246,8 @@ impl Folder {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. } => return false,
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => return false,
         }
         true
     }
@@ -383,6 +390,10 @@ impl Folder {
             self.facts.runs.insert(id, run);
             return true;
         }
+        if let Fact::AttemptIntended { attempt } = &entry.fact {
+            let open = self.facts.notes.values_mut().filter(|note| note.session == id.session && note.is_open());
+            open.for_each(|note| note.give(attempt));
+        }
         let Some(run) = self.facts.runs.get_mut(&id) else { return false };
         let mut told: Option<(String, u8)> = None;
         match &entry.fact {
@@ -460,7 +471,8 @@ impl Folder {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. } => {}
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -604,7 +616,8 @@ pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
         | Fact::BreakerMoved { .. }
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }
-        | Fact::SafeMode { .. } => None,
+        | Fact::SafeMode { .. }
+        | Fact::NoteMoved { .. } => None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
-use super::model::{AlertReport, ProjectReport, SessionReport, TimelineRow};
+use super::model::{AlertReport, NoteReport, ProjectReport, SessionReport, TimelineRow};
 use super::text::metric;
 use crate::protocol::FindingStatus;
 use crate::status::text::{count, cut_at_word, span_of_seconds};
@@ -13,7 +13,7 @@ impl Page<'_> {
         let mut out =
             vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
-        out.extend([self.alerts(), self.not_run(), self.timeline()]);
+        out.extend([self.alerts(), self.notes(), self.not_run(), self.timeline()]);
         if self.full {
             out.insert(3, self.details());
         }
@@ -366,6 +366,29 @@ impl Page<'_> {
         }
     }
 
+    fn notes(&self) -> Section {
+        let row = |NoteReport { session, note }: &NoteReport| {
+            let given = match (note.times_given, note.given.last()) {
+                (0, _) | (_, None) => "not given to an attempt yet".to_owned(),
+                (n, Some(last)) => format!("given to {}, last {last}", count(u64::from(n), "attempt", "attempts")),
+            };
+            let then = match (&note.settled, &note.settled_by) {
+                (Some(at), Some(by)) => format!("settled {} by {}", self.at(at), prose(by)),
+                (Some(at), None) => format!("settled {}", self.at(at)),
+                (None, _) => "open".to_owned(),
+            };
+            let text = prose(&cut_at_word(&note.text.replace('\n', " "), 240));
+            vec![format!("- {} {} to {}: {text}; {given}; {then}", self.at(&note.at), note.id, prose(session))]
+        };
+        Section {
+            name: "Your notes",
+            above: Vec::new(),
+            rows: self.report.notes.iter().map(row).collect(),
+            most: 8,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
     fn not_run(&self) -> Section {
         Section {
             name: "Did not run",
@@ -403,7 +426,7 @@ impl Page<'_> {
 }
 
 /// The rows that weigh most, in their order; of equal ones the later.
-fn weightiest(rows: &[TimelineRow], most: usize) -> Vec<&TimelineRow> {
+pub(super) fn weightiest(rows: &[TimelineRow], most: usize) -> Vec<&TimelineRow> {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(rows[*i].weight), std::cmp::Reverse(*i)));
     order.truncate(most);

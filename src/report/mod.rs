@@ -6,6 +6,7 @@ mod build;
 pub mod facts;
 mod fingerprints;
 mod fold;
+pub mod html;
 pub mod json;
 pub mod markdown;
 mod markdown_sections;
@@ -16,6 +17,9 @@ pub mod nights;
 pub mod passage;
 mod sessions;
 pub mod text;
+pub mod timeline;
+mod timeline_fold;
+mod timeline_lane;
 
 pub use build::{build, check_code};
 pub use fold::{fold, fold_as_of};

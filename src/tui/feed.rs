@@ -2,6 +2,7 @@
 
 use super::intent::{Ask, Want};
 use super::model::{Detail, Host, News};
+use super::lookup;
 use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
 use crate::protocol::{
@@ -73,6 +74,11 @@ impl Feed {
         }
     }
     fn load(&mut self, want: Want, after: Duration) {
+        if let Want::Screen(session) = &want {
+            let task = tokio::spawn(lookup::follow(self.client.clone(), session.clone(), self.news.clone(), after));
+            self.wanted.insert(want, task);
+            return;
+        }
         let (client, news, wanted) = (self.client.clone(), self.news.clone(), want.clone());
         let task = tokio::spawn(async move {
             sleep(after).await;
@@ -110,6 +116,13 @@ impl Drop for Feed {
 async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
     match want {
         Want::Why(session) => Ok(Detail::Why(client.why(session).await?)),
+        Want::Screen(_)
+        | Want::Recording { .. }
+        | Want::Log { .. }
+        | Want::Span { .. }
+        | Want::Times { .. }
+        | Want::Page { .. }
+        | Want::Find { .. } => lookup::detail(client, want).await,
     }
 }
 
@@ -130,7 +143,9 @@ async fn done(client: &Client, ask: &Ask) -> Result<Option<Done>, ClientError> {
         Ask::Retry { session } => client.retry(&RetryRequest { session: Some(session.clone()), class: None }).await?,
         Ask::Add(request) => client.add(request).await?,
         Ask::Up => client.up(&UpRequest::default()).await?,
-        Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } => return Ok(None),
+        Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } | Ask::Replay(_) => {
+            return Ok(None);
+        }
     };
     Ok(Some(done))
 }

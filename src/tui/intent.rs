@@ -1,5 +1,6 @@
 //! What a key, a click or a word of the palette means, and what the rim is then asked to do.
 
+use super::shown::ReplayAct;
 use super::ui::{Tab, View};
 use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
@@ -135,6 +136,11 @@ pub enum Intent {
         /// Rows.
         height: u16,
     },
+    /// The attempt after this one, or the one before.
+    Attempt {
+        /// Which.
+        next: bool,
+    },
     /// A key for an open dialog or text field.
     Typed(KeyEvent),
 }
@@ -188,6 +194,8 @@ pub enum Ask {
     },
     /// Add a session.
     Add(Box<AddRequest>),
+    /// Do something to the recording that is shown.
+    Replay(ReplayAct),
     /// Begin the night.
     Up,
     /// Put a text into the clipboard of the terminal.
@@ -202,13 +210,80 @@ pub enum Ask {
 pub enum Want {
     /// The chain behind a session's state.
     Why(String),
+    /// A session's screen, live.
+    Screen(String),
+    /// What is recorded of an attempt (of the last one otherwise), with its times.
+    Recording {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: Option<String>,
+    },
+    /// The same without its times.
+    Log {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: Option<String>,
+    },
+    /// Bytes of a recording.
+    Span {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// From here on.
+        from: u64,
+        /// So many.
+        max: u64,
+    },
+    /// The times of a part of a recording.
+    Times {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// From this byte on.
+        from: u64,
+        /// Up to this one.
+        to: u64,
+    },
+    /// A page of a log.
+    Page {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// Its number.
+        number: u64,
+        /// The log's length it is wanted for.
+        total: u64,
+    },
+    /// The next line of a log that has a text.
+    Find {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// The text.
+        search: String,
+        /// Behind, or before, this line: its page and its number there.
+        from: (u64, usize),
+        /// Whether it is searched among those before it, instead of from it on.
+        backward: bool,
+    },
 }
 
 impl Want {
     /// The session it is about; when facts about that session come, it is loaded again.
     pub fn session(&self) -> Option<&str> {
         match self {
-            Self::Why(session) => Some(session),
+            Self::Why(session)
+            | Self::Screen(session)
+            | Self::Recording { session, .. }
+            | Self::Log { session, .. } => Some(session),
+            // What was written once does not change.
+            Self::Span { .. } | Self::Times { .. } | Self::Page { .. } | Self::Find { .. } => Some(""),
         }
     }
 }

@@ -18,6 +18,12 @@ pub enum Context {
     Session,
     /// What the status knows of a session.
     Overview,
+    /// A session's screen.
+    Screen,
+    /// A session's log.
+    Log,
+    /// A session's recording.
+    Replay,
 }
 
 impl Context {
@@ -28,6 +34,9 @@ impl Context {
             Self::Night => Some("night"),
             Self::Session => Some("session"),
             Self::Overview => Some("overview"),
+            Self::Screen => Some("screen"),
+            Self::Log => Some("log"),
+            Self::Replay => Some("replay"),
         }
     }
 }
@@ -215,7 +224,7 @@ impl Action {
     }
 }
 
-use Context::{Everywhere, Night};
+use Context::{Everywhere, Log, Night, Replay};
 use Group::{Alert, Dashboard, Moving, Session, Showing};
 
 /// All that can be done by key.
@@ -257,6 +266,22 @@ pub const ACTIONS: &[Action] = &[
     action("palette", Everywhere, &[":"], Intent::Palette, Dashboard, "a command by name").hint("command"),
     action("help", Everywhere, &["?", "f1"], Intent::Help, Dashboard, "these keys").hint("help"),
     action("redraw", Everywhere, &["ctrl-l"], Intent::Redraw, Dashboard, "draw everything anew"),
+    action("search", Log, &["/"], Intent::Filter, Showing, "search a text").hint("search"),
+    action("next-match", Log, &["n"], Intent::NextMatch, Moving, "the next line that has it"),
+    action("previous-match", Log, &["N"], Intent::PreviousMatch, Moving, "the line before that has it"),
+    action("follow", Log, &["f"], Intent::Follow, Showing, "go along with the end, or stay").hint("follow"),
+    action("times", Log, &["t"], Intent::Timestamps, Showing, "show or hide times").hint("times"),
+    action("log-attempt-before", Log, &["["], Intent::Attempt { next: false }, Showing, "the attempt before"),
+    action("log-attempt-after", Log, &["]"], Intent::Attempt { next: true }, Showing, "the attempt after"),
+    action("play", Replay, &["space"], Intent::Play, Showing, "play or pause").hint("play"),
+    action("faster", Replay, &["+", "="], Intent::Faster, Showing, "play faster").hint("faster"),
+    action("slower", Replay, &["-"], Intent::Slower, Showing, "play slower"),
+    action("replay-back", Replay, &["left", "h"], Intent::Left, Moving, "10 seconds back; up a minute, PgUp ten"),
+    action("replay-on", Replay, &["right", "l"], Intent::Right, Moving, "10 seconds on; down a minute, PgDn ten"),
+    action("next-mark", Replay, &["n"], Intent::NextMatch, Moving, "to the next mark").hint("next mark"),
+    action("previous-mark", Replay, &["N"], Intent::PreviousMatch, Moving, "to the mark before"),
+    action("attempt-before", Replay, &["["], Intent::Attempt { next: false }, Showing, "the attempt before"),
+    action("attempt-after", Replay, &["]"], Intent::Attempt { next: true }, Showing, "the attempt after"),
     action("suspend", Everywhere, &["ctrl-z"], Intent::Suspend, Dashboard, "back to the shell until `fg`"),
     action("quit", Everywhere, &["Q", "ctrl-c"], Intent::Quit, Dashboard, "leave; the night goes on"),
 ];
@@ -370,7 +395,7 @@ mod tests {
     #[test]
     fn a_key_of_the_file_takes_the_place_of_the_default_everywhere_it_stood() {
         let keys = Keys::with(&BTreeMap::from([("stop".to_owned(), vec!["s".to_owned(), "delete".to_owned()])]));
-        let means = |key: &str| keys.intent(&[Context::Night, Context::Everywhere], &press(key));
+        let means = |key: &str| keys.intent(&[Night, Everywhere], &press(key));
         assert_eq!(means("s"), Some(Intent::Verb(Verb::Stop)));
         assert_eq!(means("delete"), Some(Intent::Verb(Verb::Stop)));
         assert_eq!(means("x"), None);

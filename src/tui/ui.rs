@@ -3,6 +3,7 @@
 use super::intent::Ask;
 use super::keys::{Context, Keys};
 use super::theme::ThemeName;
+use super::view::log::LogUi;
 use super::view::{self, Page};
 use ratatui::layout::Rect;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,17 +37,29 @@ impl View {
 pub enum Tab {
     /// What the status knows of it.
     Overview,
+    /// Its screen, live.
+    Screen,
+    /// Its output as lines.
+    Log,
+    /// Its screen as it was.
+    Replay,
 }
 
 impl Tab {
     /// All, in order.
     pub const ALL: &[Self] = &[
         Self::Overview, //
+        Self::Screen,
+        Self::Log,
+        Self::Replay,
     ];
     /// What it is made of.
     pub fn page(self) -> &'static Page {
         match self {
             Self::Overview => &view::overview::PAGE,
+            Self::Screen => &view::screen::PAGE,
+            Self::Log => &view::log::PAGE,
+            Self::Replay => &view::replay::PAGE,
         }
     }
 }
@@ -138,6 +151,8 @@ pub enum Question {
     },
     /// The session to add: `NAME PROJECT COMMAND…`.
     Add,
+    /// A text to search in the log.
+    Search,
 }
 
 /// What lies over the view.
@@ -208,6 +223,10 @@ pub struct Ui {
     pub theme: ThemeName,
     /// The keys.
     pub keys: Keys,
+    /// The place in the log.
+    pub log: LogUi,
+    /// The session and the attempt whose recording was chosen.
+    pub replay: Option<(String, String)>,
 }
 
 impl Ui {
@@ -229,6 +248,8 @@ impl Ui {
             area,
             theme,
             keys,
+            log: LogUi::default(),
+            replay: None,
         }
     }
     /// Where a list is.

@@ -64,7 +64,7 @@ fn what_needs_none_works_before_the_first_night() {
     home.run(&["wait", "tests"]).exits(4).says("tests is declared and has not run yet");
     home.run(&["logs", "tests"]).exits(4).says("tests is declared and has not run yet");
     home.run(&["why", "test"]).exits(4).says("did you mean tests?");
-    home.run(&["report", "--format", "html"]).exits(2).says("not in effect yet");
+    home.run(&["report", "--format", "html"]).exits(4).says("error: there was no night yet");
     home.run(&["logs", "test"]).exits(4).says("did you mean tests?");
     home.run(&["wait", "nobody"]).exits(4).says("no session is called");
     home.run(&["wait", "tests", "--timeout", "5"]).exits(2).says("90s");

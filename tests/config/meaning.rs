@@ -27,7 +27,7 @@ fn a_session_of_one_line_has_every_default() {
     assert_eq!(a.success.exit_codes, [0]);
     assert_eq!(a.verify_timeout, Duration::from_secs(600));
     assert_eq!((loaded.plan.concurrent, loaded.plan.log_per_session), (4, Some(1 << 30)));
-    assert_eq!(loaded.settings.report_formats.len(), 2);
+    assert_eq!(loaded.settings.report_formats.len(), 3);
     assert_eq!(loaded.settings.state, None);
 }
 

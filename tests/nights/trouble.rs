@@ -183,6 +183,17 @@ impl Sim {
         let of_state = self.rng.choice(by_state.into_values()).unwrap_or_default();
         let names = if of_state.is_empty() || self.rng.bool() { names } else { of_state };
         let session = self.rng.choice(names).unwrap_or_else(|| plan::name(77));
+        if self.rng.u8(0..16) == 0 {
+            let known: Vec<String> = night.state.notes.known.values().map(|note| note.id()).collect();
+            let note = self.rng.choice(known).filter(|_| self.rng.bool());
+            return match note {
+                Some(note) => self.step(Event::NoteDone { note, by: anna("done") }),
+                None => {
+                    let text = format!("note {}", self.rng.u8(0..9));
+                    self.step(Event::Note { session, text, by: anna("know this") })
+                }
+            };
+        }
         match self.rng.u8(0..18) {
             0 => self.up(vec![session]),
             1 => self.up(Vec::new()),

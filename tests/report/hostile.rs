@@ -24,7 +24,7 @@ const HOSTILE: [&str; 14] = [
     "--- ***bold*** ~~gone~~ \\",
 ];
 
-fn hostile_night() -> Journal {
+pub fn hostile_night() -> Journal {
     let all = HOSTILE.join(" ");
     let mut j = Journal::begin("2026-11-21", "2026-11-21T21:30:00Z", plan([session("bad"), session("red")]));
     for name in ["bad", "red"] {
@@ -64,7 +64,7 @@ fn hostile_night() -> Journal {
     j
 }
 
-fn is_clean(c: char) -> bool {
+pub fn is_clean(c: char) -> bool {
     let hidden = matches!(c,
         '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
         | '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}');

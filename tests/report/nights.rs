@@ -9,7 +9,7 @@ use nightkeep::report::markdown::{LINES_MAX, MarkdownOptions, render};
 use nightkeep::report::{check_code, json, nights, text};
 
 /// Three loads of which nobody needs to hear more.
-fn quiet(night: &str, begin: &str, end: &str) -> Journal {
+pub fn quiet(night: &str, begin: &str, end: &str) -> Journal {
     let sessions = [with_metric(session("load"), "profiles", None), session("build"), session("docs")];
     let mut journal = Journal::begin(night, begin, plan(sessions));
     for session in ["build", "docs", "load"] {
@@ -25,7 +25,7 @@ fn quiet(night: &str, begin: &str, end: &str) -> Journal {
 }
 
 /// One session cured by a retry, one that can never start, two that wait for it, one whose verify is red.
-fn mixed() -> Journal {
+pub fn mixed() -> Journal {
     let sessions = [
         with_metric(session("load-profiles"), "profiles", None),
         session("load-x"),

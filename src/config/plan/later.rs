@@ -22,7 +22,7 @@ pub(super) fn check(build: &mut Build<'_, '_>) {
     }
     if raw.report.formats.as_ref().is_some_and(Vec::is_empty) {
         let found = build.problems.error(&root.key("report").key("formats"), "a report needs a form");
-        found.help("formats = [\"md\", \"json\"]");
+        found.help("formats = [\"md\", \"html\", \"json\"]");
     }
     channels_named(build, raw.report.deliver.as_deref(), &root.key("report").key("deliver"));
     for (i, step) in raw.alerts.escalate.iter().flatten().enumerate() {

@@ -316,7 +316,8 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         }
     }
     let formats = raw.report.formats.clone();
-    let formats = formats.unwrap_or_else(|| vec![raw::ReportFormat::Md, raw::ReportFormat::Json]);
+    let formats =
+        formats.unwrap_or_else(|| vec![raw::ReportFormat::Md, raw::ReportFormat::Html, raw::ReportFormat::Json]);
     Settings {
         folder: build.folder.to_path_buf(),
         state,

@@ -3,10 +3,13 @@
 
 pub mod dialog;
 pub mod help;
+pub mod log;
 pub mod night;
 pub mod overview;
 pub mod palette;
 pub mod preview;
+pub mod replay;
+pub mod screen;
 pub mod session;
 
 use super::cells::{clear, put, put_all, put_right, width};
