@@ -116,6 +116,34 @@ pub struct KeyTable {
     pub help: Option<Keys>,
     /// Draw everything anew.
     pub redraw: Option<Keys>,
+    /// Search a text.
+    pub search: Option<Keys>,
+    /// The next line that has it.
+    pub next_match: Option<Keys>,
+    /// The line before that has it.
+    pub previous_match: Option<Keys>,
+    /// Go along with the end, or stay.
+    pub follow: Option<Keys>,
+    /// Show or hide times.
+    pub times: Option<Keys>,
+    /// The attempt before.
+    pub log_attempt_before: Option<Keys>,
+    /// Play or pause.
+    pub play: Option<Keys>,
+    /// Play faster.
+    pub faster: Option<Keys>,
+    /// Play slower.
+    pub slower: Option<Keys>,
+    /// 10 seconds back; up a minute, PgUp ten.
+    pub replay_back: Option<Keys>,
+    /// 10 seconds on; down a minute, PgDn ten.
+    pub replay_on: Option<Keys>,
+    /// To the next mark.
+    pub next_mark: Option<Keys>,
+    /// To the mark before.
+    pub previous_mark: Option<Keys>,
+    /// The attempt before.
+    pub attempt_before: Option<Keys>,
     /// Back to the shell until `fg`.
     pub suspend: Option<Keys>,
     /// Leave; the night goes on.
