@@ -1,5 +1,9 @@
 //! The dashboard: every view as it is drawn, what keys and clicks do, and the program itself in a terminal.
 
+#[path = "tui/details.rs"]
+mod details;
+#[path = "tui/history.rs"]
+mod history;
 #[path = "tui/night.rs"]
 mod night;
 #[path = "tui/shots.rs"]

@@ -3,12 +3,14 @@
 use super::attach;
 use super::context::Context;
 use super::failure::{Failure, session_name};
-use super::{now, place};
+use super::{details, now, place};
 use crate::core::time::At;
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::protocol::Status;
+use crate::tui::intent::Want;
 use crate::tui::keys::Keys;
+use crate::tui::model::Detail;
 use crate::tui::run::Later;
 use crate::tui::theme::ThemeName;
 use crate::tui::{self, Outside, Setup};
@@ -79,6 +81,10 @@ impl Outside for Rim {
     fn journal(&self) -> Later<Result<Status, String>> {
         let instance = self.instance.clone();
         Box::pin(async move { now::from_journal(&instance).await.map_err(|failure| failure.lines().join("; ")) })
+    }
+    fn detail(&self, want: Want) -> Later<Result<Detail, String>> {
+        let instance = self.instance.clone();
+        Box::pin(async move { details::from_journal(&instance, &want).await })
     }
     fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>> {
         let (instance, session) = (self.instance.clone(), session.to_owned());

@@ -4,6 +4,7 @@ use super::intent::{Ask, Want};
 use super::model::{Detail, Host, News};
 use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
+use crate::protocol::details::{NoteDoneRequest, NoteRequest};
 use crate::protocol::{
     AlertRequest, Done, RetryRequest, ScheduleRequest, SendRequest, StreamedFact, UpRequest, VerbRequest,
 };
@@ -26,6 +27,9 @@ const AGAIN_MAX: Duration = Duration::from_secs(5);
 const HOST_EVERY: Duration = Duration::from_secs(15);
 /// Most facts of before that are read at the start.
 const PAST_MAX: i64 = 2000;
+/// Events of one page, and nights of the list.
+const EVENTS: u32 = 200;
+const NIGHTS: u32 = 30;
 /// Most facts handed over at once.
 const FACTS_MAX: usize = 1000;
 
@@ -36,14 +40,15 @@ pub struct Feed {
     status: JoinHandle<()>,
     host: JoinHandle<()>,
     wanted: BTreeMap<Want, JoinHandle<()>>,
+    outside: Arc<dyn Outside>,
 }
 
 impl Feed {
     /// Begins to bring news.
     pub fn start(client: Client, outside: Arc<dyn Outside>, state: PathBuf, news: UnboundedSender<News>) -> Self {
-        let status = tokio::spawn(keep_status(client.clone(), outside, news.clone()));
+        let status = tokio::spawn(keep_status(client.clone(), Arc::clone(&outside), news.clone()));
         let host = tokio::spawn(keep_host(state, news.clone()));
-        Self { client, news, status, host, wanted: BTreeMap::new() }
+        Self { client, news, status, host, wanted: BTreeMap::new(), outside }
     }
     /// Loads what is wanted now and was not; lets go what is no longer.
     pub fn want(&mut self, wanted: &BTreeSet<Want>) {
@@ -69,14 +74,19 @@ impl Feed {
             task.is_finished() && want.session().is_none_or(|session| sessions.contains(session))
         });
         for want in stale.map(|(want, _)| want.clone()).collect::<Vec<_>>() {
-            self.load(want, STATUS_EVERY);
+            let pause = want.may_be_old();
+            self.load(want, pause);
         }
     }
     fn load(&mut self, want: Want, after: Duration) {
         let (client, news, wanted) = (self.client.clone(), self.news.clone(), want.clone());
+        let outside = Arc::clone(&self.outside);
         let task = tokio::spawn(async move {
             sleep(after).await;
-            let detail = detail(&client, &wanted).await.map_err(|e| e.to_string());
+            let detail = match detail(&client, &wanted).await {
+                Err(ClientError::NoDaemon { .. }) => outside.detail(wanted.clone()).await,
+                other => other.map_err(|e| e.to_string()),
+            };
             // The dashboard may have ended meanwhile.
             let _ = news.send(News::Detail { want: wanted, detail });
         });
@@ -110,6 +120,19 @@ impl Drop for Feed {
 async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
     match want {
         Want::Why(session) => Ok(Detail::Why(client.why(session).await?)),
+        Want::Attempts(session) => Ok(Detail::Attempts(client.attempts(session).await?)),
+        Want::Events { session, before } => {
+            Ok(Detail::Events(client.session_events(session, *before, EVENTS).await?))
+        }
+        Want::Numbers(session) => Ok(Detail::Numbers(client.numbers(session, None).await?)),
+        Want::Notes(session) => Ok(Detail::Notes(client.notes(session).await?)),
+        Want::Timeline => Ok(Detail::Timeline(Box::new(client.timeline(None).await?))),
+        Want::Alerts => Ok(Detail::Alerts(client.alert_history(None).await?)),
+        Want::Dead => Ok(Detail::Dead(client.dead().await?)),
+        Want::Queue => Ok(Detail::Queue(client.queue().await?)),
+        Want::Plan => Ok(Detail::Plan(client.plan().await?)),
+        Want::Nights => Ok(Detail::Nights(client.nights(NIGHTS).await?)),
+        Want::Report(night) => Ok(Detail::Report(Box::new(client.report(night.as_deref()).await?))),
     }
 }
 
@@ -130,6 +153,8 @@ async fn done(client: &Client, ask: &Ask) -> Result<Option<Done>, ClientError> {
         Ask::Retry { session } => client.retry(&RetryRequest { session: Some(session.clone()), class: None }).await?,
         Ask::Add(request) => client.add(request).await?,
         Ask::Up => client.up(&UpRequest::default()).await?,
+        Ask::Note { session, text } => client.note(session, &NoteRequest { text: text.clone() }).await?,
+        Ask::NoteDone { note } => client.note_done(note, &NoteDoneRequest::default()).await?,
         Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } => return Ok(None),
     };
     Ok(Some(done))

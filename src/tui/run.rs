@@ -1,9 +1,9 @@
 //! The terminal's side of the rim: set up, the loop, put back as it was.
 
 use super::feed::Feed;
-use super::intent::{Ask, Intent};
+use super::intent::{Ask, Intent, Want};
 use super::keys::Keys;
-use super::model::{Model, News};
+use super::model::{Detail, Model, News};
 use super::theme::{Theme, ThemeName};
 use super::ui::Ui;
 use super::{update, view};
@@ -45,6 +45,8 @@ pub trait Outside: Send + Sync {
     fn now(&self) -> At;
     /// The status as the journal has it, without a daemon. `Err` says why it cannot be read.
     fn journal(&self) -> Later<Result<Status, String>>;
+    /// What a view wants, from the journal, without a daemon. `Err` says why it cannot be had.
+    fn detail(&self, want: Want) -> Later<Result<Detail, String>>;
     /// Shows a session's own screen on this terminal until it is left. `Err` says why not, a line each.
     fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>>;
 }
@@ -287,7 +289,9 @@ impl Dashboard {
             | Ask::Alert { .. }
             | Ask::Retry { .. }
             | Ask::Add(_)
-            | Ask::Up => self.feed.perform(ask),
+            | Ask::Up
+            | Ask::Note { .. }
+            | Ask::NoteDone { .. } => self.feed.perform(ask),
         }
         Ok(Next::GoOn)
     }

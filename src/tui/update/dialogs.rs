@@ -137,6 +137,8 @@ fn answered(question: &Question, text: &str) -> Result<Ask, String> {
             let seconds = if text.trim().is_empty() { None } else { Some(span(text)?) };
             Ok(Ask::Alert { target: target.clone(), act: AlertAct::Snooze { seconds } })
         }
+        Question::Note { session } if text.trim().is_empty() => Err(format!("what should {session} know?")),
+        Question::Note { session } => Ok(Ask::Note { session: session.clone(), text: text.to_owned() }),
         Question::Add => {
             let words = shlex::split(text).ok_or("a quote is not closed")?;
             let [name, project, command @ ..] = words.as_slice() else {
