@@ -153,6 +153,7 @@ command = 'echo \"notes: ${NIGHTKEEP_NOTES:+yes}\"; if [ -n \"$NIGHTKEEP_NOTES\"
 ",
     );
     house.ok(&["up", "--trust"]);
+    house.until_state("reader", "running");
     house.until("it began", || String::from_utf8_lossy(&house.raw("reader")).contains("notes:"));
     let did = house.ok(&["note", "reader", "take the small batch\nand \u{1b}[2Jmind the gap"]);
     assert!(did.contains("n1, given to its next attempt"), "{did}");
@@ -201,6 +202,7 @@ fn a_session_cannot_write_notes() {
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
     let out = house.command(&["up", "--trust"]).env("PATH", path).output().expect("started");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    house.until_state("sneak", "running");
     house.until("it tried", || String::from_utf8_lossy(&house.raw("sneak")).contains("exit "));
     let raw = String::from_utf8_lossy(&house.raw("sneak")).into_owned();
     assert!(raw.contains("exit 5"), "{raw}");

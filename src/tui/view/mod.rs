@@ -1,16 +1,27 @@
 //! The frame: header, tabs, body, footer, and what lies over them. A view is a function of what is known, what the
 //! person chose, and the time; it changes nothing.
 
+pub mod alerts;
+pub mod attempts;
+pub mod dead;
 pub mod dialog;
+pub mod events;
 pub mod help;
+mod lines;
 pub mod log;
+pub mod morning;
 pub mod night;
+pub mod notes;
+pub mod numbers;
 pub mod overview;
 pub mod palette;
+pub mod plan;
 pub mod preview;
 pub mod replay;
 pub mod screen;
 pub mod session;
+pub mod timeline;
+pub mod why;
 
 use super::cells::{clear, put, put_all, put_right, width};
 use super::intent::{Ask, Intent, Want};
