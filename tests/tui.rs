@@ -2,6 +2,8 @@
 
 #[path = "tui/night.rs"]
 mod night;
+#[path = "tui/output.rs"]
+mod output;
 #[path = "tui/shots.rs"]
 mod shots;
 #[path = "tui/update.rs"]

@@ -52,6 +52,7 @@ pub fn session(name: &str, project: &str, state: &str) -> SessionStatus {
         redriven_from: None,
         checks: Vec::new(),
         findings: Vec::new(),
+        notes: Vec::new(),
     }
 }
 
