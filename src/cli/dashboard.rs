@@ -74,11 +74,15 @@ struct Rim {
 
 impl Outside for Rim {
     fn now(&self) -> At {
+        planted_panic("loop");
         clock::now()
     }
     fn journal(&self) -> Later<Result<Status, String>> {
         let instance = self.instance.clone();
-        Box::pin(async move { now::from_journal(&instance).await.map_err(|failure| failure.lines().join("; ")) })
+        Box::pin(async move {
+            planted_panic("task");
+            now::from_journal(&instance).await.map_err(|failure| failure.lines().join("; "))
+        })
     }
     fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>> {
         let (instance, session) = (self.instance.clone(), session.to_owned());
@@ -86,5 +90,12 @@ impl Outside for Rim {
             let name = session_name(&session).map_err(|failure| failure.told())?;
             attach::visit(&instance, &name).await.map_err(|failure| failure.told())
         })
+    }
+}
+
+/// Panics where the environment asks for it, so that a test can see what becomes of the terminal. Not in a release.
+fn planted_panic(place: &str) {
+    if cfg!(debug_assertions) && std::env::var_os("NIGHTKEEP_TEST_PANIC").is_some_and(|wanted| wanted == place) {
+        panic!("planted in the {place}");
     }
 }

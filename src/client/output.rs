@@ -129,9 +129,9 @@ impl OutputStream {
             for event in events {
                 match serde_json::from_str(&event.data) {
                     Ok(OutputNews::Bytes { at, data }) => {
-                        let bytes = BASE64
-                            .decode(data)
-                            .map_err(|e| ClientError::BadAnswer { problem: format!("output that is no base64: {e}") })?;
+                        let bytes = BASE64.decode(data).map_err(|e| ClientError::BadAnswer {
+                            problem: format!("output that is no base64: {e}"),
+                        })?;
                         self.ready.push_back(Followed::Bytes { at, bytes });
                     }
                     Ok(other) => self.ready.push_back(Followed::Other(other)),

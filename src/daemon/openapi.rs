@@ -2,11 +2,11 @@
 
 use super::api::Health;
 use super::openapi_details;
+use crate::protocol::output::{OutputAbout, OutputNews};
 use crate::protocol::{
     AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
     RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
 };
-use crate::protocol::output::{OutputAbout, OutputNews};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 

@@ -22,13 +22,9 @@ pub(super) fn parameters(path: &str) -> &'static [(&'static str, &'static str)] 
         "/v1/sessions/{name}/output" => {
             &[("run", "string"), ("attempt", "integer"), ("from", "integer"), ("max", "integer")]
         }
-        "/v1/sessions/{name}/output/about" => &[
-            ("run", "string"),
-            ("attempt", "integer"),
-            ("from", "integer"),
-            ("to", "integer"),
-            ("points", "integer"),
-        ],
+        "/v1/sessions/{name}/output/about" => {
+            &[("run", "string"), ("attempt", "integer"), ("from", "integer"), ("to", "integer"), ("points", "integer")]
+        }
         "/v1/sessions/{name}/output/follow" => {
             &[("run", "string"), ("attempt", "integer"), ("from", "integer"), ("tail", "integer")]
         }

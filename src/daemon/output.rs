@@ -106,7 +106,9 @@ async fn found(api: &Api, name: &str, wanted: &Wanted) -> Result<Found, Refused>
 fn read_run(text: &str, session: &SessionName) -> Result<RunId, Refused> {
     match text.parse::<RunId>() {
         Ok(run) if run.session == *session => Ok(run),
-        Ok(_) | Err(_) => Err(Refused::bad_request("`run` is not a run of that session; one looks like 2026-11-21/load/1")),
+        Ok(_) | Err(_) => {
+            Err(Refused::bad_request("`run` is not a run of that session; one looks like 2026-11-21/load/1"))
+        }
     }
 }
 

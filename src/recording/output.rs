@@ -227,7 +227,9 @@ mod tests {
                 packed::pack(files.log(), || true).unwrap();
             }
             let mut reader = OutputReader::new(files.clone());
-            for (from, max) in [(5, 10), (15, 100), (2_999_990, 100), (100, 3), (103, 2_000_000), (4_000_000, 7), (0, 1)] {
+            for (from, max) in
+                [(5, 10), (15, 100), (2_999_990, 100), (100, 3), (103, 2_000_000), (4_000_000, 7), (0, 1)]
+            {
                 let wanted = log.get(from..(from + max).min(log.len())).unwrap_or_default();
                 assert!(reader.read(from as u64, max).unwrap() == wanted, "{packed} {from} {max}");
             }

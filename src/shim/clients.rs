@@ -206,8 +206,19 @@ impl Server {
         self.next_id += 1;
         let (came, waiting) = (Vec::new(), Vec::new());
         let (id, busy, closing, gone) = (self.next_id, false, false, false);
-        let mut client =
-            Client { id, stream, came, payload: None, waiting, watch: None, every: 0, busy, closing, gone, active: now };
+        let mut client = Client {
+            id,
+            stream,
+            came,
+            payload: None,
+            waiting,
+            watch: None,
+            every: 0,
+            busy,
+            closing,
+            gone,
+            active: now,
+        };
         if self.clients.len() < CLIENTS_MAX {
             self.clients.push(client);
         } else {

@@ -52,10 +52,11 @@ pub async fn play(mut player: Player, source: &mut dyn Recordings, look: Look) -
     let (mut ticked, mut looked) = (Instant::now(), Instant::now());
     let (mut drawn, mut changed) = (None::<Instant>, true);
     loop {
-        let busy = player.step() || source.serve(&mut player).unwrap_or_else(|problem| {
-            player.take_problem(problem);
-            true
-        });
+        let busy = player.step()
+            || source.serve(&mut player).unwrap_or_else(|problem| {
+                player.take_problem(problem);
+                true
+            });
         let passed = ticked.elapsed();
         if player.is_playing() && passed >= FRAME {
             ticked = Instant::now();

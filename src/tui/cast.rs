@@ -114,10 +114,8 @@ mod tests {
         for cut in 0..=whole.len() {
             let (mut cast, _) = Cast::new(0, 2, 2, "");
             let lines = cast.output(0, &whole[..cut]) + &cast.output(0, &whole[cut..]) + &cast.rest(0);
-            let texts: String = lines
-                .lines()
-                .map(|line| serde_json::from_str::<(f64, String, String)>(line).unwrap().2)
-                .collect();
+            let texts: String =
+                lines.lines().map(|line| serde_json::from_str::<(f64, String, String)>(line).unwrap().2).collect();
             assert_eq!(texts.as_bytes(), whole, "cut at {cut}");
         }
     }

@@ -1,8 +1,8 @@
 //! The daemon's side of the rim: keeps the status up to date, loads what views want, and performs asks.
 
 use super::intent::{Ask, Want};
-use super::model::{Detail, Host, News};
 use super::lookup;
+use super::model::{Detail, Host, News};
 use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
 use crate::protocol::{

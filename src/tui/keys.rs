@@ -369,6 +369,20 @@ mod tests {
     }
 
     #[test]
+    fn the_file_knows_every_action_and_every_default_key() {
+        let schema: serde_json::Value = serde_json::from_str(&crate::config::schema_json()).unwrap();
+        let known = schema["$defs"]["KeyTable"]["properties"].as_object().unwrap();
+        let known: BTreeSet<&str> = known.keys().map(String::as_str).collect();
+        assert_eq!(known, ACTIONS.iter().map(|a| a.name).collect());
+        for key in ACTIONS.iter().flat_map(|action| action.keys) {
+            assert!(crate::config::raw::KeyName::read(key).is_ok(), "{key}");
+        }
+        for text in ["", "hyper-x", "f0", "f99", "ctrl-", "\u{1b}", "xy", "f25"] {
+            assert_eq!(Key::parse(text).is_some(), crate::config::raw::KeyName::read(text).is_ok(), "{text:?}");
+        }
+    }
+
+    #[test]
     fn no_key_means_two_things_in_one_place() {
         let mut seen = BTreeSet::new();
         for action in ACTIONS {

@@ -91,7 +91,8 @@ impl Live {
         if emulator.faults() > 0 {
             return Some("begun anew: the output held what no screen can show");
         }
-        (emulator.trust() == Trust::Partial).then_some("from the last 512 KiB: older parts of the screen can be missing")
+        (emulator.trust() == Trust::Partial)
+            .then_some("from the last 512 KiB: older parts of the screen can be missing")
     }
 }
 

@@ -28,8 +28,10 @@ pub async fn follow(client: Client, session: String, news: UnboundedSender<News>
             Ok(mut stream) => loop {
                 match stream.next().await {
                     Ok(Some(one)) => {
-                        let ended = matches!(one, crate::client::output::Followed::Other(
-                            crate::protocol::output::OutputNews::Ended { .. }));
+                        let ended = matches!(
+                            one,
+                            crate::client::output::Followed::Other(crate::protocol::output::OutputNews::Ended { .. })
+                        );
                         if !tell(Ok(one)) || ended {
                             return;
                         }
@@ -103,7 +105,8 @@ async fn pages(
         let page = |number: u64| {
             let (begin, length) = span_of(number);
             let start = begin.max(span.from);
-            let part = |at: u64| usize::try_from(at.saturating_sub(span.from)).unwrap_or(usize::MAX).min(span.bytes.len());
+            let part =
+                |at: u64| usize::try_from(at.saturating_sub(span.from)).unwrap_or(usize::MAX).min(span.bytes.len());
             let bytes = span.bytes.get(part(start)..part(begin + length)).unwrap_or_default();
             LogPage::read(number, start, bytes, kept_from, span.total, &times)
         };
@@ -133,7 +136,8 @@ async fn find(
         let begin = span_of(low).0;
         let max = (high + 1) * PAGE + OVER - begin;
         let read = pages(client, session, attempt, begin, max, low, high).await?;
-        let lines = read.iter().flat_map(|page| page.lines.iter().enumerate().map(|(i, line)| ((page.number, i), line)));
+        let lines =
+            read.iter().flat_map(|page| page.lines.iter().enumerate().map(|(i, line)| ((page.number, i), line)));
         let mut hits = lines.filter(|(_, line)| has(&line.text, search)).map(|(spot, _)| spot);
         let hit = if backward { hits.filter(|spot| *spot < from).last() } else { hits.find(|spot| *spot >= from) };
         if hit.is_some() {

@@ -125,7 +125,11 @@ impl Player {
     /// What is to be shown of what happened meanwhile. Gaps of the recording are added.
     pub fn set_marks(&mut self, mut marks: Vec<Mark>) {
         let gaps = self.about.gaps.iter();
-        marks.extend(gaps.map(|gap| Mark { ms: self.times.at_offset(gap.at), kind: MarkKind::Gap, what: in_words(gap) }));
+        marks.extend(gaps.map(|gap| Mark {
+            ms: self.times.at_offset(gap.at),
+            kind: MarkKind::Gap,
+            what: in_words(gap),
+        }));
         // What happened before or after it is no part of it.
         let (first, last) = self.span();
         marks.retain(|mark| (first - 1000..=last + 1000).contains(&mark.ms));
@@ -185,7 +189,9 @@ impl Player {
             remarks.push("no times were recorded: they are guessed".to_owned());
         }
         if self.emulator.trust() == Trust::Partial {
-            remarks.push("put together from the output shortly before: older parts of the screen can be missing".to_owned());
+            remarks.push(
+                "put together from the output shortly before: older parts of the screen can be missing".to_owned(),
+            );
         }
         if self.emulator.faults() > 0 {
             remarks.push("the output held what no screen can show: it was begun anew".to_owned());

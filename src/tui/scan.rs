@@ -171,12 +171,10 @@ mod tests {
 
     #[test]
     fn sequences_that_matter_are_told_and_others_not() {
-        assert_eq!(seen(b"a\x1b[2Jb\x1bc\x1b[?1049hx\x1b[?1049l"), [
-            Seen::Cleared,
-            Seen::Reset,
-            Seen::AlternateOn,
-            Seen::AlternateOff
-        ]);
+        assert_eq!(
+            seen(b"a\x1b[2Jb\x1bc\x1b[?1049hx\x1b[?1049l"),
+            [Seen::Cleared, Seen::Reset, Seen::AlternateOn, Seen::AlternateOff]
+        );
         assert_eq!(seen(b"\x1b[1;31mred\x1b[0m\r\n\x1b[K\x1b[5;7H"), [Seen::LineFeed, Seen::Moved]);
         assert_eq!(seen(b"\x1b]0;a title\x1b[2J\x07"), [Seen::Cleared], "an escape ends a title");
         assert_eq!(seen(b"\x1b]0;title c\x1b\\\x1b(c"), [], "neither in a title nor as a character set");

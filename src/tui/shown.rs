@@ -174,13 +174,17 @@ impl Shown {
     /// Forgets what no view wants any more.
     pub fn keep(&mut self, wanted: &BTreeSet<Want>) {
         self.screens.retain(|session, _| wanted.contains(&Want::Screen(session.clone())));
-        let plays = |session: &str| wanted.iter().any(|want| matches!(want, Want::Recording { session: of, .. } if of == session));
+        let plays = |session: &str| {
+            wanted.iter().any(|want| matches!(want, Want::Recording { session: of, .. } if of == session))
+        };
         self.player = self.player.take().filter(|(session, _)| plays(session));
         self.logs.retain(|(session, attempt), _| {
             wanted.contains(&Want::Log { session: session.clone(), attempt: attempt.clone() })
         });
         self.pages.retain(|(of, at), _| {
-            wanted.iter().any(|want| matches!(want, Want::Page { attempt, number, .. } if attempt == of && number == at))
+            wanted
+                .iter()
+                .any(|want| matches!(want, Want::Page { attempt, number, .. } if attempt == of && number == at))
         });
     }
 }

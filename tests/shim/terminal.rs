@@ -57,7 +57,9 @@ fn sizes_reach_the_program_and_the_record() {
     bed.until_log_has("24 80");
     for (cols, rows) in [(100, 30), (200, 50), (81, 25)] {
         shim.resize(cols, rows);
-        until("the line", || bed.has_event(|e| matches!(e, RecorderEvent::Resize { cols: c, rows: r, .. } if (*c, *r) == (cols, rows))));
+        until("the line", || {
+            bed.has_event(|e| matches!(e, RecorderEvent::Resize { cols: c, rows: r, .. } if (*c, *r) == (cols, rows)))
+        });
         bed.until_log_has(&format!("{rows} {cols}"));
     }
     std::fs::write(bed.path("over"), "").unwrap();

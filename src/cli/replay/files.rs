@@ -65,7 +65,8 @@ impl Files {
     }
     fn points(&self, from: u64, to: u64, most: usize) -> Result<Vec<OutputTime>, Failure> {
         let frames = times(&self.log, from, to, most).map_err(|e| unreadable(&self.log, &e))?;
-        let point = |frame: &Frame| OutputTime { ms: i64::try_from(frame.t / 1_000_000).unwrap_or(i64::MAX), at: frame.offset };
+        let point =
+            |frame: &Frame| OutputTime { ms: i64::try_from(frame.t / 1_000_000).unwrap_or(i64::MAX), at: frame.offset };
         Ok(frames.iter().map(point).collect())
     }
     /// Gives the player what it needs now. Tells whether it needed something.
