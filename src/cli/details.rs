@@ -37,7 +37,9 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
             let why = parts::journal_why(instance, &name(session)?, now).await.map_err(told)?;
             Detail::Why(why.ok_or_else(|| format!("the journal knows no session {session}"))?)
         }
-        Want::Attempts(session) => Detail::Attempts(status::attempts::attempts(&state, &name(session)?, now.wall, &path)),
+        Want::Attempts(session) => {
+            Detail::Attempts(status::attempts::attempts(&state, &name(session)?, now.wall, &path))
+        }
         Want::Events { session, before } => {
             let session = name(session)?;
             Detail::Events(details::events(&reader, &session, *before, EVENTS).await.map_err(unreadable)?)

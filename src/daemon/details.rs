@@ -78,13 +78,8 @@ impl Details {
             None => prelude(reader, night).await?,
         };
         loop {
-            let look = Look {
-                night: Some(night.to_string()),
-                but: BULK,
-                after: timeline.seq,
-                limit: PAGE,
-                ..Look::default()
-            };
+            let look =
+                Look { night: Some(night.to_string()), but: BULK, after: timeline.seq, limit: PAGE, ..Look::default() };
             let page = reader.look(&look).await?;
             let full = page.len() >= PAGE as usize;
             timeline = aside(move || fold(timeline, &page)).await??;
@@ -245,8 +240,7 @@ async fn prelude(reader: &Reader, night: &NightId) -> Result<Timeline, DetailsEr
     let mut timeline = Timeline::new(night.as_str());
     let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
     let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(timeline) };
-    let look =
-        Look { but: BULK, after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
+    let look = Look { but: BULK, after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
     for event in reader.look(&look).await?.iter().filter(|event| event.event.night.is_none()) {
         timeline.apply(event.seq, &history::entry(event)?);
     }
@@ -268,8 +262,8 @@ struct NumberedFact {
 
 fn add_samples(mut numbers: Numbers, page: &[Event]) -> Result<Numbers, HistoryError> {
     for event in page {
-        let seen: Numbered = serde_json::from_str(&event.event.body)
-            .map_err(|source| HistoryError::Fact { seq: event.seq, source })?;
+        let seen: Numbered =
+            serde_json::from_str(&event.event.body).map_err(|source| HistoryError::Fact { seq: event.seq, source })?;
         status::numbers::take(&mut numbers, event.seq, seen.at.wall, &seen.fact.attempt, &seen.fact.output);
     }
     Ok(numbers)

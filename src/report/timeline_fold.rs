@@ -214,7 +214,11 @@ impl Timeline {
         let session = session.or_else(|| target.parse::<RunId>().ok().map(|run| run.session.to_string()));
         let session = session.or_else(|| target.parse::<AttemptId>().ok().map(|id| id.run.session.to_string()));
         let because = by.reason.as_ref().map_or_else(String::new, |reason| format!(", because: {reason}"));
-        self.mark_of(session.as_deref().unwrap_or_default(), MarkKind::Operator, &format!("{verb} by {}{because}", by.who));
+        self.mark_of(
+            session.as_deref().unwrap_or_default(),
+            MarkKind::Operator,
+            &format!("{verb} by {}{because}", by.who),
+        );
     }
 
     fn alert(&mut self, alert: &Alert) {

@@ -78,11 +78,7 @@ fn one(state: &State, attempt: &Attempt, now: Wall, path: OutputPath<'_>) -> Att
         checks: attempt
             .checks
             .iter()
-            .map(|check| CheckStatus {
-                text: harmless(&check.text),
-                passed: check.passed,
-                seen: harmless(&check.seen),
-            })
+            .map(|check| CheckStatus { text: harmless(&check.text), passed: check.passed, seen: harmless(&check.seen) })
             .collect(),
         notes: state.notes.given_to(&attempt.id).map(super::notes::status).map(|note| note.id).collect(),
     }

@@ -96,8 +96,7 @@ fn told(fact: &Fact) -> Option<Line> {
             let Some(verdict) = verdict else { return Some(line("attempt_ended", 1, what)) };
             let counts = if *counted { "counts" } else { "does not count" };
             let class = verdict.class.as_str().replace('_', " ");
-            line("attempt_ended", 3, what)
-                .shown_by(format!("{class}, {counts}; rule {}", harmless(&verdict.rule)))
+            line("attempt_ended", 3, what).shown_by(format!("{class}, {counts}; rule {}", harmless(&verdict.rule)))
         }
         Fact::ChecksDone { attempt, results } => {
             let good = results.iter().filter(|result| result.passed).count();
@@ -108,17 +107,27 @@ fn told(fact: &Fact) -> Option<Line> {
             line("checks_done", if missed.is_empty() { 1 } else { 3 }, what).shown_by(missed.join("; "))
         }
         Fact::OperatorActed { verb, by, result, .. } => {
-            let reason = by.reason.as_ref().map_or_else(String::new, |reason| format!(", because: {}", harmless(reason)));
+            let reason =
+                by.reason.as_ref().map_or_else(String::new, |reason| format!(", because: {}", harmless(reason)));
             line("operator_acted", 2, format!("operator: {}: {}", harmless(verb), harmless(result)))
                 .shown_by(format!("{}{reason}", harmless(&by.who)))
         }
-        Fact::SessionAdded { by, .. } => line("session_added", 2, "added by hand".to_owned()).shown_by(harmless(&by.who)),
+        Fact::SessionAdded { by, .. } => {
+            line("session_added", 2, "added by hand".to_owned()).shown_by(harmless(&by.who))
+        }
         Fact::AlertMoved { alert, why } => {
-            let what = format!("alert {} ({}) {}: {}", alert.id(), alert.severity.as_str(), alert.word(), harmless(&alert.title));
+            let what = format!(
+                "alert {} ({}) {}: {}",
+                alert.id(),
+                alert.severity.as_str(),
+                alert.word(),
+                harmless(&alert.title)
+            );
             line("alert_moved", if alert.stage == Stage::Open { 3 } else { 1 }, what).shown_by(harmless(why))
         }
         Fact::DeadlineSet { at, .. } => {
-            let when = at.map_or_else(|| "no deadline any more".to_owned(), |at| format!("to be done by {}", rfc3339(at)));
+            let when =
+                at.map_or_else(|| "no deadline any more".to_owned(), |at| format!("to be done by {}", rfc3339(at)));
             line("deadline_set", 0, when)
         }
         Fact::Finding { finding, .. } => {
@@ -132,7 +141,8 @@ fn told(fact: &Fact) -> Option<Line> {
             line("finding", weight, what).shown_by(evidence.join("; "))
         }
         Fact::NoteMoved { note } if note.is_open() => {
-            line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text))).shown_by(harmless(&note.by.who))
+            line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))
+                .shown_by(harmless(&note.by.who))
         }
         Fact::NoteMoved { note } => line("note_moved", 1, format!("note {} is settled", note.id())),
         Fact::DaemonStarted { .. }

@@ -45,14 +45,7 @@ impl From<&OutputSeen> for Sample {
 pub fn none(session: &str, night: Option<&str>) -> Numbers {
     let output = Series { name: OUTPUT.to_owned(), total: None, points: Vec::new() };
     let night = night.map(str::to_owned);
-    Numbers {
-        schema: SCHEMA,
-        session: session.to_owned(),
-        night,
-        seq: 0,
-        series: vec![output],
-        attempts: Vec::new(),
-    }
+    Numbers { schema: SCHEMA, session: session.to_owned(), night, seq: 0, series: vec![output], attempts: Vec::new() }
 }
 
 /// Takes a look at the output of an attempt in. Looks come in the order of the journal; older ones change nothing.

@@ -121,9 +121,7 @@ async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
     match want {
         Want::Why(session) => Ok(Detail::Why(client.why(session).await?)),
         Want::Attempts(session) => Ok(Detail::Attempts(client.attempts(session).await?)),
-        Want::Events { session, before } => {
-            Ok(Detail::Events(client.session_events(session, *before, EVENTS).await?))
-        }
+        Want::Events { session, before } => Ok(Detail::Events(client.session_events(session, *before, EVENTS).await?)),
         Want::Numbers(session) => Ok(Detail::Numbers(client.numbers(session, None).await?)),
         Want::Notes(session) => Ok(Detail::Notes(client.notes(session).await?)),
         Want::Timeline => Ok(Detail::Timeline(Box::new(client.timeline(None).await?))),

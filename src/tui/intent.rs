@@ -253,13 +253,9 @@ impl Want {
             | Self::Events { session, .. }
             | Self::Numbers(session)
             | Self::Notes(session) => Some(session),
-            Self::Timeline
-            | Self::Alerts
-            | Self::Dead
-            | Self::Queue
-            | Self::Plan
-            | Self::Nights
-            | Self::Report(_) => None,
+            Self::Timeline | Self::Alerts | Self::Dead | Self::Queue | Self::Plan | Self::Nights | Self::Report(_) => {
+                None
+            }
         }
     }
     /// How long it may be old: a change is waited out so long before it is loaded again.

@@ -293,7 +293,8 @@ pub const ACTIONS: &[Action] = &[
     action("dead-letters", Everywhere, &["4"], Intent::Go(View::Dead), Moving, "what failed for good"),
     action("plan", Everywhere, &["5"], Intent::Go(View::Plan), Moving, "what comes next, and why not yet"),
     action("morning", Everywhere, &["6"], Intent::Go(View::Morning), Moving, "the report of this or a past night"),
-    action("zoom-in", Context::Timeline, &["+", "="], Intent::ZoomIn, Showing, "less of the night, larger").hint("zoom"),
+    action("zoom-in", Context::Timeline, &["+", "="], Intent::ZoomIn, Showing, "less of the night, larger")
+        .hint("zoom"),
     action("zoom-out", Context::Timeline, &["-"], Intent::ZoomOut, Showing, "more of the night, smaller"),
     action("now", Context::Timeline, &["0"], Intent::Now, Showing, "the whole night, up to now").hint("all"),
     action("ack", Context::Alerts, &["c"], Intent::Ack, Alert, "you know: it is not told again").hint("I know"),
@@ -399,7 +400,7 @@ mod tests {
     #[test]
     fn a_key_of_the_file_takes_the_place_of_the_default_everywhere_it_stood() {
         let keys = Keys::with(&BTreeMap::from([("stop".to_owned(), vec!["s".to_owned(), "delete".to_owned()])]));
-        let means = |key: &str| keys.intent(&[Context::Night, Context::Everywhere], &press(key));
+        let means = |key: &str| keys.intent(&[Night, Everywhere], &press(key));
         assert_eq!(means("s"), Some(Intent::Verb(Verb::Stop)));
         assert_eq!(means("delete"), Some(Intent::Verb(Verb::Stop)));
         assert_eq!(means("x"), None);

@@ -4,9 +4,7 @@
 use super::intent::{Ask, Want};
 use crate::core::fact::Fact;
 use crate::core::time::Wall;
-use crate::protocol::details::{
-    AlertHistory, Attempts, DeadLetters, Numbers, Queue, SessionEvents, SessionNotes,
-};
+use crate::protocol::details::{AlertHistory, Attempts, DeadLetters, Numbers, Queue, SessionEvents, SessionNotes};
 use crate::protocol::{SessionStatus, Status, StreamedFact, Why};
 use crate::report::model::Report;
 use crate::report::nights::Nights;

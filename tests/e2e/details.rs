@@ -57,7 +57,8 @@ fn a_night_is_told_in_full() {
     house.until("load counts", || house.session("load")["metrics"][0]["value"] == 3.0);
     house.until("its numbers are journaled", || {
         let numbers = get(&house, "/v1/sessions/load/metrics");
-        let rows = numbers["series"].as_array().expect("series").iter().find(|series| series["name"] == "rows").cloned();
+        let rows =
+            numbers["series"].as_array().expect("series").iter().find(|series| series["name"] == "rows").cloned();
         rows.is_some_and(|rows| !rows["points"].as_array().expect("points").is_empty())
     });
 
@@ -78,7 +79,10 @@ fn a_night_is_told_in_full() {
     // Page by page the events are the same as all at once, without a hole and newest first.
     let all = get(&house, "/v1/sessions/bad/events?limit=500");
     let all = all["events"].as_array().expect("events");
-    assert!(all.iter().any(|event| event["what"].as_str().is_some_and(|what| what.contains("exit 3 after"))), "{all:#?}");
+    assert!(
+        all.iter().any(|event| event["what"].as_str().is_some_and(|what| what.contains("exit 3 after"))),
+        "{all:#?}"
+    );
     let mut paged = Vec::new();
     let mut before = String::new();
     loop {
@@ -96,7 +100,8 @@ fn a_night_is_told_in_full() {
     let bad = &timeline["sessions"]["bad"];
     assert_eq!(bad["outcome"], "failed");
     assert!(bad["open"].is_null());
-    let doing: Vec<&str> = bad["spans"].as_array().expect("spans").iter().filter_map(|span| span["doing"].as_str()).collect();
+    let doing: Vec<&str> =
+        bad["spans"].as_array().expect("spans").iter().filter_map(|span| span["doing"].as_str()).collect();
     assert!(doing.contains(&"working") && doing.contains(&"backing_off"), "{bad:#}");
     assert_eq!(timeline["sessions"]["load"]["open"]["doing"], "working");
     // Asked again it is gone on with, and knows what happened since.
@@ -112,10 +117,14 @@ fn a_night_is_told_in_full() {
     assert!(dead["dead"][0]["cannot_retry"].is_null());
 
     let queue = get(&house, "/v1/queue");
-    let later = &queue["entries"].as_array().expect("entries").iter().find(|entry| entry["session"] == "later").cloned();
+    let later =
+        &queue["entries"].as_array().expect("entries").iter().find(|entry| entry["session"] == "later").cloned();
     assert!(later.as_ref().is_some_and(|e| e["why"][0].as_str().is_some_and(|why| why.contains("held"))), "{queue:#}");
     let plan = get(&house, "/v1/plan");
-    assert_eq!(plan["starts"].as_array().map(Vec::len), house.json(&["plan", "--json"])["starts"].as_array().map(Vec::len));
+    assert_eq!(
+        plan["starts"].as_array().map(Vec::len),
+        house.json(&["plan", "--json"])["starts"].as_array().map(Vec::len)
+    );
 
     let report = get(&house, "/v1/report");
     assert_eq!(report["totals"]["failed"], 1);

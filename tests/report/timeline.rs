@@ -162,7 +162,12 @@ fn a_thousand_retries_stay_bounded_and_lose_no_second() {
     }
     let timeline = made(&j);
     let lane = &timeline.sessions["a"];
-    assert!(lane.spans.len() <= SPANS_MAX && lane.marks.len() <= MARKS_MAX, "{} {}", lane.spans.len(), lane.marks.len());
+    assert!(
+        lane.spans.len() <= SPANS_MAX && lane.marks.len() <= MARKS_MAX,
+        "{} {}",
+        lane.spans.len(),
+        lane.marks.len()
+    );
     assert_eq!(lane.marks_left_out as usize + lane.marks.len(), 2_000);
     let spans: Vec<Span> = timeline.stretches("a", timeline.until).collect();
     assert_eq!(spans.last().unwrap().to - spans[0].from, spans.iter().map(|s| s.to - s.from).sum::<u64>());

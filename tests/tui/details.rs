@@ -70,7 +70,11 @@ fn views_before_anything_is_known_and_of_nothing() {
     with(&mut empty, Want::Dead, Detail::Dead(DeadLetters { schema: 1, dead: Vec::new(), left_out: 0 }));
     let none = nightkeep::status::alerts::history(None, []);
     with(&mut empty, Want::Alerts, Detail::Alerts(none));
-    with(&mut empty, Want::Timeline, Detail::Timeline(Box::new(nightkeep::report::timeline::Timeline::new("2026-11-21"))));
+    with(
+        &mut empty,
+        Want::Timeline,
+        Detail::Timeline(Box::new(nightkeep::report::timeline::Timeline::new("2026-11-21"))),
+    );
     let why = "there was no night yet".to_owned();
     empty.take(News::Detail { want: Want::Report(None), detail: Err(why) }, NOW);
     for (view, name) in VIEWS {
@@ -133,7 +137,8 @@ fn acts_in_these_views_are_about_what_the_cursor_is_on() {
     let resolve = update::update(&model, &mut ui, Intent::Resolve);
     assert_eq!(resolve, [Ask::Alert { target: "a6".into(), act: AlertAct::Resolve }]);
     update::update(&model, &mut ui, Intent::Snooze);
-    let asked = matches!(&ui.dialog, Some(Dialog::Line { question: Question::Snooze { target }, .. }) if target == "a6");
+    let asked =
+        matches!(&ui.dialog, Some(Dialog::Line { question: Question::Snooze { target }, .. }) if target == "a6");
     assert!(asked, "{:?}", ui.dialog);
     ui.dialog = None;
     update::update(&model, &mut ui, Intent::Open);

@@ -9,7 +9,9 @@ use nightkeep::core::note::Note;
 use nightkeep::core::run::{AfterStop, Attempt, Due, ErrorSeen, MetricSeen, Outcome, OutputSeen, RunState, Started};
 use nightkeep::core::state::State;
 use nightkeep::core::time::{At, Mono, Wall};
-use nightkeep::protocol::details::{AlertHistory, AlertMove, Numbers, PastAlert, Queue, QueueEntry, SessionEvents, Series};
+use nightkeep::protocol::details::{
+    AlertHistory, AlertMove, Numbers, PastAlert, Queue, QueueEntry, Series, SessionEvents,
+};
 use nightkeep::protocol::{AlertStatus, Why, WhyStep};
 use nightkeep::report::nights::{NightLine, Nights};
 use nightkeep::report::timeline::Timeline;
@@ -122,8 +124,17 @@ fn exit(ending: Ending, second: i64, ran: u64) -> ExitRecord {
 pub fn story() -> Story {
     let mut s = Story::new();
     let all = [
-        "load-events", "claude-refactor", "embeddings", "monthly-report", "codex-tests", "sync-s3", "load-profiles",
-        "motherduck", "watch-ci", "dbt-build", "docs",
+        "load-events",
+        "claude-refactor",
+        "embeddings",
+        "monthly-report",
+        "codex-tests",
+        "sync-s3",
+        "load-profiles",
+        "motherduck",
+        "watch-ci",
+        "dbt-build",
+        "docs",
     ];
     for session in all {
         s.queued(0, session);
@@ -135,7 +146,12 @@ pub fn story() -> Story {
         second += 300;
         s.fails(second, "load-events", number, 300, Ending::Code { code: 1 });
         if number < 5 {
-            s.moved(second, "load-events", RunState::BackingOff { until: due(second + 60) }, "tried again after a delay");
+            s.moved(
+                second,
+                "load-events",
+                RunState::BackingOff { until: due(second + 60) },
+                "tried again after a delay",
+            );
             second += 60 * i64::from(number);
         }
     }
@@ -155,12 +171,15 @@ pub fn story() -> Story {
     };
     s.add(2_100, Fact::Finding { run: run("embeddings"), finding: Box::new(found) });
     s.starts(20, "monthly-report", 1);
-    s.add(1_920, Fact::AttemptEnded {
-        attempt: attempt("monthly-report", 1),
-        exit: exit(Ending::Code { code: 0 }, 1_920, 1_900),
-        verdict: None,
-        counted: false,
-    });
+    s.add(
+        1_920,
+        Fact::AttemptEnded {
+            attempt: attempt("monthly-report", 1),
+            exit: exit(Ending::Code { code: 0 }, 1_920, 1_900),
+            verdict: None,
+            counted: false,
+        },
+    );
     s.moved(1_920, "monthly-report", RunState::Checking { attempt: attempt("monthly-report", 1) }, "checks run");
     s.moved(1_990, "monthly-report", RunState::Ended { outcome: Outcome::Partial }, "out/report.csv is missing");
     s.starts(30, "codex-tests", 1);
@@ -170,7 +189,12 @@ pub fn story() -> Story {
     s.fails(700, "sync-s3", 1, 660, Ending::Signal { signal: 9, core: false });
     s.moved(700, "sync-s3", RunState::BackingOff { until: due(760) }, "tried again");
     s.starts(760, "sync-s3", 2);
-    s.moved(1_500, "sync-s3", RunState::Stopping { attempt: attempt("sync-s3", 2), then: AfterStop::Requeue }, "restarted");
+    s.moved(
+        1_500,
+        "sync-s3",
+        RunState::Stopping { attempt: attempt("sync-s3", 2), then: AfterStop::Requeue },
+        "restarted",
+    );
     let by = Actor { reason: Some("wrong bucket".into()), ..anna() };
     s.add(1_500, Fact::OperatorActed { verb: "restart".into(), target: "sync-s3".into(), by, result: "done".into() });
     s.fails(1_520, "sync-s3", 2, 760, Ending::Signal { signal: 15, core: false });
@@ -236,7 +260,10 @@ pub fn known() -> Model {
     with(&mut model, Want::Timeline, Detail::Timeline(Box::new(timeline(&journal))));
     with(&mut model, Want::Alerts, Detail::Alerts(alerts()));
     let path = |id: &AttemptId| format!("logs/output/{}/{}.log", id.run.session, id.file_stem());
-    with(&mut model, Want::Dead, Detail::Dead(status::attempts::dead_letters(&state, NOW, &path)));
+    let mut dead = status::attempts::dead_letters(&state, NOW, &path);
+    dead.dead[0].cannot_retry = None;
+    dead.dead[0].blocks = vec!["dbt-build".into(), "monthly-report".into()];
+    with(&mut model, Want::Dead, Detail::Dead(dead));
     with(&mut model, Want::Queue, Detail::Queue(queue()));
     with(&mut model, Want::Nights, Detail::Nights(nights()));
     let facts = fold(&NightId::new(NIGHT).unwrap(), journal.iter().map(|(seq, entry)| (*seq, entry)));
@@ -269,7 +296,11 @@ fn state(journal: &[(i64, Entry)]) -> State {
 
 fn output(attempt: &Attempt) -> OutputSeen {
     let at = attempt.intended.wall;
-    let lines = ["connecting to db-3.internal", "Traceback (most recent call last):", "psycopg.OperationalError: 接続できません"];
+    let lines = [
+        "connecting to db-3.internal",
+        "Traceback (most recent call last):",
+        "psycopg.OperationalError: 接続できません",
+    ];
     let error = ErrorSeen { sample: lines[2].into(), more: Vec::new(), count: 14, first: at, last: at };
     let rows = MetricSeen { first: (0.0, at), value: 3100.0, total: Some(3513.0), at, pace: Default::default() };
     OutputSeen {
@@ -285,8 +316,11 @@ fn output(attempt: &Attempt) -> OutputSeen {
 
 fn events(journal: &[(i64, Entry)], session: &str) -> SessionEvents {
     let of = |entry: &Entry| status::events::session_of(&entry.fact).is_some_and(|of| of.as_str() == session);
-    let mut events: Vec<_> =
-        journal.iter().filter(|(_, entry)| of(entry)).filter_map(|(seq, entry)| status::events::event(*seq, entry)).collect();
+    let mut events: Vec<_> = journal
+        .iter()
+        .filter(|(_, entry)| of(entry))
+        .filter_map(|(seq, entry)| status::events::event(*seq, entry))
+        .collect();
     events.reverse();
     SessionEvents { schema: 1, session: session.into(), events, before: Some(3) }
 }
@@ -300,15 +334,29 @@ fn alerts() -> AlertHistory {
         count: 2,
         ..crate::world::alert(id, Some(session), title)
     };
-    let step = |second: u64, state: &str, why: &str| AlertMove { at: ago(second), state: state.into(), why: why.into() };
-    let moves = vec![step(700, "pending", "it came up"), step(670, "open", "it holds for 30 s"), step(660, "open", "phone was told")];
+    let step =
+        |second: u64, state: &str, why: &str| AlertMove { at: ago(second), state: state.into(), why: why.into() };
+    let moves = vec![
+        step(700, "pending", "it came up"),
+        step(670, "open", "it holds for 30 s"),
+        step(660, "open", "phone was told"),
+    ];
     let past = |alert: AlertStatus, over: Option<u64>| PastAlert { alert, over: over.map(ago), moves: moves.clone() };
     AlertHistory {
         schema: 1,
         night: Some(NIGHT.into()),
         alerts: vec![
             past(alert("a7", "open", "critical", "load-events", "load-events failed for good"), None),
-            past(alert("a5", "resolved", "medium", "motherduck", "motherduck: 4 times as many errors as in nights before, 日本語"), Some(300)),
+            past(
+                alert(
+                    "a5",
+                    "resolved",
+                    "medium",
+                    "motherduck",
+                    "motherduck: 4 times as many errors as in nights before, 日本語",
+                ),
+                Some(300),
+            ),
             past(alert("a2", "expired", "low", "docs", "docs came to 0 pages"), Some(3_000)),
         ],
         left_out: 0,
@@ -377,7 +425,11 @@ fn nights() -> Nights {
         trend: None,
     };
     use nightkeep::report::model::Verdict as V;
-    let nights = vec![line(NIGHT, V::Failed, None), line("2026-11-20", V::Well, Some(80_000)), line("2026-11-19", V::NeedsYou, Some(160_000))];
+    let nights = vec![
+        line(NIGHT, V::Failed, None),
+        line("2026-11-20", V::Well, Some(80_000)),
+        line("2026-11-19", V::NeedsYou, Some(160_000)),
+    ];
     Nights { schema: 1, nights }
 }
 
@@ -428,4 +480,3 @@ pub fn many() -> Model {
     with(&mut model, Want::Nights, Detail::Nights(nights()));
     model
 }
-

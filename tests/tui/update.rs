@@ -204,7 +204,7 @@ fn folding_keeps_the_cursor_and_a_needy_session_unfolds_its_project() {
 #[test]
 fn the_help_tells_every_key_and_is_closed_again() {
     let model = world::twelve();
-    let mut ui = ui(&model, (100, 60));
+    let mut ui = ui(&model, (100, 120));
     types(&model, &mut ui, &["?"]);
     let shown = words(&frame(&model, &ui, ThemeName::Dark));
     for action in nightkeep::tui::keys::ACTIONS {

@@ -8,10 +8,10 @@ use crate::daemon::details::{self, DetailsError};
 use crate::daemon::peer::Peer;
 use crate::daemon::perform::zone;
 use crate::os::clock;
+use crate::protocol::Done;
 use crate::protocol::details::{
     AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
 };
-use crate::protocol::Done;
 use crate::report::markdown::{self, MarkdownOptions};
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
@@ -192,8 +192,7 @@ async fn plan(State(api): State<Api>) -> Answer<Tonight> {
 }
 
 async fn queue(State(api): State<Api>) -> Answer<Queue> {
-    let looked =
-        |state: &Night, _| status::queue::queue(state, clock::now(), &zone(state.plan.timezone.as_deref()));
+    let looked = |state: &Night, _| status::queue::queue(state, clock::now(), &zone(state.plan.timezone.as_deref()));
     Ok(Json(api.inbox.look(looked).await?))
 }
 

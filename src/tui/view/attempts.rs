@@ -14,8 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// The part of the session view.
-pub const PAGE: Page =
-    Page { title: "Attempts", context: Context::Attempts, draw, act, wants, rows, ..Page::PLAIN };
+pub const PAGE: Page = Page { title: "Attempts", context: Context::Attempts, draw, act, wants, rows, ..Page::PLAIN };
 
 fn want(ui: &Ui) -> Option<Want> {
     ui.opened.clone().map(Want::Attempts)
@@ -74,7 +73,8 @@ fn tone(attempt: &AttemptStatus, cx: &Cx<'_>) -> (&'static str, Style) {
 
 fn row(attempt: &AttemptStatus, cx: &Cx<'_>) -> Line {
     let (sign, style) = tone(attempt, cx);
-    let when = at(attempt.started_at.as_ref()).or(at(Some(&attempt.intended_at))).map_or_else(String::new, |at| cx.time(at));
+    let when =
+        at(attempt.started_at.as_ref()).or(at(Some(&attempt.intended_at))).map_or_else(String::new, |at| cx.time(at));
     let run = attempt.run.rsplit('/').next().unwrap_or_default();
     let class = attempt.exit.as_ref().and_then(|exit| exit.class.as_ref());
     let class = class.map_or_else(String::new, |class| format!("  {}", class.replace('_', " ")));
@@ -114,7 +114,8 @@ pub fn certificate(attempt: &AttemptStatus, text: &mut Text<'_>, cx: &Cx<'_>) {
     }
     let started = at(attempt.started_at.as_ref()).map_or_else(|| "never".to_owned(), |at| cx.time(at));
     let ended = attempt.exit.as_ref().and_then(|exit| at(Some(&exit.at)).map(|at| (at, exit.ran)));
-    let ended = ended.map_or_else(String::new, |(at, ran)| format!(", ended {}, ran {}", cx.time(at), span_of_seconds(ran)));
+    let ended =
+        ended.map_or_else(String::new, |(at, ran)| format!(", ended {}, ran {}", cx.time(at), span_of_seconds(ran)));
     let pid = attempt.pid.map_or_else(String::new, |pid| format!(", process {pid}"));
     text.labelled("started", &format!("{started}{pid}{ended}"), plain);
     if let Some(usage) = &attempt.usage {

@@ -71,25 +71,26 @@ fn session(model: &Model, ui: &Ui) -> Option<String> {
 }
 
 fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
-    match intent {
-        Intent::Left => choose(model, ui, 1),
-        Intent::Right => choose(model, ui, -1),
-        Intent::Click { x, y } => {
-            let (list, page) = areas(body(model, ui));
-            if let Some(list) = list.filter(|list| list.contains((x, y).into())) {
-                let at = usize::from(y - list.y).checked_sub(1)?;
-                let night = nights(model)?.nights.get(at)?.id.clone();
-                open_night(model, ui, night);
-            } else {
-                let rows = rows(model, ui);
-                if clicked(ui, intent, Context::Morning, page, rows)?
-                    && let Some(name) = session(model, ui)
-                {
-                    crate::tui::update::open(ui, name);
-                }
+    if intent == Intent::Left {
+        choose(model, ui, 1);
+    } else if intent == Intent::Right {
+        choose(model, ui, -1);
+    } else if let Intent::Click { x, y } = intent {
+        let (list, page) = areas(body(model, ui));
+        if let Some(list) = list.filter(|list| list.contains((x, y).into())) {
+            let at = usize::from(y - list.y).checked_sub(1)?;
+            let night = nights(model)?.nights.get(at)?.id.clone();
+            open_night(model, ui, night);
+        } else {
+            let rows = rows(model, ui);
+            if clicked(ui, intent, Context::Morning, page, rows)?
+                && let Some(name) = session(model, ui)
+            {
+                crate::tui::update::open(ui, name);
             }
         }
-        _ => return None,
+    } else {
+        return None;
     }
     Some(Vec::new())
 }
@@ -163,7 +164,13 @@ fn draw_nights(list: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
             list.x + 1,
             y,
             list.width - 2,
-            &[(sign, cx.theme.tone(tone)), (" ", cx.theme.text), (&night.id, cx.theme.text), ("  ", cx.theme.text), (&of_night(night), cx.theme.dim)],
+            &[
+                (sign, cx.theme.tone(tone)),
+                (" ", cx.theme.text),
+                (&night.id, cx.theme.text),
+                ("  ", cx.theme.text),
+                (&of_night(night), cx.theme.dim),
+            ],
         );
         if Some(&night.id) == chosen.as_ref() {
             lines::mark(Rect { y, height: 1, ..list }, buf, cx);

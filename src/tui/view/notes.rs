@@ -52,7 +52,8 @@ fn draw(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
         None => return lines::note("Asking for the notes …", area, buf, cx),
         Some(Err(why)) => return lines::note(why, area, buf, cx),
         Some(Ok(notes)) if notes.notes.is_empty() => {
-            let text = format!("No note. {} writes one; every attempt that starts from then on is given it.", cx.key("note"));
+            let text =
+                format!("No note. {} writes one; every attempt that starts from then on is given it.", cx.key("note"));
             return lines::note(&text, area, buf, cx);
         }
         Some(Ok(notes)) => notes,

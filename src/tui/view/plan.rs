@@ -15,8 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// The view.
-pub const PAGE: Page =
-    Page { title: "Plan", context: Context::Plan, draw, act, wants, session, rows, badge, ..Page::PLAIN };
+pub const PAGE: Page = Page { title: "Plan", context: Context::Plan, draw, act, wants, session, rows, badge };
 
 fn wants(_: &Model, _: &Ui) -> Vec<Want> {
     vec![Want::Queue, Want::Plan]
@@ -134,7 +133,9 @@ fn row(entry: &QueueEntry, wide: usize, cx: &Cx<'_>) -> Line {
 
 /// Tonight as it would go, from its begin.
 fn tonight(plan: &Tonight, text: &mut Text<'_>, cx: &Cx<'_>) {
-    let length = plan.length.map_or_else(String::new, |seconds| format!(", {} if all goes as last time", span_of_seconds(seconds)));
+    let length = plan
+        .length
+        .map_or_else(String::new, |seconds| format!(", {} if all goes as last time", span_of_seconds(seconds)));
     let sessions = count(plan.starts.len() as u64, "session", "sessions");
     let slots = count(plan.slots.into(), "slot", "slots");
     text.line(vec![(format!("A whole night: {sessions} in {slots}{length}"), cx.theme.heading)]);

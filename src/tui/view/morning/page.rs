@@ -49,7 +49,11 @@ fn head(report: &Report, text: &mut Text<'_>, time: &dyn Fn(&str) -> String) {
     let length = span_of_seconds(window.seconds);
     let totals = &report.totals;
     let attempts = count(totals.attempts, "attempt", "attempts");
-    let line = format!("Night {} from {from} {to}, {length}; {attempts}, {} of output", report.night, bytes(totals.output_bytes));
+    let line = format!(
+        "Night {} from {from} {to}, {length}; {attempts}, {} of output",
+        report.night,
+        bytes(totals.output_bytes)
+    );
     text.wrapped(&[], &line, theme.dim);
     let spent: Vec<String> = totals
         .time
@@ -61,9 +65,18 @@ fn head(report: &Report, text: &mut Text<'_>, time: &dyn Fn(&str) -> String) {
         text.wrapped(&[], &format!("Time of all runs: {}", spent.join(", ")), theme.dim);
     }
     for gap in &window.gaps {
-        let whose = gap.session.as_ref().map_or_else(|| "nobody watched".to_owned(), |name| format!("{name}: its end was not seen"));
+        let whose = gap
+            .session
+            .as_ref()
+            .map_or_else(|| "nobody watched".to_owned(), |name| format!("{name}: its end was not seen"));
         let most = if gap.at_most { "at most " } else { "" };
-        let line = format!("{} to {}: {whose}, {most}{} ({})", time(&gap.from), time(&gap.to), span_of_seconds(gap.seconds), gap.why);
+        let line = format!(
+            "{} to {}: {whose}, {most}{} ({})",
+            time(&gap.from),
+            time(&gap.to),
+            span_of_seconds(gap.seconds),
+            gap.why
+        );
         text.wrapped(&[], &line, theme.tone(Tone::Waiting));
     }
 }
@@ -78,7 +91,11 @@ fn needs(report: &Report, text: &mut Text<'_>, time: &dyn Fn(&str) -> String) {
     for (at, need) in report.needs_you.iter().take(MOST).enumerate() {
         text.about(need.session.as_deref());
         let lead = format!("{:>2}. ", at + 1);
-        text.wrapped(&[(&lead, theme.tone(Tone::Waiting))], &format!("{}, since {}", need.what, time(&need.since)), theme.text);
+        text.wrapped(
+            &[(&lead, theme.tone(Tone::Waiting))],
+            &format!("{}, since {}", need.what, time(&need.since)),
+            theme.text,
+        );
         if !need.blocks.is_empty() {
             text.wrapped(&[("    ", theme.dim)], &format!("blocks {}", need.blocks.join(", ")), theme.dim);
         }
@@ -120,7 +137,8 @@ fn sessions(report: &Report, text: &mut Text<'_>) {
         let name = pad(&clean(&session.name), widest);
         let unverified = if session.unverified { ", unverified" } else { "" };
         let state = format!("{sign} {:<11} ", session.state.replace('_', " "));
-        let mut told = vec![count(session.attempt_count, "attempt", "attempts"), format!("ran {}", span_of_seconds(session.ran))];
+        let mut told =
+            vec![count(session.attempt_count, "attempt", "attempts"), format!("ran {}", span_of_seconds(session.ran))];
         if session.waited >= 1.0 {
             told.push(format!("waited {}", span_of_seconds(session.waited)));
         }
@@ -135,7 +153,11 @@ fn sessions(report: &Report, text: &mut Text<'_>) {
         let line = format!("{}{unverified}", told.join(", "));
         text.line(vec![(state, theme.tone(tone)), (format!("{name}  "), theme.text), (line, theme.dim)]);
         for check in session.checks.iter().filter(|check| !check.passed) {
-            text.wrapped(&[("    ", theme.dim)], &format!("not so: {}: {}", check.text, check.seen), theme.tone(Tone::Failed));
+            text.wrapped(
+                &[("    ", theme.dim)],
+                &format!("not so: {}: {}", check.text, check.seen),
+                theme.tone(Tone::Failed),
+            );
         }
         for finding in session.findings.iter().filter(|finding| finding.resolved.is_none()) {
             text.wrapped(&[("    ", theme.dim)], &finding.what, theme.tone(Tone::Waiting));
@@ -150,7 +172,8 @@ fn sessions(report: &Report, text: &mut Text<'_>) {
 
 fn projects(report: &Report, text: &mut Text<'_>) {
     let theme = text.theme;
-    let seen: Vec<_> = report.projects.iter().filter(|project| project.commit_count + project.dirty_count > 0).collect();
+    let seen: Vec<_> =
+        report.projects.iter().filter(|project| project.commit_count + project.dirty_count > 0).collect();
     if seen.is_empty() {
         return;
     }
@@ -229,7 +252,11 @@ fn rest(report: &Report, text: &mut Text<'_>, time: &dyn Fn(&str) -> String) {
         text.heading("Alerts");
         for alert in report.alerts.iter().take(MOST) {
             text.about(alert.session.as_deref());
-            let told = if alert.told.is_empty() { "nobody was told".to_owned() } else { format!("told {}", alert.told.join(", ")) };
+            let told = if alert.told.is_empty() {
+                "nobody was told".to_owned()
+            } else {
+                format!("told {}", alert.told.join(", "))
+            };
             let line = format!("{} ({}, {}); {told}", alert.title, alert.severity, alert.state);
             text.wrapped(&[(&format!("{}  ", time(&alert.since)), theme.dim)], &line, theme.text);
         }

@@ -35,7 +35,13 @@ impl Axis {
         let ahead = if open && zoom.end.is_none() { shown / AHEAD } else { 0 };
         let wall = timeline.wall(from).map_or(0, |wall| wall.0);
         let day_ms = u64::try_from(wall.rem_euclid(86_400_000)).unwrap_or(0);
-        Self { from, to: (from + shown + ahead).max(from + 1), now: open.then_some(now), columns: columns.max(1), day_ms }
+        Self {
+            from,
+            to: (from + shown + ahead).max(from + 1),
+            now: open.then_some(now),
+            columns: columns.max(1),
+            day_ms,
+        }
     }
     /// Milliseconds of a column.
     pub fn per_column(&self) -> u64 {
