@@ -238,13 +238,21 @@ fn fold(mut timeline: Timeline, page: &[Event]) -> Result<Timeline, HistoryError
 /// A timeline that knows what came right before its night: which boot it is.
 async fn prelude(reader: &Reader, night: &NightId) -> Result<Timeline, DetailsError> {
     let mut timeline = Timeline::new(night.as_str());
-    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
-    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(timeline) };
-    let look = Look { but: BULK, after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
-    for event in reader.look(&look).await?.iter().filter(|event| event.event.night.is_none()) {
-        timeline.apply(event.seq, &history::entry(event)?);
+    for (seq, entry) in before_night(reader, night).await? {
+        timeline.apply(seq, &entry);
     }
     Ok(timeline)
+}
+
+/// Facts that belong to no night but came right before this one.
+async fn before_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, DetailsError> {
+    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
+    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(Vec::new()) };
+    let look = Look { after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
+    let page = reader.look(&look).await?;
+    let of_none = page.iter().filter(|event| event.event.night.is_none());
+    let entries: Result<Vec<_>, _> = of_none.map(|event| Ok((event.seq, history::entry(event)?))).collect();
+    entries.map_err(DetailsError::History)
 }
 
 /// An entry of which only the numbers matter.
@@ -276,20 +284,75 @@ async fn make(
     zone: &TimeZone,
     watched: Option<At>,
 ) -> Result<Option<Report>, DetailsError> {
-    let facts = history::of_night(reader, night).await?;
-    if facts.is_empty() {
+    let mut facts = Gathered { facts: before_night(reader, night).await?, ..Gathered::default() };
+    let mut after = 0;
+    loop {
+        let look = Look { night: Some(night.to_string()), after, limit: PAGE, ..Look::default() };
+        let page = reader.look(&look).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        facts = aside(move || facts.with(page)).await??;
+    }
+    if after == 0 {
         return Ok(None);
     }
     let (night, zone) = (night.clone(), zone.clone());
     let report = aside(move || {
+        let left_out = facts.left_out;
+        let facts = facts.all()?;
         let told = facts.iter().map(|(seq, entry)| (*seq, entry));
         let folded = match watched {
             Some(now) => report::fold_as_of(&night, told, now),
             None => report::fold(&night, told),
         };
-        report::build(&folded, &zone)
+        let mut report = report::build(&folded, &zone);
+        report.sources.facts += left_out;
+        Ok::<_, HistoryError>(report)
     });
-    Ok(Some(report.await?))
+    Ok(Some(report.await??))
+}
+
+/// The facts of a night. Of what an output told each fact holds the whole, so only the last of an attempt is kept: a night
+/// has hundreds of thousands of the others.
+#[derive(Default)]
+struct Gathered {
+    facts: Vec<(i64, Entry)>,
+    outputs: BTreeMap<AttemptId, Event>,
+    left_out: u64,
+}
+
+/// Of a fact about an output: of which attempt.
+#[derive(serde::Deserialize)]
+struct OfAttempt {
+    fact: AttemptOf,
+}
+
+#[derive(serde::Deserialize)]
+struct AttemptOf {
+    attempt: AttemptId,
+}
+
+impl Gathered {
+    fn with(mut self, page: Vec<Event>) -> Result<Self, HistoryError> {
+        for event in page {
+            if event.event.kind == "output_observed" {
+                let of: OfAttempt = serde_json::from_str(&event.event.body)
+                    .map_err(|source| HistoryError::Fact { seq: event.seq, source })?;
+                self.left_out += u64::from(self.outputs.insert(of.fact.attempt, event).is_some());
+            } else {
+                self.facts.push((event.seq, history::entry(&event)?));
+            }
+        }
+        Ok(self)
+    }
+    /// In the order of the journal.
+    fn all(mut self) -> Result<Vec<(i64, Entry)>, HistoryError> {
+        for event in self.outputs.values() {
+            self.facts.push((event.seq, history::entry(event)?));
+        }
+        self.facts.sort_by_key(|(seq, _)| *seq);
+        Ok(self.facts)
+    }
 }
 
 /// What the list of nights needs of a report.

@@ -35,6 +35,7 @@ mod sampler;
 mod send;
 mod sensors;
 mod timers;
+mod told;
 mod watch;
 mod without;
 

@@ -3,7 +3,6 @@
 use super::checks;
 use super::details::Details;
 use super::earlier;
-use super::history;
 use super::inbox::{Closed, Inbox};
 use super::notes;
 use super::reconcile;
@@ -19,7 +18,7 @@ use crate::config::{self, raw::ReportFormat};
 use crate::core::alert::message::{Message, Outcome};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
-use crate::core::fact::{Entry, GitBase};
+use crate::core::fact::GitBase;
 use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
 use crate::core::plan::{ClearSecrets, OnTmuxLoss, Plan, SessionPlan};
 use crate::core::run::Started;
@@ -28,11 +27,11 @@ use crate::instance::Instance;
 use crate::os::leftovers::{ATTEMPT_VARIABLE, INSTANCE_VARIABLE, JOURNAL_VARIABLE, Leftovers};
 use crate::os::tree::Process;
 use crate::os::{clock, process};
-use crate::protocol::{AddRequest, DaemonStatus, Status, StreamedFact, Why};
+use crate::protocol::{AddRequest, DaemonStatus, Status};
 use crate::recording::attempt::{AttemptFiles, AttemptState};
 use crate::recording::spec::{SPEC_FILE, SPEC_VERSION, Spec};
 use crate::status;
-use crate::store::{Filter, Journal};
+use crate::store::Journal;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -638,46 +637,6 @@ impl Rim {
         };
         let file_problem = self.file_problem.read().unwrap_or_else(PoisonError::into_inner).clone();
         Status { file_problem, ..status::project(&shown, clock::now(), &context) }
-    }
-
-    /// The chain behind a session's state; `None` for an unknown session.
-    pub async fn why(&self, name: &SessionName) -> anyhow::Result<Option<Why>> {
-        let state = self.inbox.look(|state, _| state.clone()).await?;
-        let night = state.night.as_ref().map(|night| night.id.to_string());
-        let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
-        let history: Vec<Entry> =
-            history::entries(self.journal.reader(), filter).await?.into_iter().map(|(_, entry)| entry).collect();
-        Ok(status::why::why(&state, name, &history, clock::now(), &zone(state.plan.timezone.as_deref())))
-    }
-
-    /// A page of journaled facts after a sequence number; waits until there is one. `None` when the daemon ends.
-    pub async fn facts_after(&self, after: i64) -> Option<Vec<StreamedFact>> {
-        let mut news = self.journal.subscribe();
-        loop {
-            let filter = Filter { after_seq: after, limit: 256, ..Filter::default() };
-            match self.journal.reader().events(&filter).await {
-                Ok(events) if !events.is_empty() => {
-                    let facts = events.into_iter().filter_map(|event| match history::entry(&event) {
-                        Ok(entry) => Some(StreamedFact { seq: event.seq, night: event.event.night, entry }),
-                        Err(e) => {
-                            tracing::warn!("{e}");
-                            None
-                        }
-                    });
-                    return Some(facts.collect());
-                }
-                Ok(_) => news.changed().await.ok()?,
-                Err(e) => {
-                    tracing::warn!("the journal cannot be read: {e}");
-                    return None;
-                }
-            }
-        }
-    }
-
-    /// All facts of a night, in order.
-    pub async fn night_entries(&self, night: &NightId) -> Result<Vec<(i64, Entry)>, history::HistoryError> {
-        history::of_night(self.journal.reader(), night).await
     }
 }
 
