@@ -1,5 +1,6 @@
 //! The daemon's API as a client sees it: HTTP over the instance's Unix socket, typed, every call with a deadline.
 
+pub mod output;
 pub mod sse;
 
 use crate::protocol::details::{

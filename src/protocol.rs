@@ -4,6 +4,7 @@
 //! spans are seconds as numbers, sizes are bytes.
 
 pub mod details;
+pub mod output;
 
 use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};

@@ -64,6 +64,15 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
             Detail::Plan(status::tonight::tonight(&state.plan, &lasted, now.wall, &zone))
         }
         Want::Nights => Detail::Nights(known.nights(&reader, &zone, None, NIGHTS).await.map_err(unreadable)?),
+        Want::Screen(_)
+        | Want::Recording { .. }
+        | Want::Log { .. }
+        | Want::Span { .. }
+        | Want::Times { .. }
+        | Want::Page { .. }
+        | Want::Find { .. } => {
+            return Err("no daemon runs to ask; `nightkeep logs` and `replay` work without".to_owned());
+        }
         Want::Report(wanted) => {
             let night = match wanted {
                 Some(wanted) => NightId::new(wanted).map_err(|e| e.to_string())?,

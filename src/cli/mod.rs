@@ -32,6 +32,7 @@ mod output;
 mod parts;
 mod place;
 mod plan;
+mod replay;
 mod report;
 mod schedule;
 mod schema;
@@ -112,6 +113,7 @@ enum Command {
     Why(why::Args),
     Attach(attach::Args),
     Logs(logs::Args),
+    Replay(replay::Args),
     Send(send::Args),
     Start(verbs::StartArgs),
     Stop(verbs::StopArgs),
@@ -197,6 +199,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Why(args) => why::run(args, context),
         Command::Attach(args) => attach::run(args, context),
         Command::Logs(args) => logs::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
         Command::Send(args) => send::run(args, context),
         Command::Start(args) => verbs::start(args, context),
         Command::Stop(args) => verbs::stop(args, context),

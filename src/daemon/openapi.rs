@@ -2,6 +2,7 @@
 
 use super::api::Health;
 use super::openapi_details;
+use crate::protocol::output::{OutputAbout, OutputNews};
 use crate::protocol::{
     AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
     RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
@@ -130,6 +131,31 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             "Sends a test message over a channel.",
             None,
             schema::<ChannelTested>(schemas),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output",
+            "A span of the recorded output as it was written: of the last attempt, or of `run` and `attempt`; `max` bytes \
+             (at most 1 MiB) from the byte `from`. The headers x-nightkeep-attempt, x-nightkeep-from and \
+             x-nightkeep-bytes tell whose, where it begins, and how much there is.",
+            None,
+            json!({ "type": "string", "contentMediaType": "application/octet-stream" }),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output/about",
+            "What is recorded about an output: size, gaps, terminal sizes, and when it came (`points` points of time \
+             between the bytes `from` and `to`).",
+            None,
+            schema::<OutputAbout>(schemas),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output/follow",
+            "The output from the byte `from`, or `tail` bytes before the end, and what comes, until the attempt ends: \
+             server-sent events. Whoever falls behind by 4 MiB skips.",
+            None,
+            schema::<OutputNews>(schemas),
         ),
     ]
 }

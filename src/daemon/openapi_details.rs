@@ -19,6 +19,15 @@ pub(super) fn parameters(path: &str) -> &'static [(&'static str, &'static str)] 
         "/v1/sessions/{name}/events" => &[("before", "integer"), ("limit", "integer")],
         "/v1/nights" => &[("limit", "integer")],
         "/v1/report" => &[("night", "string"), ("format", "string"), ("full", "boolean")],
+        "/v1/sessions/{name}/output" => {
+            &[("run", "string"), ("attempt", "integer"), ("from", "integer"), ("max", "integer")]
+        }
+        "/v1/sessions/{name}/output/about" => {
+            &[("run", "string"), ("attempt", "integer"), ("from", "integer"), ("to", "integer"), ("points", "integer")]
+        }
+        "/v1/sessions/{name}/output/follow" => {
+            &[("run", "string"), ("attempt", "integer"), ("from", "integer"), ("tail", "integer")]
+        }
         _ => &[],
     }
 }

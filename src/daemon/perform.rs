@@ -5,6 +5,7 @@ use super::details::Details;
 use super::earlier;
 use super::inbox::{Closed, Inbox};
 use super::notes;
+use super::output::LastRead;
 use super::reconcile;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
@@ -68,6 +69,7 @@ pub struct Rim {
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
+    last_read: LastRead,
     details: Details,
 }
 
@@ -122,6 +124,7 @@ impl Rim {
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
+            last_read: LastRead::default(),
             details: Details::default(),
         };
         (Arc::new(rim), ending)
@@ -142,6 +145,10 @@ impl Rim {
     /// The journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+    /// The log that was read last over the API.
+    pub fn last_read(&self) -> &LastRead {
+        &self.last_read
     }
     /// What was asked of nights before.
     pub fn details(&self) -> &Details {

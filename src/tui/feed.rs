@@ -1,6 +1,7 @@
 //! The daemon's side of the rim: keeps the status up to date, loads what views want, and performs asks.
 
 use super::intent::{Ask, Want};
+use super::lookup;
 use super::model::{Detail, Host, News};
 use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
@@ -104,7 +105,21 @@ impl Feed {
             self.load(want, pause);
         }
     }
+    /// Loads all that is wanted again: somebody else answers now.
+    pub fn again(&mut self) {
+        for want in self.wanted.keys().cloned().collect::<Vec<_>>() {
+            if let Some(task) = self.wanted.get(&want) {
+                task.abort();
+            }
+            self.load(want, Duration::ZERO);
+        }
+    }
     fn load(&mut self, want: Want, after: Duration) {
+        if let Want::Screen(session) = &want {
+            let task = tokio::spawn(lookup::follow(self.client.clone(), session.clone(), self.news.clone(), after));
+            self.wanted.insert(want, task);
+            return;
+        }
         let (client, news, wanted) = (self.client.clone(), self.news.clone(), want.clone());
         let outside = Arc::clone(&self.outside);
         let task = tokio::spawn(async move {
@@ -146,6 +161,13 @@ impl Drop for Feed {
 async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
     match want {
         Want::Why(session) => Ok(Detail::Why(client.why(session).await?)),
+        Want::Screen(_)
+        | Want::Recording { .. }
+        | Want::Log { .. }
+        | Want::Span { .. }
+        | Want::Times { .. }
+        | Want::Page { .. }
+        | Want::Find { .. } => lookup::detail(client, want).await,
         Want::Attempts(session) => Ok(Detail::Attempts(client.attempts(session).await?)),
         Want::Events { session, before } => Ok(Detail::Events(client.session_events(session, *before, EVENTS).await?)),
         Want::Numbers(session) => Ok(Detail::Numbers(client.numbers(session, None).await?)),
@@ -179,7 +201,9 @@ async fn done(client: &Client, ask: &Ask) -> Result<Option<Done>, ClientError> {
         Ask::Up => client.up(&UpRequest::default()).await?,
         Ask::Note { session, text } => client.note(session, &NoteRequest { text: text.clone() }).await?,
         Ask::NoteDone { note } => client.note_done(note, &NoteDoneRequest::default()).await?,
-        Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } => return Ok(None),
+        Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } | Ask::Replay(_) => {
+            return Ok(None);
+        }
     };
     Ok(Some(done))
 }

@@ -1,5 +1,6 @@
 //! What a key, a click or a word of the palette means, and what the rim is then asked to do.
 
+use super::shown::ReplayAct;
 use super::ui::{Tab, View};
 use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
@@ -136,6 +137,11 @@ pub enum Intent {
         /// Rows.
         height: u16,
     },
+    /// The attempt after this one, or the one before.
+    Attempt {
+        /// Which.
+        next: bool,
+    },
     /// A key for an open dialog or text field.
     Typed(KeyEvent),
 }
@@ -189,6 +195,8 @@ pub enum Ask {
     },
     /// Add a session.
     Add(Box<AddRequest>),
+    /// Do something to the recording that is shown.
+    Replay(ReplayAct),
     /// Begin the night.
     Up,
     /// Put a text into the clipboard of the terminal.
@@ -215,6 +223,68 @@ pub enum Ask {
 pub enum Want {
     /// The chain behind a session's state.
     Why(String),
+    /// A session's screen, live.
+    Screen(String),
+    /// What is recorded of an attempt (of the last one otherwise), with its times.
+    Recording {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: Option<String>,
+    },
+    /// The same without its times.
+    Log {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: Option<String>,
+    },
+    /// Bytes of a recording.
+    Span {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// From here on.
+        from: u64,
+        /// So many.
+        max: u64,
+    },
+    /// The times of a part of a recording.
+    Times {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// From this byte on.
+        from: u64,
+        /// Up to this one.
+        to: u64,
+    },
+    /// A page of a log.
+    Page {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// Its number.
+        number: u64,
+        /// The log's length it is wanted for.
+        total: u64,
+    },
+    /// The next line of a log that has a text.
+    Find {
+        /// Which session.
+        session: String,
+        /// The attempt's id.
+        attempt: String,
+        /// The text.
+        search: String,
+        /// Behind, or before, this line: its page and its number there.
+        from: (u64, usize),
+        /// Whether it is searched among those before it, instead of from it on.
+        backward: bool,
+    },
     /// A session's attempts with their death certificates.
     Attempts(String),
     /// Facts about a session before a number.
@@ -252,7 +322,12 @@ impl Want {
             | Self::Attempts(session)
             | Self::Events { session, .. }
             | Self::Numbers(session)
-            | Self::Notes(session) => Some(session),
+            | Self::Notes(session)
+            | Self::Screen(session)
+            | Self::Recording { session, .. }
+            | Self::Log { session, .. } => Some(session),
+            // What was written once does not change.
+            Self::Span { .. } | Self::Times { .. } | Self::Page { .. } | Self::Find { .. } => Some(""),
             Self::Timeline | Self::Alerts | Self::Dead | Self::Queue | Self::Plan | Self::Nights | Self::Report(_) => {
                 None
             }
@@ -265,7 +340,16 @@ impl Want {
     /// How long it may be old: a change is waited out so long before it is loaded again.
     pub fn may_be_old(&self) -> Duration {
         match self {
-            Self::Why(_) | Self::Attempts(_) | Self::Notes(_) => Duration::from_millis(500),
+            Self::Why(_)
+            | Self::Attempts(_)
+            | Self::Notes(_)
+            | Self::Screen(_)
+            | Self::Recording { .. }
+            | Self::Log { .. }
+            | Self::Span { .. }
+            | Self::Times { .. }
+            | Self::Page { .. }
+            | Self::Find { .. } => Duration::from_millis(500),
             Self::Events { .. } | Self::Alerts | Self::Dead | Self::Queue => Duration::from_secs(1),
             Self::Numbers(_) => Duration::from_secs(3),
             // It is gone on with by the facts themselves.

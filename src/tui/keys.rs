@@ -18,6 +18,12 @@ pub enum Context {
     Session,
     /// What the status knows of a session.
     Overview,
+    /// A session's screen.
+    Screen,
+    /// A session's log.
+    Log,
+    /// A session's recording.
+    Replay,
     /// The timeline.
     Timeline,
     /// Alerts.
@@ -48,6 +54,9 @@ impl Context {
             Self::Night => Some("night"),
             Self::Session => Some("session"),
             Self::Overview => Some("overview"),
+            Self::Screen => Some("screen"),
+            Self::Log => Some("log"),
+            Self::Replay => Some("replay"),
             Self::Timeline => Some("timeline"),
             Self::Alerts => Some("alerts"),
             Self::Dead => Some("dead letters"),
@@ -245,7 +254,7 @@ impl Action {
     }
 }
 
-use Context::{Everywhere, Night};
+use Context::{Everywhere, Log, Night, Replay};
 use Group::{Alert, Dashboard, Moving, Session, Showing};
 
 /// All that can be done by key.
@@ -287,6 +296,22 @@ pub const ACTIONS: &[Action] = &[
     action("palette", Everywhere, &[":"], Intent::Palette, Dashboard, "a command by name").hint("command"),
     action("help", Everywhere, &["?", "f1"], Intent::Help, Dashboard, "these keys").hint("help"),
     action("redraw", Everywhere, &["ctrl-l"], Intent::Redraw, Dashboard, "draw everything anew"),
+    action("search", Log, &["/"], Intent::Filter, Showing, "search a text").hint("search"),
+    action("next-match", Log, &["n"], Intent::NextMatch, Moving, "the next line that has it"),
+    action("previous-match", Log, &["N"], Intent::PreviousMatch, Moving, "the line before that has it"),
+    action("follow", Log, &["f"], Intent::Follow, Showing, "go along with the end, or stay").hint("follow"),
+    action("times", Log, &["t"], Intent::Timestamps, Showing, "show or hide times").hint("times"),
+    action("log-attempt-before", Log, &["["], Intent::Attempt { next: false }, Showing, "the attempt before"),
+    action("log-attempt-after", Log, &["]"], Intent::Attempt { next: true }, Showing, "the attempt after"),
+    action("play", Replay, &["space"], Intent::Play, Showing, "play or pause").hint("play"),
+    action("faster", Replay, &["+", "="], Intent::Faster, Showing, "play faster").hint("faster"),
+    action("slower", Replay, &["-"], Intent::Slower, Showing, "play slower"),
+    action("replay-back", Replay, &["left", "h"], Intent::Left, Moving, "10 seconds back; up a minute, PgUp ten"),
+    action("replay-on", Replay, &["right", "l"], Intent::Right, Moving, "10 seconds on; down a minute, PgDn ten"),
+    action("next-mark", Replay, &["n"], Intent::NextMatch, Moving, "to the next mark").hint("next mark"),
+    action("previous-mark", Replay, &["N"], Intent::PreviousMatch, Moving, "to the mark before"),
+    action("attempt-before", Replay, &["["], Intent::Attempt { next: false }, Showing, "the attempt before"),
+    action("attempt-after", Replay, &["]"], Intent::Attempt { next: true }, Showing, "the attempt after"),
     action("suspend", Everywhere, &["ctrl-z"], Intent::Suspend, Dashboard, "back to the shell until `fg`"),
     action("timeline", Everywhere, &["2"], Intent::Go(View::Timeline), Moving, "the night as a timeline"),
     action("alerts", Everywhere, &["3"], Intent::Go(View::Alerts), Moving, "alerts, open and past"),
@@ -384,6 +409,20 @@ mod tests {
             for key in action.keys {
                 assert!(Key::parse(key).is_some(), "{key} of {}", action.name);
             }
+        }
+    }
+
+    #[test]
+    fn the_file_knows_every_action_and_every_default_key() {
+        let schema: serde_json::Value = serde_json::from_str(&crate::config::schema_json()).unwrap();
+        let known = schema["$defs"]["KeyTable"]["properties"].as_object().unwrap();
+        let known: BTreeSet<&str> = known.keys().map(String::as_str).collect();
+        assert_eq!(known, ACTIONS.iter().map(|a| a.name).collect());
+        for key in ACTIONS.iter().flat_map(|action| action.keys) {
+            assert!(crate::config::raw::KeyName::read(key).is_ok(), "{key}");
+        }
+        for text in ["", "hyper-x", "f0", "f99", "ctrl-", "\u{1b}", "xy", "f25"] {
+            assert_eq!(Key::parse(text).is_some(), crate::config::raw::KeyName::read(text).is_ok(), "{text:?}");
         }
     }
 

@@ -7,13 +7,24 @@
 //!
 //! A new view is a file with a [`view::Page`] and a line in [`ui::View`] or [`ui::Tab`].
 
+pub mod alone;
+pub mod cast;
 pub mod cells;
 pub mod feed;
 pub mod intent;
 pub mod keys;
+pub mod live;
+pub mod logpage;
+pub mod lookup;
+pub mod marks;
 pub mod model;
+pub mod pane;
+pub mod player;
 pub mod run;
+pub mod scan;
+pub mod shown;
 pub mod theme;
+pub mod times;
 pub mod ui;
 pub mod update;
 pub mod view;

@@ -2,9 +2,13 @@
 //! for besides. Pure; [`Model::take`] is the only way it changes.
 
 use super::intent::{Ask, Want};
+use super::logpage::LogPage;
+use super::shown::Shown;
+use crate::client::output::{Followed, Span};
 use crate::core::fact::Fact;
 use crate::core::time::Wall;
 use crate::protocol::details::{AlertHistory, Attempts, DeadLetters, Numbers, Queue, SessionEvents, SessionNotes};
+use crate::protocol::output::OutputAbout;
 use crate::protocol::{SessionStatus, Status, StreamedFact, Why};
 use crate::report::model::Report;
 use crate::report::nights::Nights;
@@ -46,6 +50,13 @@ pub enum News {
     },
     /// How the machine is.
     Host(Host),
+    /// What came of following a session's output.
+    Followed {
+        /// Which session.
+        session: String,
+        /// It, or why it cannot be followed.
+        news: Result<Followed, String>,
+    },
 }
 
 /// Something a view wanted.
@@ -53,6 +64,14 @@ pub enum News {
 pub enum Detail {
     /// The chain behind a state.
     Why(Why),
+    /// What is recorded of an attempt.
+    Recording(Box<OutputAbout>),
+    /// Bytes of a recording.
+    Span(Span),
+    /// A page of a log.
+    Page(LogPage),
+    /// Where a search found something.
+    Found(Option<(u64, usize)>),
     /// A session's attempts.
     Attempts(Attempts),
     /// Facts about a session.
@@ -187,7 +206,7 @@ pub struct Notice {
 }
 
 /// All that is known.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Model {
     /// The newest status, of the daemon or of the journal.
     pub status: Status,
@@ -203,6 +222,8 @@ pub struct Model {
     pub zone: TimeZone,
     /// The last answer to an ask.
     pub notice: Option<Notice>,
+    /// What is shown of sessions' output.
+    pub shown: Shown,
 }
 
 impl Model {
@@ -227,6 +248,7 @@ impl Model {
             details: BTreeMap::new(),
             zone,
             notice: None,
+            shown: Shown::default(),
         }
     }
     /// Takes in what came. Gives whether anything that can be seen is different now.
@@ -260,10 +282,15 @@ impl Model {
                 true
             }
             News::Detail { want, detail } => {
+                let Some(detail) = self.shown.take(&want, detail) else { return true };
                 let new = Some(detail);
                 let different = self.details.get(&want) != new.as_ref();
                 self.details.extend(new.map(|new| (want, new)));
                 different
+            }
+            News::Followed { session, news } => {
+                self.shown.followed(session, news);
+                true
             }
             News::Answer { ask: _, answer } => {
                 let (bad, lines) = match answer {
@@ -319,6 +346,7 @@ impl Model {
     /// Forgets what no view wants any more.
     pub fn keep_details(&mut self, wanted: &BTreeSet<Want>) {
         self.details.retain(|want, _| wanted.contains(want));
+        self.shown.keep(wanted);
     }
     /// The session of that name.
     pub fn session(&self, name: &str) -> Option<&SessionStatus> {

@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::intent::{Ask, Intent, Want};
 use super::keys::Keys;
-use super::model::{Detail, Model, News};
+use super::model::{Detail, Link, Model, News};
 use super::theme::{Theme, ThemeName};
 use super::ui::Ui;
 use super::{update, view};
@@ -24,6 +24,7 @@ use futures_util::StreamExt as _;
 use jiff::tz::TimeZone;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use std::io::{self, BufWriter, Stdout, Write as _};
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ pub trait Outside: Send + Sync {
     fn journal(&self) -> Later<Result<Status, String>>;
     /// What a view wants, from the journal, without a daemon. `Err` says why it cannot be had.
     fn detail(&self, want: Want) -> Later<Result<Detail, String>>;
+    /// A frame was drawn and took so long, what led to it not counted.
+    fn drawn(&self, took: Duration);
     /// Shows a session's own screen on this terminal until it is left. `Err` says why not, a line each.
     fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>>;
 }
@@ -108,13 +111,13 @@ fn give_back() {
 }
 
 /// The terminal while the dashboard has it; given back when dropped, also by a panic.
-struct Screen {
+pub(super) struct Screen {
     terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
     mouse: bool,
 }
 
 impl Screen {
-    fn open(mouse: bool) -> io::Result<Self> {
+    pub(super) fn open(mouse: bool) -> io::Result<Self> {
         let hook = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             // First the terminal, so that the message can be read; then the message.
@@ -133,12 +136,25 @@ impl Screen {
         (ui.area.width, ui.area.height) = (size.width, size.height);
         update::settle(model, ui);
         let mut changes = None;
-        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
         let theme = Theme::new(ui.theme);
-        self.terminal.draw(|frame| changes = view::draw(frame.buffer_mut(), model, ui, &theme, now))?;
-        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
-        io::Write::flush(self.terminal.backend_mut())?;
+        self.paint(|buf| changes = view::draw(buf, model, ui, &theme, now))?;
         Ok(changes)
+    }
+    /// Draws a frame.
+    pub(super) fn paint(&mut self, draw: impl FnOnce(&mut Buffer)) -> io::Result<()> {
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(|frame| draw(frame.buffer_mut()))?;
+        queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
+        io::Write::flush(self.terminal.backend_mut())
+    }
+    /// Its size.
+    pub(super) fn area(&self) -> io::Result<Rect> {
+        let size = self.terminal.size()?;
+        Ok(Rect::new(0, 0, size.width, size.height))
+    }
+    /// Draws everything anew with the next frame.
+    pub(super) fn clear(&mut self) -> io::Result<()> {
+        self.terminal.clear()
     }
     /// Takes the terminal again after something else had it.
     fn retake(&mut self) -> io::Result<()> {
@@ -222,7 +238,10 @@ impl Dashboard {
     fn draw_when_due(&mut self) -> io::Result<()> {
         if self.pace.is_due() {
             let now = self.now();
+            self.model.shown.tick(now);
+            let begun = Instant::now();
             let changes = self.screen.draw(&self.model, &mut self.ui, now)?;
+            self.outside.drawn(begun.elapsed());
             self.pace.drawn(changes.map(|at| at.since(now)));
         }
         Ok(())
@@ -251,8 +270,12 @@ impl Dashboard {
             if let News::Facts(facts) = &news {
                 self.feed.changed(facts);
             }
+            let was_live = self.model.link == Link::Live;
             if self.model.take(news, now) {
                 self.pace.changed(FRAME);
+            }
+            if was_live != (self.model.link == Link::Live) {
+                self.feed.again();
             }
             next = more.try_recv().ok();
         }
@@ -266,6 +289,7 @@ impl Dashboard {
         match ask {
             Ask::Quit => return Ok(Next::Leave),
             Ask::Redraw => self.screen.terminal.clear()?,
+            Ask::Replay(act) => self.model.shown.act(act),
             Ask::Suspend => {
                 self.lend();
                 // Goes on when the shell says so.

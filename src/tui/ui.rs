@@ -3,6 +3,7 @@
 use super::intent::Ask;
 use super::keys::{Context, Keys};
 use super::theme::ThemeName;
+use super::view::log::LogUi;
 use super::view::{self, Page};
 use ratatui::layout::Rect;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +57,12 @@ impl View {
 pub enum Tab {
     /// What the status knows of it.
     Overview,
+    /// Its screen, live.
+    Screen,
+    /// Its output as lines.
+    Log,
+    /// Its screen as it was.
+    Replay,
     /// Its attempts, each with its death certificate.
     Attempts,
     /// What happened.
@@ -72,6 +79,9 @@ impl Tab {
     /// All, in order.
     pub const ALL: &[Self] = &[
         Self::Overview, //
+        Self::Screen,
+        Self::Log,
+        Self::Replay,
         Self::Attempts,
         Self::Events,
         Self::Numbers,
@@ -82,6 +92,9 @@ impl Tab {
     pub fn page(self) -> &'static Page {
         match self {
             Self::Overview => &view::overview::PAGE,
+            Self::Screen => &view::screen::PAGE,
+            Self::Log => &view::log::PAGE,
+            Self::Replay => &view::replay::PAGE,
             Self::Attempts => &view::attempts::PAGE,
             Self::Events => &view::events::PAGE,
             Self::Numbers => &view::numbers::PAGE,
@@ -178,6 +191,8 @@ pub enum Question {
     },
     /// The session to add: `NAME PROJECT COMMAND…`.
     Add,
+    /// A text to search in the log.
+    Search,
     /// What a session should know.
     Note {
         /// Which session.
@@ -253,6 +268,10 @@ pub struct Ui {
     pub theme: ThemeName,
     /// The keys.
     pub keys: Keys,
+    /// The place in the log.
+    pub log: LogUi,
+    /// The session and the attempt whose recording was chosen.
+    pub replay: Option<(String, String)>,
     /// What of the night the timeline shows.
     pub zoom: view::timeline::Zoom,
     /// The night of the report; `None` is the open or last one.
@@ -280,6 +299,8 @@ impl Ui {
             area,
             theme,
             keys,
+            log: LogUi::default(),
+            replay: None,
             zoom: view::timeline::Zoom::default(),
             report_night: None,
             older_events: Vec::new(),

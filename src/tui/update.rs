@@ -144,6 +144,7 @@ fn general(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
         | Intent::Click { .. }
         | Intent::Quit
         | Intent::Resize { .. }
+        | Intent::Attempt { .. }
         | Intent::Typed(_) => {}
     }
     Vec::new()
@@ -219,6 +220,7 @@ pub fn paste(ui: &mut Ui, text: &str) {
 /// Brings cursors and windows back to where something is. Called after everything that changed model or ui.
 pub fn settle(model: &Model, ui: &mut Ui) {
     view::night::settle(model, ui);
+    view::log::arrive(model, ui);
     let page = ui.page();
     if page.context != Context::Night {
         let (rows, height) = ((page.rows)(model, ui), usize::from(view::body(model, ui).height));

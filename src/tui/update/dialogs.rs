@@ -111,6 +111,10 @@ fn palette_key(model: &Model, ui: &mut Ui, mut input: Input, mut cursor: usize, 
 fn line_key(ui: &mut Ui, question: Question, mut input: Input, problem: Option<String>, key: KeyEvent) -> Vec<Ask> {
     match keys::name(&key).as_str() {
         "esc" => Vec::new(),
+        "enter" if question == Question::Search => {
+            ui.log.search_for(input.value());
+            Vec::new()
+        }
         "enter" => match answered(&question, input.value()) {
             Ok(ask) => vec![ask],
             Err(problem) => {
@@ -137,6 +141,7 @@ fn answered(question: &Question, text: &str) -> Result<Ask, String> {
             let seconds = if text.trim().is_empty() { None } else { Some(span(text)?) };
             Ok(Ask::Alert { target: target.clone(), act: AlertAct::Snooze { seconds } })
         }
+        Question::Search => Err("it is searched where it is asked for".to_owned()),
         Question::Note { session } if text.trim().is_empty() => Err(format!("what should {session} know?")),
         Question::Note { session } => Ok(Ask::Note { session: session.clone(), text: text.to_owned() }),
         Question::Add => {

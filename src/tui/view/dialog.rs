@@ -77,6 +77,7 @@ pub fn line(question: &Question, typed: &Input, problem: Option<&str>, buf: &mut
         Question::Snooze { target } => {
             (format!(" Snooze the alerts of {target} "), "20m, 2h; empty: until something changes.")
         }
+        Question::Search => (" Search ".to_owned(), "Capitals count when there are some. Enter searches."),
         Question::Note { session } => (format!(" A note to {session} "), "Its next attempts are given it."),
         Question::Add => (" Add a session ".to_owned(), "NAME PROJECT COMMAND…"),
     };

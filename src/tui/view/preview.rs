@@ -1,6 +1,6 @@
-//! The preview of a session: who it is, and what is known of it.
+//! The preview of a session: who it is, and its screen; of one that has printed nothing what is known of it.
 
-use super::{Cx, overview};
+use super::{Cx, overview, screen};
 use crate::protocol::SessionStatus;
 use crate::tui::cells::{put, put_all};
 use crate::tui::intent::Want;
@@ -11,10 +11,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// What the preview needs beyond the status, when there is one.
-pub fn wants(_: &Model, _: &Ui, area: Option<Rect>) -> Vec<Want> {
-    match area {
-        Some(_) | None => Vec::new(),
-    }
+pub fn wants(model: &Model, ui: &Ui, area: Option<Rect>) -> Vec<Want> {
+    let session = area.and_then(|_| (ui.page().session)(model, ui));
+    let with_output = session.filter(|name| model.session(name).is_some_and(|s| s.output.is_some()));
+    with_output.into_iter().map(Want::Screen).collect()
 }
 
 /// The area below the title.
@@ -44,7 +44,11 @@ pub fn draw(session: &SessionStatus, area: Rect, buf: &mut Buffer, cx: &Cx<'_>) 
     let state = format!(" {} {} ", look.sign, look.word);
     let name = format!(" {} ", session.name);
     put_all(buf, area.x + 2, area.y, area.width.saturating_sub(4), &[(&name, cx.theme.heading), (&state, tone)]);
-    overview::draw_of(session, inner(area, cx), buf, cx);
+    if session.output.is_some() {
+        screen::draw_of(&session.name, inner(area, cx), buf, cx);
+    } else {
+        overview::draw_of(session, inner(area, cx), buf, cx);
+    }
 }
 
 /// Draws it without a session.
