@@ -277,82 +277,39 @@ fn add_samples(mut numbers: Numbers, page: &[Event]) -> Result<Numbers, HistoryE
     Ok(numbers)
 }
 
-/// The report of a night from the journal.
+/// The report of a night from the journal, folded page by page.
 async fn make(
     reader: &Reader,
     night: &NightId,
     zone: &TimeZone,
     watched: Option<At>,
 ) -> Result<Option<Report>, DetailsError> {
-    let mut facts = Gathered { facts: before_night(reader, night).await?, ..Gathered::default() };
+    let mut folder = report::Folder::new(night);
+    for (seq, entry) in before_night(reader, night).await? {
+        folder.add(seq, &entry);
+    }
     let mut after = 0;
     loop {
         let look = Look { night: Some(night.to_string()), after, limit: PAGE, ..Look::default() };
         let page = reader.look(&look).await?;
         let Some(last) = page.last() else { break };
         after = last.seq;
-        facts = aside(move || facts.with(page)).await??;
+        folder = aside(move || {
+            for event in &page {
+                folder.add(event.seq, &history::entry(event)?);
+            }
+            Ok::<_, HistoryError>(folder)
+        })
+        .await??;
     }
     if after == 0 {
         return Ok(None);
     }
-    let (night, zone) = (night.clone(), zone.clone());
-    let report = aside(move || {
-        let left_out = facts.left_out;
-        let facts = facts.all()?;
-        let told = facts.iter().map(|(seq, entry)| (*seq, entry));
-        let folded = match watched {
-            Some(now) => report::fold_as_of(&night, told, now),
-            None => report::fold(&night, told),
-        };
-        let mut report = report::build(&folded, &zone);
-        report.sources.facts += left_out;
-        Ok::<_, HistoryError>(report)
-    });
-    Ok(Some(report.await??))
-}
-
-/// The facts of a night. Of what an output told each fact holds the whole, so only the last of an attempt is kept: a night
-/// has hundreds of thousands of the others.
-#[derive(Default)]
-struct Gathered {
-    facts: Vec<(i64, Entry)>,
-    outputs: BTreeMap<AttemptId, Event>,
-    left_out: u64,
-}
-
-/// Of a fact about an output: of which attempt.
-#[derive(serde::Deserialize)]
-struct OfAttempt {
-    fact: AttemptOf,
-}
-
-#[derive(serde::Deserialize)]
-struct AttemptOf {
-    attempt: AttemptId,
-}
-
-impl Gathered {
-    fn with(mut self, page: Vec<Event>) -> Result<Self, HistoryError> {
-        for event in page {
-            if event.event.kind == "output_observed" {
-                let of: OfAttempt = serde_json::from_str(&event.event.body)
-                    .map_err(|source| HistoryError::Fact { seq: event.seq, source })?;
-                self.left_out += u64::from(self.outputs.insert(of.fact.attempt, event).is_some());
-            } else {
-                self.facts.push((event.seq, history::entry(&event)?));
-            }
-        }
-        Ok(self)
+    if let Some(now) = watched {
+        folder.watched_until(now);
     }
-    /// In the order of the journal.
-    fn all(mut self) -> Result<Vec<(i64, Entry)>, HistoryError> {
-        for event in self.outputs.values() {
-            self.facts.push((event.seq, history::entry(event)?));
-        }
-        self.facts.sort_by_key(|(seq, _)| *seq);
-        Ok(self.facts)
-    }
+    let zone = zone.clone();
+    Ok(Some(aside(move || report::build(&folder.finish(), &zone)).await?))
 }
 
 /// What the list of nights needs of a report.
