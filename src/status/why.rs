@@ -181,7 +181,9 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             }
             Fact::Finding { run: id, finding } if *id == run.id => steps.push(found(at, finding)),
             // Of a note the note itself tells more.
-            Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() && verb != "note" => {
+            Fact::OperatorActed { verb, target, by, result }
+                if target == run.id.session.as_str() && verb != "note" =>
+            {
                 let mut who = harmless(&by.who);
                 if let Some(reason) = &by.reason {
                     who.push_str(&format!(", because: {}", harmless(reason)));
@@ -234,6 +236,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
+            | Fact::StoodStill { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. } => {}
         }
@@ -272,6 +275,10 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
         RunState::Limited { .. } if state.held_by(run).is_some() => behind(run, state, when),
         RunState::Limited { until } => format!("it is tried again {}; that takes no attempt", when(until.wall)),
         RunState::Held => format!("nothing until `nightkeep release {name}`"),
+        RunState::Stopping { .. } if run.is_unkillable() => {
+            "nothing can end it; it is over when the disk or network share that it waits for answers, or with a reboot"
+                .to_owned()
+        }
         RunState::Stopping { then, .. } => match then {
             AfterStop::Stopped => "it ends as stopped".to_owned(),
             AfterStop::Requeue => "it is started again".to_owned(),

@@ -5,10 +5,12 @@ use super::lookup;
 use super::model::{Detail, Host, News};
 use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
+use crate::core::fact::Fact;
 use crate::protocol::details::{NoteDoneRequest, NoteRequest};
 use crate::protocol::{
     AlertRequest, Done, RetryRequest, ScheduleRequest, SendRequest, StreamedFact, UpRequest, VerbRequest,
 };
+use crate::status::events::session_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,6 +44,8 @@ pub struct Feed {
     host: JoinHandle<()>,
     wanted: BTreeMap<Want, JoinHandle<()>>,
     outside: Arc<dyn Outside>,
+    /// What changed since it was loaded.
+    stale: BTreeSet<Want>,
 }
 
 impl Feed {
@@ -49,7 +53,7 @@ impl Feed {
     pub fn start(client: Client, outside: Arc<dyn Outside>, state: PathBuf, news: UnboundedSender<News>) -> Self {
         let status = tokio::spawn(keep_status(client.clone(), Arc::clone(&outside), news.clone()));
         let host = tokio::spawn(keep_host(state, news.clone()));
-        Self { client, news, status, host, wanted: BTreeMap::new(), outside }
+        Self { client, news, status, host, wanted: BTreeMap::new(), outside, stale: BTreeSet::new() }
     }
     /// Loads what is wanted now and was not; lets go what is no longer.
     pub fn want(&mut self, wanted: &BTreeSet<Want>) {
@@ -60,6 +64,8 @@ impl Feed {
             }
             keep
         });
+        self.stale.retain(|want| wanted.contains(want));
+        self.load_stale();
         for want in wanted {
             if !self.wanted.contains_key(want) {
                 self.load(want.clone(), Duration::ZERO);
@@ -68,13 +74,33 @@ impl Feed {
     }
     /// Loads again what these facts may have changed.
     pub fn changed(&mut self, facts: &[StreamedFact]) {
-        let sessions: BTreeSet<String> =
-            facts.iter().filter_map(|f| f.entry.fact.run()).map(|run| run.session.to_string()).collect();
-        let stale = self.wanted.iter().filter(|(want, task)| {
-            // A load that has not ended will see the change, or nearly; the next fact asks again.
-            task.is_finished() && want.session().is_none_or(|session| sessions.contains(session))
-        });
-        for want in stale.map(|(want, _)| want.clone()).collect::<Vec<_>>() {
+        let (mut all, mut told, mut anything) = (BTreeSet::new(), BTreeSet::new(), false);
+        for fact in facts.iter().map(|fact| &fact.entry.fact) {
+            let session = session_of(fact);
+            // There are many of these, and few views show what they tell.
+            if !matches!(fact, Fact::OutputObserved { .. }) {
+                anything = true;
+                told.extend(session.clone());
+            }
+            all.extend(session);
+        }
+        let hears = |want: &Want| match want.session() {
+            Some(session) => {
+                let of = if want.tells_of_output() { &all } else { &told };
+                of.iter().any(|name| name.as_str() == session)
+            }
+            None => anything,
+        };
+        let stale: Vec<Want> = self.wanted.keys().filter(|want| hears(want)).cloned().collect();
+        self.stale.extend(stale);
+        self.load_stale();
+    }
+    /// Loads again what is stale; what is being loaded is loaded once more afterwards.
+    fn load_stale(&mut self) {
+        let finished = |want: &Want| self.wanted.get(want).is_some_and(JoinHandle::is_finished);
+        let now: Vec<Want> = self.stale.iter().filter(|want| finished(want)).cloned().collect();
+        for want in now {
+            self.stale.remove(&want);
             let pause = want.may_be_old();
             self.load(want, pause);
         }

@@ -333,6 +333,10 @@ impl Want {
             }
         }
     }
+    /// Whether it changes with every line that the session's program writes.
+    pub fn tells_of_output(&self) -> bool {
+        matches!(self, Self::Attempts(_) | Self::Numbers(_))
+    }
     /// How long it may be old: a change is waited out so long before it is loaded again.
     pub fn may_be_old(&self) -> Duration {
         match self {

@@ -128,6 +128,10 @@ fn a_night_is_told_in_full() {
 
     let report = get(&house, "/v1/report");
     assert_eq!(report["totals"]["failed"], 1);
+    let command = house.json(&["report", "--format", "json"]);
+    for part in ["needs_you", "dead_letters", "retries", "errors", "title"] {
+        assert_eq!(report[part], command[part], "{part}");
+    }
     let (status, text) = ask(&house, "GET", "/v1/report?format=md", &Value::Null);
     assert!(status == 200 && text.as_str().is_some_and(|text| text.contains("## Sessions")), "{text}");
     assert_eq!(ask(&house, "GET", "/v1/report?format=pdf", &Value::Null).0, 400);

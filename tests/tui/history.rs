@@ -260,7 +260,10 @@ pub fn known() -> Model {
     with(&mut model, Want::Timeline, Detail::Timeline(Box::new(timeline(&journal))));
     with(&mut model, Want::Alerts, Detail::Alerts(alerts()));
     let path = |id: &AttemptId| format!("logs/output/{}/{}.log", id.run.session, id.file_stem());
-    with(&mut model, Want::Dead, Detail::Dead(status::attempts::dead_letters(&state, NOW, &path)));
+    let mut dead = status::attempts::dead_letters(&state, NOW, &path);
+    dead.dead[0].cannot_retry = None;
+    dead.dead[0].blocks = vec!["dbt-build".into(), "monthly-report".into()];
+    with(&mut model, Want::Dead, Detail::Dead(dead));
     with(&mut model, Want::Queue, Detail::Queue(queue()));
     with(&mut model, Want::Nights, Detail::Nights(nights()));
     let facts = fold(&NightId::new(NIGHT).unwrap(), journal.iter().map(|(seq, entry)| (*seq, entry)));

@@ -231,7 +231,7 @@ fn output_is_counted_by_the_minute_once_and_a_new_attempt_begins_anew() {
 #[test]
 fn the_help_tells_every_key_and_is_closed_again() {
     let model = world::twelve();
-    let mut ui = ui(&model, (100, 60));
+    let mut ui = ui(&model, (100, 120));
     types(&model, &mut ui, &["?"]);
     let shown = words(&frame(&model, &ui, ThemeName::Dark));
     for action in nightkeep::tui::keys::ACTIONS {

@@ -16,8 +16,7 @@ use ratatui::style::Style;
 use tui_input::Input;
 
 /// The view.
-pub const PAGE: Page =
-    Page { title: "Alerts", context: Context::Alerts, draw, act, wants, session, rows, badge, ..Page::PLAIN };
+pub const PAGE: Page = Page { title: "Alerts", context: Context::Alerts, draw, act, wants, session, rows, badge };
 
 fn wants(_: &Model, _: &Ui) -> Vec<Want> {
     vec![Want::Alerts]
@@ -93,18 +92,17 @@ fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
         return Some(Vec::new());
     }
     let alert = chosen(model, ui)?;
-    let act = match intent {
-        Intent::Ack => AlertAct::Ack,
-        Intent::Resolve => AlertAct::Resolve,
-        Intent::Escalate => AlertAct::Escalate,
-        Intent::Snooze => {
-            let question = Question::Snooze { target: alert.id.clone() };
-            ui.dialog = Some(Dialog::Line { question, input: Input::default(), problem: None });
-            return Some(Vec::new());
-        }
-        Intent::CopyCommand => return Some(alert.command.clone().map(|text| Ask::Copy { text }).into_iter().collect()),
-        _ => return None,
-    };
+    if intent == Intent::Snooze {
+        let question = Question::Snooze { target: alert.id.clone() };
+        ui.dialog = Some(Dialog::Line { question, input: Input::default(), problem: None });
+        return Some(Vec::new());
+    }
+    if intent == Intent::CopyCommand {
+        return Some(alert.command.clone().map(|text| Ask::Copy { text }).into_iter().collect());
+    }
+    let acts =
+        [(Intent::Ack, AlertAct::Ack), (Intent::Resolve, AlertAct::Resolve), (Intent::Escalate, AlertAct::Escalate)];
+    let (_, act) = acts.into_iter().find(|(meant, _)| *meant == intent)?;
     Some(vec![Ask::Alert { target: alert.id.clone(), act }])
 }
 

@@ -14,8 +14,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// The view.
-pub const PAGE: Page =
-    Page { title: "Dead letters", context: Context::Dead, draw, act, wants, session, rows, badge, ..Page::PLAIN };
+pub const PAGE: Page = Page { title: "Dead letters", context: Context::Dead, draw, act, wants, session, rows, badge };
 
 fn wants(_: &Model, _: &Ui) -> Vec<Want> {
     vec![Want::Dead]

@@ -46,22 +46,17 @@ fn list(area: Rect) -> Rect {
 }
 
 fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
-    match intent {
-        Intent::Right => {
-            if let Some(before) = known(model, ui).and_then(Result::ok).and_then(|events| events.before) {
-                ui.older_events.push(before);
-                ui.places.insert(Context::Events, Place::default());
-            }
-        }
-        Intent::Left => {
-            ui.older_events.pop();
+    if intent == Intent::Right {
+        if let Some(before) = known(model, ui).and_then(Result::ok).and_then(|events| events.before) {
+            ui.older_events.push(before);
             ui.places.insert(Context::Events, Place::default());
         }
-        _ => {
-            let rows = rows(model, ui);
-            return clicked(ui, intent, Context::Events, list(session::part(body(model, ui))), rows)
-                .map(|_| Vec::new());
-        }
+    } else if intent == Intent::Left {
+        ui.older_events.pop();
+        ui.places.insert(Context::Events, Place::default());
+    } else {
+        let rows = rows(model, ui);
+        clicked(ui, intent, Context::Events, list(session::part(body(model, ui))), rows)?;
     }
     Some(Vec::new())
 }

@@ -12,7 +12,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 /// Columns from which details lie beside their list.
-const BESIDE_FROM: u16 = 120;
+const BESIDE_FROM: u16 = 150;
 
 /// A line: pieces one after another.
 #[derive(Debug, Clone, Default)]
@@ -134,7 +134,7 @@ fn rest(rows: usize, place: Place, area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     if below > 0 && area.height > 2 && area.width > 24 {
         let text = format!(" {below} more ↓ ");
         let wide = width(&text);
-        put(buf, area.right().saturating_sub(wide + 1), area.bottom() - 1, wide, &text, cx.theme.dim);
+        put(buf, area.right().saturating_sub(wide), area.bottom() - 1, wide, &text, cx.theme.dim);
     }
 }
 

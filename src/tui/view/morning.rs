@@ -71,25 +71,26 @@ fn session(model: &Model, ui: &Ui) -> Option<String> {
 }
 
 fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
-    match intent {
-        Intent::Left => choose(model, ui, 1),
-        Intent::Right => choose(model, ui, -1),
-        Intent::Click { x, y } => {
-            let (list, page) = areas(body(model, ui));
-            if let Some(list) = list.filter(|list| list.contains((x, y).into())) {
-                let at = usize::from(y - list.y).checked_sub(1)?;
-                let night = nights(model)?.nights.get(at)?.id.clone();
-                open_night(model, ui, night);
-            } else {
-                let rows = rows(model, ui);
-                if clicked(ui, intent, Context::Morning, page, rows)?
-                    && let Some(name) = session(model, ui)
-                {
-                    crate::tui::update::open(ui, name);
-                }
+    if intent == Intent::Left {
+        choose(model, ui, 1);
+    } else if intent == Intent::Right {
+        choose(model, ui, -1);
+    } else if let Intent::Click { x, y } = intent {
+        let (list, page) = areas(body(model, ui));
+        if let Some(list) = list.filter(|list| list.contains((x, y).into())) {
+            let at = usize::from(y - list.y).checked_sub(1)?;
+            let night = nights(model)?.nights.get(at)?.id.clone();
+            open_night(model, ui, night);
+        } else {
+            let rows = rows(model, ui);
+            if clicked(ui, intent, Context::Morning, page, rows)?
+                && let Some(name) = session(model, ui)
+            {
+                crate::tui::update::open(ui, name);
             }
         }
-        _ => return None,
+    } else {
+        return None;
     }
     Some(Vec::new())
 }

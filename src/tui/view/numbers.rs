@@ -112,13 +112,26 @@ fn values(series: &Series, span: &Span, columns: u16) -> Vec<Option<f64>> {
     each.collect()
 }
 
-/// Growth by the minute in each column, of a number that begins at 0 with each attempt.
+/// Growth by the minute in each column, of a number that begins at 0 with each attempt. What was looked at more seldom
+/// than there are columns is spread over several.
 fn rates(series: &Series, span: &Span, columns: u16) -> Vec<Option<f64>> {
+    let mut apart: Vec<i64> = series.points.windows(2).map(|two| two[1].0 - two[0].0).collect();
+    apart.sort_unstable();
+    let usual = apart.get(apart.len() / 2).copied().unwrap_or(0);
+    let length = span.to - span.from;
+    let least = (usual * 2).max(length / i64::from(columns.max(1))).max(1);
+    let bins = u16::try_from((length / least).max(1)).unwrap_or(columns).min(columns);
+    let by_bin = growth(series, span, bins);
+    let bin = |column: u16| usize::from(column) * usize::from(bins) / usize::from(columns.max(1));
+    (0..columns).map(|column| by_bin.get(bin(column)).copied().flatten()).collect()
+}
+
+fn growth(series: &Series, span: &Span, bins: u16) -> Vec<Option<f64>> {
     #[expect(clippy::cast_precision_loss, reason = "minutes of a night")]
-    let minutes = (span.to - span.from) as f64 / f64::from(columns.max(1)) / 60_000.0;
+    let minutes = (span.to - span.from) as f64 / f64::from(bins.max(1)) / 60_000.0;
     let mut before: Option<f64> = None;
     let mut points = series.points.iter().peekable();
-    let each = span.ends(columns).map(|end| {
+    let each = span.ends(bins).map(|end| {
         let mut grown = before.map(|_| 0.0);
         while let Some((_, value)) = points.next_if(|(at, _)| *at <= end) {
             let more = before.map_or(0.0, |before| if *value >= before { value - before } else { *value });
@@ -146,7 +159,7 @@ fn draw_one(series: &Series, span: &Span, marked: bool, area: Rect, buf: &mut Bu
         ("output a minute".to_owned(), format!("{} in all", bytes(whole(last))))
     } else {
         let total = series.total.map_or_else(String::new, |total| format!(" of {}", number(total)));
-        (series.name.clone(), format!("{}{total}", number(last)))
+        (series.name.clone(), format!("{}{total}{}", number(last), pace(series, cx)))
     };
     let sign = if marked { "▌" } else { " " };
     let taken = put_all(
@@ -191,6 +204,16 @@ fn draw_one(series: &Series, span: &Span, marked: bool, area: Rect, buf: &mut Bu
             }
         }
     }
+}
+
+/// How fast it moves, and when it is through.
+fn pace(series: &Series, cx: &Cx<'_>) -> String {
+    let session = cx.ui.opened.as_deref().and_then(|name| cx.model.session(name));
+    let metric = session.and_then(|session| session.metrics.iter().find(|metric| metric.name == series.name));
+    let Some(metric) = metric else { return String::new() };
+    let rate = metric.per_s.map_or_else(String::new, |rate| format!(", {} an hour", number((rate * 3600.0).round())));
+    let eta = super::at(metric.eta.as_ref()).map_or_else(String::new, |at| format!(", through at {}", cx.time(at)));
+    format!("{rate}{eta}")
 }
 
 /// A number that is not negative, as a whole one.

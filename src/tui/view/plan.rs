@@ -15,8 +15,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 /// The view.
-pub const PAGE: Page =
-    Page { title: "Plan", context: Context::Plan, draw, act, wants, session, rows, badge, ..Page::PLAIN };
+pub const PAGE: Page = Page { title: "Plan", context: Context::Plan, draw, act, wants, session, rows, badge };
 
 fn wants(_: &Model, _: &Ui) -> Vec<Want> {
     vec![Want::Queue, Want::Plan]

@@ -82,7 +82,7 @@ struct Areas {
 fn areas(area: Rect) -> Areas {
     let row = |y: u16, height: u16| Rect { y: area.y + y, height, ..area };
     let details = if area.height >= 24 { DETAILS } else { (area.height / 4).min(4) };
-    let legend = if area.width >= 100 { 1 } else { 2 };
+    let legend = if area.width >= 165 { 1 } else { 2 };
     let lanes = area.height.saturating_sub(2 + legend + details).max(1);
     Areas {
         axis: row(0, 1),
@@ -118,28 +118,25 @@ fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Option<Vec<Ask>> {
     let Some(Ok(timeline)) = known(model) else { return None };
     let whole = timeline.closed.unwrap_or(timeline.until).max(60_000);
     let shown = ui.zoom.shown.unwrap_or(whole);
-    match intent {
-        Intent::ZoomIn => {
-            let less = WINDOWS.iter().map(|minutes| minutes * 60_000).find(|window| *window < shown);
-            ui.zoom.shown = less.or(ui.zoom.shown);
+    if intent == Intent::ZoomIn {
+        let less = WINDOWS.iter().map(|minutes| minutes * 60_000).find(|window| *window < shown);
+        ui.zoom.shown = less.or(ui.zoom.shown);
+    } else if intent == Intent::ZoomOut {
+        let more = WINDOWS.iter().rev().map(|minutes| minutes * 60_000).find(|window| *window > shown);
+        ui.zoom.shown = more.filter(|window| *window < whole);
+        if ui.zoom.shown.is_none() {
+            ui.zoom.end = None;
         }
-        Intent::ZoomOut => {
-            let more = WINDOWS.iter().rev().map(|minutes| minutes * 60_000).find(|window| *window > shown);
-            ui.zoom.shown = more.filter(|window| *window < whole);
-            if ui.zoom.shown.is_none() {
-                ui.zoom.end = None;
-            }
-        }
-        Intent::Now => ui.zoom = Zoom::default(),
-        Intent::Left => {
-            let end = ui.zoom.end.unwrap_or(whole).saturating_sub(shown / 4);
-            ui.zoom.end = ui.zoom.shown.map(|_| end.max(shown));
-        }
-        Intent::Right => {
-            let end = ui.zoom.end.map(|end| end + shown / 4);
-            ui.zoom.end = end.filter(|end| *end < whole);
-        }
-        _ => return None,
+    } else if intent == Intent::Now {
+        ui.zoom = Zoom::default();
+    } else if intent == Intent::Left {
+        let end = ui.zoom.end.unwrap_or(whole).saturating_sub(shown / 4);
+        ui.zoom.end = ui.zoom.shown.map(|_| end.max(shown));
+    } else if intent == Intent::Right {
+        let end = ui.zoom.end.map(|end| end + shown / 4);
+        ui.zoom.end = end.filter(|end| *end < whole);
+    } else {
+        return None;
     }
     Some(Vec::new())
 }
@@ -193,11 +190,16 @@ fn draw(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
 
 /// The times of day above the chart, and where now is.
 fn head(axis: &Axis, timeline: &Timeline, left: u16, row: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
+    let now = axis.now_column();
     for (column, at) in axis.ticks() {
+        // The word of now needs its room.
+        if now.is_some_and(|now| column + 7 > now && column < now + 5) {
+            continue;
+        }
         let text = timeline.wall(at).map_or_else(String::new, |wall| hh_mm(wall, &cx.model.zone));
         put(buf, left + column, row.y, axis.columns - column, &format!("╷{text}"), cx.theme.dim);
     }
-    if let Some(column) = axis.now_column() {
+    if let Some(column) = now {
         let room = axis.columns - column;
         let text = if room >= 4 { "│now" } else { "│" };
         put(buf, left + column, row.y, room, text, cx.theme.strong);
