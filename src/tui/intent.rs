@@ -219,6 +219,8 @@ pub enum Want {
         /// The attempt's id.
         attempt: Option<String>,
     },
+    /// What happened to a session, for the scrub bar.
+    Marks(String),
     /// The same without its times.
     Log {
         /// Which session.
@@ -280,6 +282,7 @@ impl Want {
         match self {
             Self::Why(session)
             | Self::Screen(session)
+            | Self::Marks(session)
             | Self::Recording { session, .. }
             | Self::Log { session, .. } => Some(session),
             // What was written once does not change.

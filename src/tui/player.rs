@@ -97,7 +97,7 @@ impl Player {
         let times = Times::new(&about);
         let (emulator, size) = beginning(&about);
         let now = times.first();
-        Self {
+        let mut player = Self {
             times,
             marks: Vec::new(),
             emulator,
@@ -112,7 +112,9 @@ impl Player {
             reach: REACH,
             problem: None,
             about,
-        }
+        };
+        player.set_marks(Vec::new());
+        player
     }
     /// The same, that plays as far as it must instead of putting a screen together.
     pub fn exact(self) -> Self {
