@@ -6,7 +6,7 @@ use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, Mous
 use nightkeep::client::output::{Followed, Span};
 use nightkeep::protocol::output::{OutputAbout, OutputGap, OutputNews, OutputSize, OutputTime};
 use nightkeep::tui::intent::{Ask, Want};
-use nightkeep::tui::logpage::LogPage;
+use nightkeep::tui::logpage::{LogPage, span_of};
 use nightkeep::tui::model::{Detail, Model, News};
 use nightkeep::tui::player::{Mark, MarkKind};
 use nightkeep::tui::theme::ThemeName;
@@ -50,6 +50,9 @@ fn about(bytes: &[u8]) -> OutputAbout {
 fn world() -> Model {
     let mut session = running("load", "warehouse", "prompt>");
     session.attempt = 2;
+    if let Some(output) = &mut session.output {
+        output.bytes = story().len() as u64;
+    }
     let mut model = model(status(vec![session]));
     let bytes = story();
     let followed = |news| News::Followed { session: "load".into(), news: Ok(news) };
@@ -84,6 +87,7 @@ fn known(model: &Model, want: &Want) -> bool {
         Want::Log { session, attempt } => model.shown.log(session, attempt.as_ref()).is_some(),
         Want::Page { attempt, number, .. } => model.shown.page(attempt, *number).is_some(),
         Want::Recording { session, .. } => model.shown.player(session).is_some(),
+        Want::Marks(_) => true,
         Want::Span { .. } | Want::Times { .. } | Want::Find { .. } => false,
         _ => true,
     }
@@ -97,7 +101,10 @@ fn answer(want: &Want, bytes: &[u8]) -> Detail {
             let to = (from + max).min(total);
             Detail::Span(Span { from: *from, total, bytes: bytes[*from as usize..to as usize].to_vec() })
         }
-        Want::Page { number, .. } => Detail::Page(LogPage::read(*number, 0, bytes, 0, total, &whole.times)),
+        Want::Page { number, .. } => {
+            let from = span_of(*number).0.min(total);
+            Detail::Page(LogPage::read(*number, from, &bytes[from as usize..], 0, total, &whole.times))
+        }
         Want::Find { search, from, backward, .. } => {
             let page = LogPage::read(0, 0, bytes, 0, total, &[]);
             let mut hits = (0..page.lines.len()).filter(|i| page.lines[*i].text.contains(search)).map(|i| (0, i));
