@@ -181,9 +181,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             }
             Fact::Finding { run: id, finding } if *id == run.id => steps.push(found(at, finding)),
             // Of a note the note itself tells more.
-            Fact::OperatorActed { verb, target, by, result }
-                if target == run.id.session.as_str() && verb != "note" =>
-            {
+            Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() && verb != "note" => {
                 let mut who = harmless(&by.who);
                 if let Some(reason) = &by.reason {
                     who.push_str(&format!(", because: {}", harmless(reason)));
