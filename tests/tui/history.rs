@@ -117,6 +117,7 @@ fn exit(ending: Ending, second: i64, ran: u64) -> ExitRecord {
         orphans: 2,
         output_bytes: 182_034,
         lost_bytes: 0,
+        refused: 0,
     }
 }
 

@@ -132,6 +132,9 @@ pub fn certificate(attempt: &AttemptStatus, text: &mut Text<'_>, cx: &Cx<'_>) {
     if attempt.orphans > 0 {
         apart.push(format!("{} left behind and ended", count(attempt.orphans.into(), "process", "processes")));
     }
+    if attempt.refused > 0 {
+        apart.push(format!("{} refused by its limit", count(attempt.refused, "new process", "new processes")));
+    }
     if !apart.is_empty() {
         text.labelled("besides", &apart.join("; "), plain);
     }
