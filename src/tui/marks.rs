@@ -65,7 +65,11 @@ pub fn from_events(events: &[SessionEvent]) -> Vec<Mark> {
     ];
     let of = |event: &SessionEvent| {
         let (_, kind) = kinds.iter().find(|(known, _)| *known == event.kind)?;
-        Some(Mark { ms: parse(&event.at)?.0, kind: *kind, what: shorten(&harmless(&event.what), TEXT_MAX).into_owned() })
+        Some(Mark {
+            ms: parse(&event.at)?.0,
+            kind: *kind,
+            what: shorten(&harmless(&event.what), TEXT_MAX).into_owned(),
+        })
     };
     events.iter().filter_map(of).collect()
 }

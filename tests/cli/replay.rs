@@ -95,7 +95,10 @@ fn the_attempt_that_ran_then_is_shown() {
     home.run(&["replay", "tests", "--at", &at(2)]).exits(0).says("2026-11-21/tests/1.1 at ");
     home.run(&["replay", "tests", "--at", &at(102)]).exits(0).says("2026-11-21/tests/1.2 at ");
     home.run(&["replay", "tests", "--at", &at(102), "--attempt", "1"]).exits(0).says("1.1 at ").says("it ended at");
-    home.run(&["replay", "tests", "--at", &at(2), "--attempt", "7"]).exits(4).says("has no attempt 7").says("it has 1, 2");
+    home.run(&["replay", "tests", "--at", &at(2), "--attempt", "7"])
+        .exits(4)
+        .says("has no attempt 7")
+        .says("it has 1, 2");
 }
 
 #[test]
@@ -124,7 +127,8 @@ fn without_an_index_the_times_are_guessed_and_that_is_told() {
     let home = Home::with_sessions();
     let log = record(&home, 1);
     fs::remove_file(index_path(&log)).unwrap();
-    let last = home.run(&["replay", "tests", "--at", &at(50)]).exits(0).says("no times were recorded: they are guessed");
+    let last =
+        home.run(&["replay", "tests", "--at", &at(50)]).exits(0).says("no times were recorded: they are guessed");
     assert_eq!(last.out, "two 漢\nTOKEN=[redacted]\n");
     let cast = home.run(&["replay", "tests", "--cast", "-"]).exits(0).says("they are guessed").out;
     let said: String = cast
