@@ -124,6 +124,10 @@ impl Client {
     pub async fn status(&self) -> Result<Status, ClientError> {
         self.get("/v1/status").await
     }
+    /// All sessions, if the daemon tells them within a time.
+    pub async fn status_within(&self, after: Duration) -> Result<Status, ClientError> {
+        self.within(after, self.status()).await?
+    }
     /// The OpenAPI document.
     pub async fn openapi(&self) -> Result<serde_json::Value, ClientError> {
         self.get("/v1/openapi.json").await

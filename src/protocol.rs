@@ -215,7 +215,7 @@ pub struct MetricStatus {
 /// Something that was found about a run: a stall, a deadline at risk, a result of zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingStatus {
-    /// `stalled`, `deadline_at_risk`, `deadline_missed`, `no_progress` or `zero_result`.
+    /// `stalled`, `deadline_at_risk`, `deadline_missed`, `no_progress`, `zero_result` or `unkillable`.
     pub kind: String,
     /// The metric it is about; empty for the run itself.
     pub subject: String,

@@ -156,6 +156,9 @@ fn enough(coverage: &Coverage) {
         ("sensed", "queued"),
         ("daemon crashed", "running"),
         ("pacing", "queued"),
+        ("stood still", "backing_off"),
+        ("stop overdue", "stopping"),
+        ("remains", "stopping"),
     ] {
         if coverage.met(event, state) < 10 {
             seldom.push((event, state, coverage.met(event, state)));

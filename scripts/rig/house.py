@@ -82,6 +82,12 @@ class House:
         self.ok("up", "--trust", **options)
         return self
 
+    def serve(self):
+        """Starts a daemon and nothing else, as a service manager does; gives its process."""
+        line = [*self.wrap, self.binary, "daemon", "--file", str(self.file)]
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen(line, env=self.env, cwd=self.work, start_new_session=True, **streams)
+
     def status(self):
         return json.loads(self.ok("status", "--json"))
 

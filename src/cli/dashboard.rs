@@ -3,18 +3,22 @@
 use super::attach;
 use super::context::Context;
 use super::failure::{Failure, session_name};
-use super::{now, place};
+use super::{details, now, place};
 use crate::core::time::At;
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::protocol::Status;
+use crate::tui::intent::Want;
 use crate::tui::keys::Keys;
+use crate::tui::model::Detail;
 use crate::tui::run::Later;
 use crate::tui::theme::ThemeName;
 use crate::tui::{self, Outside, Setup};
 use jiff::tz::TimeZone;
-use std::io::IsTerminal as _;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Whether somebody sits before a terminal on which it can be shown.
 pub fn is_possible(context: &Context) -> bool {
@@ -31,7 +35,7 @@ pub fn run(context: &Context) -> Result<(), Failure> {
     let state = instance.state().to_path_buf();
     let setup = Setup {
         client,
-        outside: Arc::new(Rim { instance }),
+        outside: Arc::new(Rim { instance, frames: FrameTimes::wanted() }),
         state,
         zone: TimeZone::system(),
         theme,
@@ -70,6 +74,18 @@ fn settings(instance: &Instance) -> Settings {
 /// What the dashboard leaves to the command line.
 struct Rim {
     instance: Instance,
+    frames: Option<FrameTimes>,
+}
+
+/// How long frames took, in microseconds, a line each: for `scripts/bench`, which names the file in
+/// `NIGHTKEEP_FRAME_TIMES`.
+struct FrameTimes(Mutex<File>);
+
+impl FrameTimes {
+    fn wanted() -> Option<Self> {
+        let path = std::env::var_os("NIGHTKEEP_FRAME_TIMES").filter(|path| !path.is_empty())?;
+        File::create(path).ok().map(|file| Self(Mutex::new(file)))
+    }
 }
 
 impl Outside for Rim {
@@ -77,12 +93,23 @@ impl Outside for Rim {
         planted_panic("loop");
         clock::now()
     }
+    fn drawn(&self, took: Duration) {
+        if let Some(FrameTimes(file)) = &self.frames {
+            let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+            // A measurement that cannot be written is none.
+            let _ = writeln!(file, "{}", took.as_micros());
+        }
+    }
     fn journal(&self) -> Later<Result<Status, String>> {
         let instance = self.instance.clone();
         Box::pin(async move {
             planted_panic("task");
             now::from_journal(&instance).await.map_err(|failure| failure.lines().join("; "))
         })
+    }
+    fn detail(&self, want: Want) -> Later<Result<Detail, String>> {
+        let instance = self.instance.clone();
+        Box::pin(async move { details::from_journal(&instance, &want).await })
     }
     fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>> {
         let (instance, session) = (self.instance.clone(), session.to_owned());

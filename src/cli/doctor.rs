@@ -1,5 +1,6 @@
 //! `doctor`: looks at everything a night needs, and says what to do about what is missing.
 
+mod caps;
 mod kept;
 mod machine;
 mod ours;

@@ -156,6 +156,14 @@ async fn follow(
 async fn show_progress(context: &Context, client: &Client) {
     let Ok(status) = client.status().await else { return };
     let open = status.sessions.iter().filter(|s| s.tmux.is_some() && !now::has_ended(s)).count();
+    let stuck = status.sessions.iter().filter(|s| !now::has_ended(s)).find_map(|s| {
+        let found = s.findings.iter().find(|found| found.kind == "unkillable" && found.resolved.is_none())?;
+        Some(format!("waits for {}, which {}", s.name, found.what))
+    });
+    if let Some(stuck) = stuck {
+        // The daemon goes on without us.
+        return context.out.progress(&format!("{stuck}; Ctrl-C leaves, the night ends once it is gone"));
+    }
     context.out.progress(&match open {
         0 => "the report is being written".to_owned(),
         1 => "1 session is being stopped".to_owned(),

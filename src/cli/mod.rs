@@ -13,6 +13,7 @@ mod context;
 mod daemon;
 mod dashboard;
 mod dead;
+mod details;
 mod doctor;
 mod down;
 mod export;

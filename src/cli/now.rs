@@ -15,6 +15,8 @@ use std::time::Duration;
 /// The words of `state` that mean an end.
 const ENDS: [&str; 6] = ["succeeded", "partial", "failed", "stopped", "skipped", "unfinished"];
 
+/// How long a daemon may take to answer somebody who only looks.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long a broken connection is let rest.
 const AGAIN: Duration = Duration::from_millis(200);
 
@@ -38,6 +40,30 @@ pub async fn status(context: &Context, instance: &Instance, client: &Client) -> 
             from_journal(instance).await
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// The status for somebody who looks: a daemon that does not answer soon is not waited for, as the journal can tell as
+/// well. That it hangs is said.
+pub async fn shown(context: &Context, instance: &Instance, client: &Client) -> Result<Status, Failure> {
+    match client.status_within(PATIENCE).await {
+        Ok(status) => {
+            context.note_skew(client);
+            Ok(status)
+        }
+        Err(ClientError::Timeout { .. }) => {
+            let pid = parts::daemon(instance).and_then(|daemon| daemon.pid);
+            let who = pid.map_or_else(|| "the daemon".to_owned(), |pid| format!("the daemon (process {pid})"));
+            let seconds = PATIENCE.as_secs();
+            context.out.talk(&format!(
+                "note: {who} did not answer within {seconds} s; this is what the journal knows, the sessions run on"
+            ));
+            context.out.talk(
+                "hint: `nightkeep doctor` looks further; ending its process is safe, the next `nightkeep up` takes over",
+            );
+            from_journal(instance).await
+        }
+        Err(_) => status(context, instance, client).await,
     }
 }
 

@@ -161,7 +161,7 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
 }
 
 /// The journal, when there is one.
-pub(super) async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
+pub async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
     let path = instance.journal();
     if !path.exists() {
         return Ok(None);
@@ -187,7 +187,8 @@ async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> 
     history::state(journal).await.map_err(|e| unreadable(instance, &e))
 }
 
-fn zone_of(plan: &Plan) -> TimeZone {
+/// The zone of a plan, else the system's.
+pub fn zone_of(plan: &Plan) -> TimeZone {
     plan.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
 }
 

@@ -41,7 +41,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         if args.watch {
             return watch(args, context, &instance, &client).await;
         }
-        let status = now::only(now::status(context, &instance, &client).await?, &args.names)?;
+        let status = now::only(now::shown(context, &instance, &client).await?, &args.names)?;
         if context.json {
             return context.out.json(&status);
         }
@@ -64,7 +64,7 @@ async fn watch(args: &Args, context: &Context, instance: &Instance, client: &Cli
     let mut keys = screen.keys.is_some().then(typed_keys);
     let mut stream: Option<EventStream> = None;
     loop {
-        let status = now::only(now::status(context, instance, client).await?, &args.names)?;
+        let status = now::only(now::shown(context, instance, client).await?, &args.names)?;
         if stream.is_none() && status.daemon.is_some() {
             stream = client.events(status.seq).await.ok();
         }

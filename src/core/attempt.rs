@@ -77,6 +77,7 @@ impl Turn<'_> {
             orphans: 0,
             output_bytes: 0,
             lost_bytes: 0,
+            refused: 0,
         };
         match state {
             RunState::Starting { attempt } if attempt == *id => {
@@ -175,7 +176,7 @@ impl Turn<'_> {
         if left.is_zero() {
             // Behind a breaker it waits for that, not for the clock.
             let limited = matches!(run.state, RunState::Limited { .. });
-            if !limited || self.state().held_by(run).is_none() {
+            if (!limited || self.state().held_by(run).is_none()) && !self.put_off_if_late(id) {
                 self.make_ready(id, "the wait is over");
             }
         } else {

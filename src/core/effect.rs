@@ -74,4 +74,9 @@ pub enum Effect {
         /// The line.
         text: String,
     },
+    /// Look what is left of an attempt that was stopped and should be gone, then report `Remains`.
+    LookForRemains {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
 }

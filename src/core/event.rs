@@ -9,6 +9,7 @@ use super::plan::{Plan, SessionPlan};
 use super::run::{CheckResult, OutputSeen, Started};
 use super::stall::Quiet;
 use super::time::Wall;
+use super::unkillable::Remaining;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
@@ -261,6 +262,20 @@ pub enum Event {
         /// Who.
         by: Actor,
     },
+    /// Nobody watched for a while: the machine slept, or the daemon stood still.
+    StoodStill {
+        /// How long, in milliseconds.
+        ms: u64,
+        /// For how much of it the machine slept.
+        slept_ms: u64,
+    },
+    /// It was looked what is left of an attempt that was killed; nothing when all is gone.
+    Remains {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What lives on.
+        left: Vec<Remaining>,
+    },
 }
 
 /// What was seen of a guarded thing.
@@ -343,4 +358,6 @@ pub enum Timer {
     Calendar,
     /// The wait of a breaker is over.
     Breaker(String),
+    /// A stop should be through.
+    StopOverdue(AttemptId),
 }

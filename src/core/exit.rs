@@ -69,6 +69,9 @@ pub struct ExitRecord {
     pub output_bytes: u64,
     /// Output bytes that could not be kept (full disk, log cap).
     pub lost_bytes: u64,
+    /// How often its tree was refused a new process by its own limit.
+    #[serde(default)]
+    pub refused: u64,
 }
 
 impl ExitRecord {

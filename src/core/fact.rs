@@ -322,6 +322,13 @@ pub enum Fact {
         /// It.
         note: Box<super::note::Note>,
     },
+    /// Nobody watched until now: the machine slept, or the daemon stood still.
+    StoodStill {
+        /// How long, in milliseconds.
+        ms: u64,
+        /// For how much of it the machine slept.
+        slept_ms: u64,
+    },
 }
 
 impl Fact {
@@ -367,6 +374,7 @@ impl Fact {
             | Self::BreakerMoved { .. }
             | Self::ProjectParked { .. }
             | Self::DaemonCrashed { .. }
+            | Self::StoodStill { .. }
             | Self::SafeMode { .. }
             | Self::NoteMoved { .. } => None,
         }

@@ -115,6 +115,7 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
             let rule = output.rule.as_ref().and_then(|id| rules.iter().find(|rule| rule.id == *id));
             match rule {
                 Some(rule) => bad(rule.class, &format!("output/{}", rule.id)),
+                None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
                 None => bad(FailureClass::Transient, "exit/nonzero"),
             }
         }
@@ -163,7 +164,8 @@ pub fn words(exit: &ExitRecord) -> String {
         Ending::ExecFailed { what, .. } => format!("could not be started: {what}"),
         Ending::Lost { why } => format!("lost: {why}"),
     };
-    if exit.oom { format!("{how}, out of memory") } else { how }
+    let how = if exit.oom { format!("{how}, out of memory") } else { how };
+    if exit.refused > 0 { format!("{how}, its limit of processes was reached") } else { how }
 }
 
 #[cfg(test)]
@@ -204,6 +206,8 @@ mod tests {
             (code(1), &plain, false, Some("limit"), Err((C::UsageLimit, "output/limit"))),
             (code(126), &plain, false, None, Err((C::Permanent, "exit/code-126"))),
             (code(127), &plain, false, Some("limit"), Err((C::Permanent, "exit/code-127"))),
+            (ExitRecord { refused: 7, ..code(1) }, &plain, false, None, Err((C::Transient, "exit/process-limit"))),
+            (ExitRecord { refused: 7, ..code(0) }, &plain, false, None, Ok(())),
             (signal(9), &plain, false, None, Err((C::KilledOther, "exit/signal-9"))),
             (signal(11), &plain, false, Some("perm"), Err((C::KilledOther, "exit/signal-11"))),
             (with(signal(9), false, true, false), &plain, false, None, Err((C::OomKilled, "exit/oom"))),

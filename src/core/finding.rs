@@ -25,6 +25,8 @@ pub enum FindingKind {
     NoProgress,
     /// A good end with a metric that is 0, or was never seen.
     ZeroResult,
+    /// It was killed, and something of it lives on.
+    Unkillable,
 }
 
 impl FindingKind {
@@ -36,12 +38,13 @@ impl FindingKind {
             Self::DeadlineMissed => "deadline_missed",
             Self::NoProgress => "no_progress",
             Self::ZeroResult => "zero_result",
+            Self::Unkillable => "unkillable",
         }
     }
     /// Whether it is about a program that runs, so that its end is the finding's end too.
     fn ends_with_its_attempt(self) -> bool {
         match self {
-            Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress => true,
+            Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress | Self::Unkillable => true,
             Self::DeadlineMissed | Self::ZeroResult => false,
         }
     }

@@ -9,7 +9,8 @@
 //! cron · `schedule`: what the clock decides · `reload`: a changed file · `reconcile`: taking up the work after a restart ·
 //! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
-//! `alert`: what is wrong, and who is told of it · `note`: what the operator wants a session to know.
+//! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
+//! `note`: what the operator wants a session to know.
 
 pub mod alert;
 mod attempt;
@@ -28,6 +29,7 @@ mod invariants;
 pub mod night;
 pub mod note;
 mod operator;
+pub mod pause;
 pub mod plan;
 pub mod progress;
 mod queue;
@@ -49,5 +51,7 @@ pub mod success;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod testing;
 pub mod time;
+pub mod tool_run;
 mod turn;
+pub mod unkillable;
 pub mod why;

@@ -142,6 +142,8 @@ impl Turn<'_> {
             Event::DaemonCrashed { what } => self.daemon_crashed(what),
             Event::Note { session, text, by } => self.note(&session, &text, &by),
             Event::NoteDone { note, by } => self.note_done(&note, &by),
+            Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
+            Event::Remains { attempt, left } => self.remains(&attempt, &left),
         }
     }
 
@@ -161,6 +163,11 @@ impl Turn<'_> {
             Timer::StartOverdue(attempt) => {
                 if self.epoch(&attempt.run) == Some(epoch) {
                     self.start_overdue(&attempt);
+                }
+            }
+            Timer::StopOverdue(attempt) => {
+                if self.epoch(&attempt.run) == Some(epoch) {
+                    self.stop_overdue(&attempt, epoch);
                 }
             }
             // The step ends with a look at the queue.

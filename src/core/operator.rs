@@ -184,11 +184,25 @@ impl Turn<'_> {
                         self.set_held(&run, true);
                         done("it was skipped already, and does not come back by itself")
                     }
-                    None => done("nothing of it is open"),
+                    None => self.hold_off(session),
                 }
             }
             Verb::Release => done("nothing of it is held"),
             Verb::Hold => Err("it has no open run to hold".to_owned()),
+        }
+    }
+
+    /// Keeps a session that comes again by the calendar from doing so tonight, though its next time is not known yet.
+    fn hold_off(&mut self, session: &SessionName) -> Answer {
+        let comes_again = self.state().session(session).is_some_and(|session| session.timing.cron().is_some());
+        let open = self.state().open_night().is_some_and(|night| !night.closing);
+        match self.state().latest_run(session).map(|run| (run.id.clone(), run.held)) {
+            Some((_, true)) if comes_again && open => done("it does not come again tonight already"),
+            Some((run, false)) if comes_again && open => {
+                self.set_held(&run, true);
+                done("nothing of it is open; it does not come again tonight unless it is started")
+            }
+            Some(_) | None => done("nothing of it is open"),
         }
     }
 

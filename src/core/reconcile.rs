@@ -25,7 +25,7 @@ impl Turn<'_> {
         let unwatched_ms = u64::try_from(unwatched.as_millis()).unwrap_or(u64::MAX);
         self.fact(Fact::DaemonStarted { pid, version, boot_id, unwatched_ms });
         for id in self.ids(|run| !run.state.is_ended()) {
-            if !self.rebase(&id) {
+            if !self.put_off_if_late(&id) && !self.rebase(&id) {
                 self.arm(&id);
             }
             let Some(state) = self.run(&id).map(|run| run.state.clone()) else { continue };

@@ -209,6 +209,8 @@ impl State {
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
                 parts.extend(redriven_from.clone().map(Part::Run));
+                let older = Self::older(run).into_iter().flatten().filter(|id| self.runs.contains_key(id));
+                parts.extend(older.map(Part::Run));
             }
             Fact::RunMoved { run, .. } => parts.extend([Part::Night, Part::Run(run.clone())]),
             Fact::CounterReset { run, .. }
@@ -235,6 +237,7 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
+            | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

@@ -6,6 +6,7 @@ use super::ids::{AttemptId, RunId, SessionName};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
+use super::tool_run::ToolRun;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -279,6 +280,22 @@ impl Run {
             findings: Vec::new(),
         }
     }
+    /// Keeps less of the attempts before a newer one, and next to nothing of those long before.
+    pub(super) fn condense(&mut self) {
+        let old = (self.attempts.len() + 1).saturating_sub(KEPT_WHOLE);
+        for (place, attempt) in self.attempts.iter_mut().enumerate() {
+            attempt.output.shrink();
+            if place < old {
+                attempt.forget();
+            }
+        }
+    }
+    /// Keeps how it ended, and no more: a run that several others of its session came after.
+    pub(super) fn forget(&mut self) {
+        self.session = None;
+        self.attempts.iter_mut().for_each(Attempt::forget);
+        self.attempts.shrink_to_fit();
+    }
     /// The newest attempt.
     pub fn last_attempt(&self) -> Option<&Attempt> {
         self.attempts.last()
@@ -317,6 +334,10 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    fn forget(&mut self) {
+        self.output.forget();
+        self.checks = Vec::new();
+    }
     /// An attempt whose start was just journaled.
     pub fn new(id: AttemptId, intended: At) -> Self {
         Self {
@@ -368,8 +389,16 @@ pub struct OutputSeen {
     /// When the output last said something new: a line that was not there before, not the same drawn again.
     #[serde(default)]
     pub new_at: Option<Wall>,
+    /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolRun>,
 }
 
+/// Newest attempts of a run, and newest runs of a session, of which more is kept than how they ended. The journal has all
+/// of it.
+pub(super) const KEPT_WHOLE: usize = 5;
+/// Characters kept of the last line of the others.
+const KEPT_LINE: usize = 80;
 /// Tail lines and errors kept of an attempt once a newer one begins; the raw log has the rest.
 const KEPT_OF_OLD_ATTEMPTS: usize = 5;
 
@@ -381,10 +410,19 @@ impl OutputSeen {
         self.metrics.retain(|_, metric| finite(metric));
         self
     }
+    /// Leaves little more than the numbers: of an attempt that is long over.
+    fn forget(&mut self) {
+        (self.tail, self.patterns, self.tools, self.errors) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        if let Some((end, _)) = self.last_line.char_indices().nth(KEPT_LINE) {
+            self.last_line = self.last_line.get(..end).unwrap_or_default().to_owned();
+        }
+    }
     /// Cuts what is kept of an older attempt, so that a run with many attempts stays small.
     pub(super) fn shrink(&mut self) {
         let surplus = self.tail.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
         self.tail.drain(..surplus);
+        let surplus = self.tools.len().saturating_sub(KEPT_OF_OLD_ATTEMPTS);
+        self.tools.drain(..surplus);
         while self.errors.len() > KEPT_OF_OLD_ATTEMPTS {
             let rarest = self.errors.iter().min_by_key(|(_, error)| error.count).map(|(print, _)| print.clone());
             if let Some(print) = rarest {

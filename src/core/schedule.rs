@@ -281,7 +281,7 @@ impl Turn<'_> {
         }
         let state = self.state();
         let ended = |session: &&SessionPlan| {
-            let latest = state.latest_run(&session.name).filter(|run| may_come_again(run));
+            let latest = state.latest_run(&session.name).filter(|run| may_come_again(run) && !run.held);
             let starts = state.starts(&session.name) < session.retry.hard_cap_starts;
             session.timing.cron().is_some() && !session.disabled && starts && latest.is_some()
         };

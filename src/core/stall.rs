@@ -4,7 +4,7 @@
 //! [`Watch`] is fed samples and counts how long nothing showed that the program works. It holds no clock of its own and
 //! nothing of the journal; the core decides what follows (see [`OnStall`]). Two rules keep a working program from being
 //! taken for a stuck one: time that was not watched (a suspended machine, a daemon that was down) is never counted as
-//! quiet, and without a look at the processes nothing is called quiet at all.
+//! quiet, and begins the count anew, and without a look at the processes nothing is called quiet at all.
 
 use super::effect::Effect;
 use super::finding::{Acted, FindingKind, Found};
@@ -22,6 +22,8 @@ pub const SAMPLE_AT_MOST: Duration = Duration::from_secs(30);
 pub const SAMPLE_AT_LEAST: Duration = Duration::from_secs(2);
 /// Longest step between two samples that counts. What took longer was not watched: the machine slept, or the daemon did.
 const STEP_MAX: Duration = Duration::from_secs(60);
+/// A shorter sleep of the machine is none.
+const SLEPT_MS: u64 = 2_000;
 /// Share of a core, in thousandths, from which on a silent tree works. Below is what idle runtimes burn.
 const CPU_SILENT: u64 = 10;
 /// The same while the program draws on its screen, at most: drawing costs something too. What it costs this program is
@@ -71,6 +73,8 @@ pub struct Sample {
     pub tree: Option<Tree>,
     /// Length of the transcript, where there is one.
     pub transcript: Option<u64>,
+    /// For how long the machine slept since it was booted, in milliseconds.
+    pub slept_ms: u64,
 }
 
 /// What shows that a program works.
@@ -128,6 +132,7 @@ struct Before {
     new_at: Option<Wall>,
     tree: Option<Tree>,
     transcript: Option<u64>,
+    slept_ms: u64,
 }
 
 /// Watches one attempt.
@@ -152,10 +157,13 @@ impl Watch {
         let evidence = self.evidence(sample);
         let looked = sample.tree.is_some() && self.before.as_ref().is_some_and(|before| before.tree.is_some());
         let step = self.before.as_ref().map_or(Duration::ZERO, |before| at.mono.since(before.mono));
-        let judged = looked && step <= STEP_MAX;
+        let slept = self.before.as_ref().is_some_and(|before| sample.slept_ms > before.slept_ms + SLEPT_MS);
         if let Some(evidence) = evidence {
             self.works(evidence, at.wall, sample);
-        } else if judged {
+        } else if slept || step > STEP_MAX {
+            // It may need a while to find that its connections are gone: it has its whole time again.
+            (self.quiet, self.since, self.base) = (Duration::ZERO, Some(at.wall), None);
+        } else if looked {
             self.quiet += step;
         }
         if let Some(tree) = &sample.tree {
@@ -174,6 +182,7 @@ impl Watch {
             new_at: sample.new_at,
             tree: sample.tree.clone(),
             transcript: sample.transcript,
+            slept_ms: sample.slept_ms,
         });
         Quiet { quiet: self.quiet, since, by: self.by.clone(), signs }
     }
@@ -356,7 +365,7 @@ mod tests {
         fn new() -> Self {
             let tree = Tree { cpu_ms: 0, io: 0, names: BTreeSet::from(["sh".to_owned()]), count: 1, ..Tree::default() };
             let at = At { wall: Wall(0), mono: Mono(0) };
-            let sample = Sample { at, bytes: 0, new_at: None, tree: Some(tree), transcript: None };
+            let sample = Sample { at, bytes: 0, new_at: None, tree: Some(tree), transcript: None, slept_ms: 0 };
             let mut bench = Self { watch: Watch::default(), sample };
             bench.watch.take(&bench.sample.clone());
             bench
@@ -433,10 +442,18 @@ mod tests {
     fn time_that_nobody_watched_is_not_quiet() {
         let mut bench = Bench::new();
         assert_eq!(bench.after(30, |_, _| {}), 30);
-        assert_eq!(bench.after(8 * 3600, |_, _| {}), 30, "the machine slept");
-        assert_eq!(bench.after(30, |_, _| {}), 60);
+        assert_eq!(bench.after(8 * 3600, |_, _| {}), 0, "the machine slept");
+        assert_eq!(bench.after(30, |_, _| {}), 30, "it has its whole time again");
         let blind = Sample { tree: None, at: bench.sample.at.plus(Duration::from_secs(30)), ..bench.sample.clone() };
-        assert_eq!(bench.watch.take(&blind).quiet.as_secs(), 60, "no look at the processes");
+        assert_eq!(bench.watch.take(&blind).quiet.as_secs(), 30, "no look at the processes");
+    }
+
+    #[test]
+    fn a_short_sleep_of_the_machine_begins_the_count_anew_as_well() {
+        let mut bench = Bench::new();
+        assert_eq!(bench.after(30, |_, _| {}), 30);
+        assert_eq!(bench.after(45, |sample, _| sample.slept_ms += 20_000), 0);
+        assert_eq!(bench.after(30, |_, _| {}), 30);
     }
 
     #[test]

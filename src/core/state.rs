@@ -7,7 +7,7 @@ use super::guard::Breakers;
 use super::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
 use super::plan::{Plan, SessionPlan};
 use super::progress::LastNights;
-use super::run::{Attempt, Outcome, Run, RunState};
+use super::run::{Attempt, KEPT_WHOLE, Outcome, Run, RunState};
 use super::schedule::Calendar;
 use super::time::At;
 use serde::{Deserialize, Serialize};
@@ -147,6 +147,12 @@ impl State {
                 let mut new = Run::new(run.clone(), state.clone(), reason.clone(), at);
                 new.redriven_from = redriven_from.clone();
                 self.runs.insert(run.clone(), new);
+                for (place, older) in Self::older(run).into_iter().enumerate() {
+                    if let Some(older) = older.and_then(|id| self.runs.get_mut(&id)).filter(|run| run.state.is_ended())
+                    {
+                        if place == 0 { older.condense() } else { older.forget() }
+                    }
+                }
                 if let Some(first) = redriven_from.as_ref().and_then(|first| self.runs.get_mut(first)) {
                     first.redriven_by = Some(run.clone());
                 }
@@ -247,6 +253,7 @@ impl State {
             | Fact::StopIntended { .. }
             | Fact::OperatorActed { .. }
             | Fact::ClockJumped { .. }
+            | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
@@ -299,9 +306,10 @@ impl State {
         let attempts = self.night_runs().flat_map(|run| &run.attempts);
         attempts.filter(|attempt| attempt.exit.as_ref().is_some_and(ExitRecord::is_guess)).map(|attempt| &attempt.id)
     }
-    /// Slots taken.
+    /// Slots taken. What cannot be killed takes none: it may never end.
     pub fn slots_taken(&self) -> u32 {
-        u32::try_from(self.runs.values().filter(|run| run.state.holds_slot()).count()).unwrap_or(u32::MAX)
+        u32::try_from(self.runs.values().filter(|run| run.state.holds_slot() && !run.is_unkillable()).count())
+            .unwrap_or(u32::MAX)
     }
     /// Slots in all: `concurrent`, at least one.
     pub fn slots(&self) -> u32 {
@@ -364,14 +372,18 @@ impl State {
             self.breakers.note_start(key, retry, at);
         }
         let Some(run) = self.runs.get_mut(&id.run) else { return };
-        for older in &mut run.attempts {
-            older.output.shrink();
-        }
+        run.condense();
         run.attempts.push(Attempt::new(id.clone(), at));
         run.session = session.or(run.session.take());
         if let Some(night) = self.night.as_mut().filter(|night| night.id == id.run.night) {
             *night.starts.entry(id.run.session.clone()).or_insert(0) += 1;
         }
+    }
+
+    /// The runs of which less is kept when this one comes to be: the one before it, and one that is long over.
+    pub(super) fn older(new: &RunId) -> [Option<RunId>; 2] {
+        let before = |n: u32| Some(RunId { number: new.number.checked_sub(n)?, ..new.clone() });
+        [before(1), before(u32::try_from(KEPT_WHOLE).unwrap_or(u32::MAX))]
     }
 
     fn attempt_mut(&mut self, id: &AttemptId) -> Option<&mut Attempt> {

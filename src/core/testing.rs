@@ -92,6 +92,7 @@ pub(super) fn exit(ending: Ending) -> ExitRecord {
         orphans: 0,
         output_bytes: 0,
         lost_bytes: 0,
+        refused: 0,
     }
 }
 

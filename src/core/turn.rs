@@ -10,6 +10,7 @@ use super::plan::SessionPlan;
 use super::run::{AfterStop, Due, Outcome, Run, RunState};
 use super::state::State;
 use super::time::At;
+use super::unkillable::LOOK_AFTER;
 use std::time::Duration;
 
 /// How long a start may take to show up before it is asked for again.
@@ -138,11 +139,11 @@ impl<'n> Turn<'n> {
                 Some(left) => (Timer::AttemptTimeout(attempt.clone()), left),
                 None => return,
             },
+            RunState::Stopping { attempt, .. } => (Timer::StopOverdue(attempt.clone()), self.grace(id) + LOOK_AFTER),
             RunState::Waiting { .. }
             | RunState::Queued
             | RunState::Checking { .. }
             | RunState::Held
-            | RunState::Stopping { .. }
             | RunState::Ended { .. } => return,
         };
         let epoch = run.epoch;

@@ -238,13 +238,21 @@ fn fold(mut timeline: Timeline, page: &[Event]) -> Result<Timeline, HistoryError
 /// A timeline that knows what came right before its night: which boot it is.
 async fn prelude(reader: &Reader, night: &NightId) -> Result<Timeline, DetailsError> {
     let mut timeline = Timeline::new(night.as_str());
-    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
-    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(timeline) };
-    let look = Look { but: BULK, after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
-    for event in reader.look(&look).await?.iter().filter(|event| event.event.night.is_none()) {
-        timeline.apply(event.seq, &history::entry(event)?);
+    for (seq, entry) in before_night(reader, night).await? {
+        timeline.apply(seq, &entry);
     }
     Ok(timeline)
+}
+
+/// Facts that belong to no night but came right before this one.
+async fn before_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, DetailsError> {
+    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
+    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(Vec::new()) };
+    let look = Look { after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
+    let page = reader.look(&look).await?;
+    let of_none = page.iter().filter(|event| event.event.night.is_none());
+    let entries: Result<Vec<_>, _> = of_none.map(|event| Ok((event.seq, history::entry(event)?))).collect();
+    entries.map_err(DetailsError::History)
 }
 
 /// An entry of which only the numbers matter.
@@ -269,27 +277,39 @@ fn add_samples(mut numbers: Numbers, page: &[Event]) -> Result<Numbers, HistoryE
     Ok(numbers)
 }
 
-/// The report of a night from the journal.
+/// The report of a night from the journal, folded page by page.
 async fn make(
     reader: &Reader,
     night: &NightId,
     zone: &TimeZone,
     watched: Option<At>,
 ) -> Result<Option<Report>, DetailsError> {
-    let facts = history::of_night(reader, night).await?;
-    if facts.is_empty() {
+    let mut folder = report::Folder::new(night);
+    for (seq, entry) in before_night(reader, night).await? {
+        folder.add(seq, &entry);
+    }
+    let mut after = 0;
+    loop {
+        let look = Look { night: Some(night.to_string()), after, limit: PAGE, ..Look::default() };
+        let page = reader.look(&look).await?;
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        folder = aside(move || {
+            for event in &page {
+                folder.add(event.seq, &history::entry(event)?);
+            }
+            Ok::<_, HistoryError>(folder)
+        })
+        .await??;
+    }
+    if after == 0 {
         return Ok(None);
     }
-    let (night, zone) = (night.clone(), zone.clone());
-    let report = aside(move || {
-        let told = facts.iter().map(|(seq, entry)| (*seq, entry));
-        let folded = match watched {
-            Some(now) => report::fold_as_of(&night, told, now),
-            None => report::fold(&night, told),
-        };
-        report::build(&folded, &zone)
-    });
-    Ok(Some(report.await?))
+    if let Some(now) = watched {
+        folder.watched_until(now);
+    }
+    let zone = zone.clone();
+    Ok(Some(aside(move || report::build(&folder.finish(), &zone)).await?))
 }
 
 /// What the list of nights needs of a report.

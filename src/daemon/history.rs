@@ -8,6 +8,9 @@ use crate::store::{Event, Filter, JournalError, PAGE_MAX, Reader};
 /// How far before a night's first fact its prelude is looked for: the start of the daemon that opened it.
 const PRELUDE: i64 = 64;
 
+/// Facts of a night that are held at a time.
+const PAGE: u32 = 256;
+
 /// Why the journal's facts cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
@@ -48,18 +51,38 @@ pub async fn entries(reader: &Reader, filter: Filter) -> Result<Vec<(i64, Entry)
     }
 }
 
-/// All facts of a night, led by those that belong to no night but came right before it.
-pub async fn of_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, HistoryError> {
-    let facts = entries(reader, Filter { night: Some(night.to_string()), ..Filter::default() }).await?;
-    let Some((first, _)) = facts.first() else { return Ok(facts) };
-    let before = Filter { after_seq: (first - PRELUDE - 1).max(0), limit: 2 * PAGE_MAX.min(64), ..Filter::default() };
-    let mut all = Vec::new();
-    for event in reader.events(&before).await? {
-        if event.seq < *first && event.event.night.is_none() {
-            all.push((event.seq, entry(&event)?));
+/// Hands on all facts of a night, in order, led by those that belong to no night but came right before it. One page is
+/// held at a time: a long night is large as a whole.
+pub async fn each_of_night(
+    reader: &Reader,
+    night: &NightId,
+    mut take: impl FnMut(i64, Entry),
+) -> Result<(), HistoryError> {
+    let mut filter = Filter { night: Some(night.to_string()), limit: PAGE, ..Filter::default() };
+    let mut begun = false;
+    loop {
+        let page = reader.events(&filter).await?;
+        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
+        if !std::mem::replace(&mut begun, true) {
+            let after_seq = (first.seq - PRELUDE - 1).max(0);
+            let before = Filter { after_seq, limit: 128, ..Filter::default() };
+            for event in reader.events(&before).await? {
+                if event.seq < first.seq && event.event.night.is_none() {
+                    take(event.seq, entry(&event)?);
+                }
+            }
+        }
+        filter.after_seq = last.seq;
+        for event in page {
+            take(event.seq, entry(&event)?);
         }
     }
-    all.extend(facts);
+}
+
+/// The same as a list.
+pub async fn of_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, HistoryError> {
+    let mut all = Vec::new();
+    each_of_night(reader, night, |seq, entry| all.push((seq, entry))).await?;
     Ok(all)
 }
 

@@ -1,11 +1,18 @@
 //! At most one daemon per instance: a kernel lock on a file in the state folder, freed by the kernel however it ends.
 
+use crate::os::process;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a process that was killed may take to be gone altogether.
+const GONE_WITHIN: Duration = Duration::from_secs(3);
+/// How often that is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Why the lock was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +55,21 @@ impl DaemonLock {
         text.push(b'\n');
         file.write_all(&text).map_err(io)?;
         Ok(Self { _file: file })
+    }
+
+    /// The same, but a daemon that was killed just now is waited for: its lock is free once the last of its threads has
+    /// ended, and that is some moments after the process is gone for everybody else.
+    pub async fn take_after(path: &Path, runtime: &Path) -> Result<Self, LockError> {
+        let mut left = GONE_WITHIN.as_millis() / LOOK_EVERY.as_millis();
+        loop {
+            match Self::take(path, runtime) {
+                Err(LockError::Held { pid: Some(pid) }) if left > 0 && process::start_time(pid).is_none() => {
+                    left -= 1;
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                taken => return taken,
+            }
+        }
     }
 }
 

@@ -5,10 +5,12 @@
 //! recorders' files, so it may be killed at any moment.
 
 mod api;
+mod attempts;
 mod awake;
 mod ballast;
 mod channels;
 mod checks;
+mod clocks;
 mod crashes;
 pub mod details;
 mod doorway;
@@ -35,7 +37,9 @@ mod run;
 mod sampler;
 mod send;
 mod sensors;
+mod terminals;
 mod timers;
+mod views;
 mod watch;
 mod without;
 

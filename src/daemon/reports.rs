@@ -1,12 +1,13 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
+use super::history;
 use super::perform::{Rim, zone};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
 use crate::core::fact::GitBase;
 use crate::core::ids::{NightId, ProjectName};
-use crate::os::clock;
+use crate::os::{clock, memory};
 use crate::report::{self, markdown::MarkdownOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,10 @@ use std::sync::Arc;
 /// Writes the report of a night. Problems are journaled, never lost.
 pub async fn write(rim: &Arc<Rim>, night: &NightId) {
     collect(rim, night).await;
-    match render(rim, night).await {
+    let rendered = render(rim, night).await;
+    // A report is made of the whole night, and takes more memory than all that the daemon keeps of it.
+    let _ = tokio::task::spawn_blocking(memory::give_back).await;
+    match rendered {
         Ok(files) => {
             let files = files.iter().map(|f| f.display().to_string()).collect();
             let _ = rim.inbox().tell(Event::ReportWritten { night: night.clone(), files }).await;
@@ -61,9 +65,10 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
 }
 
 async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>> {
-    let entries = rim.night_entries(night).await?;
-    let facts = report::fold_as_of(night, entries.iter().map(|(seq, entry)| (*seq, entry)), clock::now());
-    let report = report::build(&facts, &zone(rim.plan_zone().await.as_deref()));
+    let mut folder = report::Folder::new(night);
+    history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
+    folder.watched_until(clock::now());
+    let report = report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref()));
     let mut files = Vec::new();
     for format in rim.report_formats() {
         let (extension, text) = match format {

@@ -1,6 +1,7 @@
 //! The loop: takes what happened, steps the core, journals, performs. One writer, and the only one.
 
 use super::api::{self, Api};
+use super::clocks::{self, ClockSet, Clocks};
 use super::doorway::Doorway;
 use super::inbox::{Inbox, Look, Message};
 use super::lock::{DaemonLock, LockError};
@@ -18,7 +19,6 @@ use crate::core::fact::{Actor, Entry, Fact};
 use crate::core::ids::{NightId, SessionName};
 use crate::core::night::Night;
 use crate::core::state::State;
-use crate::core::time::At;
 use crate::instance::{Instance, InstanceError};
 use crate::os::clock;
 use crate::protocol::UpRequest;
@@ -30,11 +30,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 /// How often the world is held against the journal when nothing gives cause to.
 const RECONCILE_EVERY: Duration = Duration::from_secs(30);
-/// How much the wall clock may drift against the monotonic one between two steps before it is called a jump.
-const JUMP: i64 = 2_000;
 /// A commit that takes longer is a hanging disk: the state is shown without waiting for it.
 const HANGS_AFTER: Duration = Duration::from_millis(500);
 /// What bringing the journal together may take at the end.
@@ -97,10 +96,11 @@ pub enum DaemonError {
 pub async fn run(options: Options) -> Result<(), DaemonError> {
     let instance = options.instance;
     instance.prepare()?;
-    let _lock = DaemonLock::take(&instance.lock_file(), instance.runtime())?;
+    let _lock = DaemonLock::take_after(&instance.lock_file(), instance.runtime()).await?;
     let log = instance.daemon_log();
     let _guard = logging::init(&log, options.foreground)
         .map_err(|source| DaemonError::Io { what: format!("write {}", log.display()), source })?;
+    let crashed = crashes::read(&instance);
     let loaded = load(instance.file(), &options.context).map_err(DaemonError::Config)?;
     let settings = Settings { config: loaded.settings, context: options.context.clone(), program: options.program };
 
@@ -126,7 +126,8 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let timers = Timers::default();
     let (rims, written) = (Arc::clone(&rim), journal.clone());
     let ping = Ping::new(Arc::clone(&rim));
-    let turns = Loop { night, seq, journal: written, rim: rims, timers, offset: None, unwritten: None, pulse, ping };
+    let clocks = Clocks::default();
+    let turns = Loop { night, seq, journal: written, rim: rims, timers, clocks, unwritten: None, pulse, ping };
 
     let api = Api { inbox: inbox.clone(), rim: Arc::clone(&rim) };
     let (stop_api, api_stopped) = oneshot::channel::<()>();
@@ -140,8 +141,11 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     let version = env!("CARGO_PKG_VERSION").to_owned();
     let _ = inbox.tell(Event::DaemonStarted { pid: std::process::id(), version, boot_id }).await;
     let night = tonight(&loaded.plan);
-    for what in crashes::take(&instance) {
-        let _ = inbox.tell(Event::DaemonCrashed { what }).await;
+    if !crashed.is_empty() {
+        for what in crashed {
+            let _ = inbox.ask(Event::DaemonCrashed { what }).await;
+        }
+        crashes::forget(&instance);
     }
     let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
     sensors::look(&rim).await;
@@ -267,8 +271,7 @@ struct Loop {
     journal: Journal,
     rim: Arc<Rim>,
     timers: Timers,
-    /// Wall minus monotonic milliseconds at the last step.
-    offset: Option<i64>,
+    clocks: Clocks,
     pulse: Pulse,
     ping: Ping,
     /// Why the journal could not be written for a while.
@@ -277,6 +280,8 @@ struct Loop {
 
 impl Loop {
     async fn run(mut self, mut messages: mpsc::Receiver<Message>, mut looks: mpsc::Receiver<Look>) {
+        let clock = ClockSet::new();
+        let mut last = Instant::now();
         loop {
             let next = self.timers.next();
             let timer = async {
@@ -311,10 +316,14 @@ impl Loop {
                 // Nothing happens: a turn with nothing in it shows that one can be made.
                 () = beat => Vec::new(),
                 () = ping => Vec::new(),
+                () = clock.set() => Vec::new(),
+                () = tokio::time::sleep_until(last + clocks::TURN_EVERY) => Vec::new(),
             };
             if !self.turn(batch, &mut looks).await {
                 return;
             }
+            last = Instant::now();
+            self.clocks.turned(clock::mono());
             self.pulse.turned(&self.night.state);
             self.ping.turned(&self.night.state);
         }
@@ -323,14 +332,14 @@ impl Loop {
     /// Steps the core over a batch, journals all facts in one transaction, then performs the effects.
     /// False when the journal failed for good.
     async fn turn(&mut self, batch: Vec<Message>, looks: &mut mpsc::Receiver<Look>) -> bool {
-        let at = clock::now();
+        let (at, slept_ms) = clocks::now();
         // The zone's rules, or what the system takes for its zone, may have changed since the last turn.
         self.night.zone = zone(self.night.state.plan.timezone.as_deref());
         let mut facts = Vec::new();
         let mut effects = Vec::new();
         let mut replies = Vec::new();
-        if let Some(jump) = self.clock_jump(at) {
-            let step = self.night.step(at, jump);
+        for event in self.clocks.look(at, slept_ms) {
+            let step = self.night.step(at, event);
             facts.extend(step.facts);
             effects.extend(step.effects);
         }
@@ -418,12 +427,6 @@ impl Loop {
             }
             pause = (pause * 2).min(Duration::from_secs(5));
         }
-    }
-
-    fn clock_jump(&mut self, at: At) -> Option<Event> {
-        let offset = at.wall.0.saturating_sub(i64::try_from(at.mono.0).unwrap_or(i64::MAX));
-        let by_ms = self.offset.replace(offset).map_or(0, |before| offset.saturating_sub(before));
-        (by_ms.abs() > JUMP).then_some(Event::ClockJumped { by_ms })
     }
 }
 

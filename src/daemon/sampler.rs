@@ -164,7 +164,7 @@ fn due<'j>(rim: &Rim, jobs: &'j [Job]) -> (Vec<&'j AttemptId>, bool) {
 fn look(rim: &Rim, job: &Job, at: At, snapshot: Option<&Snapshot>) -> Quiet {
     let (bytes, new_at) = rim.watchers().mark(&job.attempt).unwrap_or_default();
     let tree = snapshot.and_then(|snapshot| snapshot.tree(job.recorder));
-    let sample = Sample { at, bytes, new_at, tree, transcript: None };
+    let sample = Sample { at, bytes, new_at, tree, transcript: None, slept_ms: clock::slept_ms() };
     hold(rim, job, |held| held.watch.take(&sample)).unwrap_or(Quiet {
         quiet: Duration::ZERO,
         since: at.wall,

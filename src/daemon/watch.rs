@@ -32,6 +32,8 @@ const JOURNAL_EVERY: Duration = Duration::from_secs(30);
 const JOURNAL_METRICS_EVERY: Duration = Duration::from_secs(5);
 /// Bytes read from a log at once.
 const CHUNK: usize = 16 * 1024;
+/// How long what cannot be killed is left alone before it is tried again.
+const STUCK_PAUSE: Duration = Duration::from_secs(30);
 /// How long a recorder may take from the start of its process to its first sign.
 const APPEAR_WITHIN: Duration = Duration::from_secs(15);
 
@@ -92,6 +94,8 @@ enum Look {
     Lives,
     /// No sign of it yet.
     NotYet,
+    /// The recorder is gone, and what it recorded cannot be killed.
+    Stuck,
 }
 
 impl Follow {
@@ -158,6 +162,7 @@ impl Follow {
                     return;
                 }
                 Look::NotYet => {}
+                Look::Stuck => pause = STUCK_PAUSE,
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(1));
@@ -209,9 +214,9 @@ impl Follow {
                 // Nothing may run beside the next attempt.
                 let ended = self.rim.leftovers(&self.attempt, start).end().await;
                 if ended.left > 0 {
-                    let part = format!("end of {}", self.attempt);
-                    let what = format!("{} processes of it cannot be ended", ended.left);
-                    let _ = self.inbox.tell(Event::Trouble { part, what }).await;
+                    // Told as long as it lives; its end is told once it is one.
+                    Arc::clone(&self.rim).look_for_remains(self.attempt.clone()).await;
+                    return Look::Stuck;
                 }
                 let mut exit = seen.lost("its recorder was killed before it could record the exit", clock::wall());
                 exit.orphans = ended.found;

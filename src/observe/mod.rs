@@ -5,6 +5,7 @@ mod fingerprint;
 mod novelty;
 mod numbers;
 mod observer;
+mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

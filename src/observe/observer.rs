@@ -4,6 +4,7 @@ use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
 use super::novelty::Novelty;
 use super::numbers::number;
+use super::tool_runs::ToolRuns;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
 use crate::core::run::{EXAMPLES_MAX, ErrorSeen, MetricSeen, OutputSeen, same_error_line};
 use crate::core::time::Wall;
@@ -57,6 +58,8 @@ struct Sight {
     pending: String,
     changed: bool,
     novelty: Novelty,
+    /// Finds runs of tests, builds and lints.
+    tools: ToolRuns,
 }
 
 struct Metric {
@@ -194,6 +197,7 @@ impl Sight {
             pending: String::new(),
             changed: false,
             novelty: Novelty::default(),
+            tools: ToolRuns::default(),
         })
     }
 
@@ -212,6 +216,7 @@ impl Sight {
                     self.novelty.drawn(text, at);
                 } else {
                     self.novelty.line(text, at);
+                    self.changed |= self.tools.line(text, at, &mut self.seen.tools);
                 }
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);

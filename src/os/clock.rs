@@ -21,6 +21,16 @@ pub fn mono() -> Mono {
     Mono(u64::try_from(t.tv_sec).unwrap_or(0) * 1000 + u64::try_from(t.tv_nsec).unwrap_or(0) / 1_000_000)
 }
 
+/// For how long the machine slept since it was booted, in milliseconds: what the clock that goes on meanwhile is ahead.
+pub fn slept_ms() -> u64 {
+    let read = |id| {
+        let t = rustix::time::clock_gettime(id);
+        t.tv_sec * 1000 + t.tv_nsec / 1_000_000
+    };
+    let awake = read(rustix::time::ClockId::Monotonic);
+    u64::try_from(read(rustix::time::ClockId::Boottime) - awake).unwrap_or(0)
+}
+
 /// The wall clock in nanoseconds since the Unix epoch; 0 when it stands before 1970.
 pub fn wall_nanos() -> u64 {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

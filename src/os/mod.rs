@@ -2,7 +2,9 @@
 
 pub mod clock;
 pub mod command;
+pub mod dying;
 pub mod files;
 pub mod leftovers;
+pub mod memory;
 pub mod process;
 pub mod tree;

@@ -3,6 +3,7 @@
 //! tells whose it is.
 
 use crate::core::stall::Tree;
+use crate::core::unkillable::Remaining;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::collections::BTreeMap;
@@ -171,13 +172,37 @@ pub fn signal_all(processes: &[Process], signal: Signal) {
     }
 }
 
+/// Those that are still there, with what they are at.
+pub fn remaining(processes: &[Process]) -> Vec<Remaining> {
+    let still = |process: &Process| {
+        let entry = look(process.pid).filter(|entry| entry.process == *process && !entry.zombie)?;
+        let waits = fs::read_to_string(format!("/proc/{}/wchan", process.pid)).ok();
+        let waits = waits.filter(|place| !matches!(place.as_str(), "" | "0"));
+        Some(Remaining { pid: process.pid, name: entry.name, state: entry.state, waits })
+    };
+    processes.iter().filter_map(still).collect()
+}
+
+/// The state of a thread that has not ended, of a process whose first one has.
+fn living_thread(pid: u32) -> Option<char> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).ok()?;
+    let tasks = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let state = |task: u32| parse(task, &fs::read(format!("/proc/{pid}/task/{task}/stat")).ok()?);
+    tasks.filter_map(state).find(|entry| !entry.zombie).map(|entry| entry.state)
+}
+
 /// The start time of a process; 0 when it is gone.
 pub fn start_of(pid: u32) -> u64 {
     look(pid).map_or(0, |entry| entry.process.start)
 }
 
 fn look(pid: u32) -> Option<Entry> {
-    parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)
+    let entry = parse(pid, &fs::read(format!("/proc/{pid}/stat")).ok()?)?;
+    // A process is not gone before its last thread is: one of them may wait for a device.
+    match entry.zombie.then(|| living_thread(pid)).flatten() {
+        Some(state) => Some(Entry { zombie: false, state, ..entry }),
+        None => Some(entry),
+    }
 }
 
 /// Reads a `stat` line. The name in it is the program's own choice and can hold spaces and parentheses, so the fields

@@ -45,6 +45,9 @@ pub struct AttemptStatus {
     pub stopped: bool,
     /// Processes that outlived it and were ended.
     pub orphans: u32,
+    /// How often it was refused a new process by its own limit.
+    #[serde(default)]
+    pub refused: u64,
     /// The raw log.
     pub output_path: String,
     /// Bytes of output.

@@ -133,6 +133,7 @@ impl AttemptSeen {
             orphans: 0,
             output_bytes: self.log_bytes,
             lost_bytes: 0,
+            refused: 0,
         }
     }
 }
@@ -207,6 +208,7 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
     let mut exit = None;
     let (mut hup, mut stopped) = (false, false);
     let mut limits = Vec::new();
+    let mut refusals = 0;
     for line in lines {
         match &line.event {
             RecorderEvent::Start { boot_id, pid, pid_start, shim_pid, .. } => {
@@ -232,6 +234,7 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
                 if *oom_kills > 0 {
                     limits.push(format!("max_memory: the kernel ended {}", times(*oom_kills, "process", "processes")));
                 }
+                refusals = refusals.max(*refused);
                 if *refused > 0 {
                     limits
                         .push(format!("max_processes: a new process was refused {}", times(*refused, "time", "times")));
@@ -239,6 +242,7 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
             }
         }
     }
+    let exit = exit.map(|exit| ExitRecord { refused: refusals, ..exit });
     let state = match (start, exit) {
         (None, None) => AttemptState::NotStarted,
         (None, Some(exit)) => AttemptState::ExecFailed { exit },
@@ -265,6 +269,7 @@ fn exec_failed(t: u64, errno: i32, what: &str) -> ExitRecord {
         orphans: 0,
         output_bytes: 0,
         lost_bytes: 0,
+        refused: 0,
     }
 }
 
@@ -289,6 +294,7 @@ fn ended(line: &Line, began: u64) -> Option<ExitRecord> {
         orphans: *orphans,
         output_bytes: *bytes,
         lost_bytes: *lost,
+        refused: 0,
     })
 }
 

@@ -4,20 +4,17 @@ use super::facts::{
     Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX,
     TroubleFact,
 };
-use super::passage::{Elapsed, Gap, Passage, Segments, millis};
+use super::passage::{Elapsed, Gap, Passage, millis};
 use crate::core::alert::{Alert, Stage};
 use crate::core::breaker::Breaker;
-use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
-use crate::core::finding::Finding;
 use crate::core::guard::thing;
-use crate::core::ids::{AttemptId, NightId, RunId, SessionName};
+use crate::core::ids::{NightId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::progress::LastNights;
 use crate::core::retention;
-use crate::core::run::{OutputSeen, RunState};
 use crate::core::time::{At, Wall};
-use crate::status::{text, words};
+use crate::status::text;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -47,7 +44,7 @@ pub fn fold_as_of<'j>(night: &NightId, journal: impl IntoIterator<Item = (i64, &
 
 /// Where the fold stands in relation to its night.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     Before,
     Open,
     Closed,
@@ -55,16 +52,18 @@ enum Phase {
     Gone,
 }
 
-struct Folder {
-    facts: Facts,
-    phase: Phase,
-    passage: Passage,
+/// The fold under way, for a journal that is read bit by bit: a long night is large as a whole.
+pub struct Folder {
+    pub(super) facts: Facts,
+    pub(super) phase: Phase,
+    pub(super) passage: Passage,
     stopped: Option<(Elapsed, Wall, String)>,
     end: Elapsed,
 }
 
 impl Folder {
-    fn new(night: &NightId) -> Self {
+    /// Nothing of the journal was read yet.
+    pub fn new(night: &NightId) -> Self {
         let facts = Facts {
             night: night.clone(),
             opened: None,
@@ -94,7 +93,8 @@ impl Folder {
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
     }
 
-    fn add(&mut self, seq: i64, entry: &Entry) {
+    /// Takes the journal's next fact in.
+    pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
         if self.tell(entry, restarted) {
@@ -180,6 +180,11 @@ impl Folder {
                 let way = if *by_ms < 0 { "back" } else { "on" };
                 self.moment(at, None, format!("wall clock jumped {way} by {span}"), 2);
             }
+            Fact::StoodStill { ms, slept_ms } if open => {
+                let why = if *slept_ms > 0 { "the machine slept" } else { "the daemon stood still" };
+                self.moment(at, None, format!("{why} for {}", text::span(Duration::from_millis(*ms))), 2);
+                self.unwatched(at, *ms, why.to_owned(), false);
+            }
             // That the journal was mended concerns every night that can still be told, also when it was before this one.
             Fact::Trouble { part, what } if tonight || part == "journal" => self.trouble(at, part, what),
             Fact::Cleaned { clean } if tonight && clean.stage == retention::Stage::Done => {
@@ -246,6 +251,7 @@ impl Folder {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
+            | Fact::StoodStill { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. } => return false,
         }
@@ -276,7 +282,7 @@ impl Folder {
         true
     }
 
-    fn begin(&mut self, entry: &Entry) {
+    pub(super) fn begin(&mut self, entry: &Entry) {
         if self.facts.opened.is_none() {
             self.facts.opened = Some(entry.at);
             self.facts.window.0 = self.passage.elapsed();
@@ -292,7 +298,13 @@ impl Folder {
             None if restarted => (now.saturating_sub(unwatched_ms), "the machine was restarted".to_owned(), true),
             None => (now.saturating_sub(unwatched_ms), "the daemon ended without a word".to_owned(), true),
         };
-        let since = since.max(self.facts.window.0);
+        self.unwatched(at, now.saturating_sub(since), why, at_most)
+    }
+
+    /// Nobody watched until now, for so long; returns whether any of it is in the night.
+    fn unwatched(&mut self, at: Wall, ms: Elapsed, why: String, at_most: bool) -> bool {
+        let now = self.passage.elapsed();
+        let since = now.saturating_sub(ms).max(self.facts.window.0);
         if since >= now {
             return false;
         }
@@ -359,128 +371,7 @@ impl Folder {
         }
     }
 
-    /// Facts that name a run count when the run is one of this night, whenever they were journaled.
-    fn run_fact(&mut self, entry: &Entry) -> bool {
-        let Some(id) = run_of(&entry.fact).filter(|id| id.night == self.facts.night).cloned() else { return false };
-        if self.phase == Phase::Before {
-            // The journal was cut before the night's opening: it begins with its first run.
-            self.begin(entry);
-            self.phase = Phase::Open;
-        }
-        let at = entry.at.wall;
-        let now = self.passage.elapsed();
-        if let Fact::RunCreated { state, reason, redriven_from, .. } = &entry.fact {
-            let mut segments = Segments::default();
-            segments.enter(state, now);
-            if let Some(first) = redriven_from {
-                self.moment(at, Some(&id.session), format!("second chance of {first}"), 2);
-            }
-            let run = RunFacts {
-                id: id.clone(),
-                created: at,
-                redriven_from: redriven_from.clone(),
-                state: state.clone(),
-                reason: reason.clone(),
-                since: at,
-                attempts: Vec::new(),
-                segments,
-                removed: false,
-                findings: Vec::new(),
-            };
-            self.facts.runs.insert(id, run);
-            return true;
-        }
-        if let Fact::AttemptIntended { attempt } = &entry.fact {
-            let open = self.facts.notes.values_mut().filter(|note| note.session == id.session && note.is_open());
-            open.for_each(|note| note.give(attempt));
-        }
-        let Some(run) = self.facts.runs.get_mut(&id) else { return false };
-        let mut told: Option<(String, u8)> = None;
-        match &entry.fact {
-            Fact::RunMoved { to, reason, .. } => {
-                told = moved(to, reason);
-                run.segments.enter(to, now);
-                run.state = to.clone();
-                run.reason.clone_from(reason);
-                run.since = at;
-            }
-            Fact::RunOrphaned { .. } => {
-                run.removed = true;
-                told = Some(("taken out of the file; the run goes on".to_owned(), 1));
-            }
-            Fact::AttemptIntended { attempt } => {
-                attempt_of(run, attempt, at);
-            }
-            Fact::AttemptStarted { attempt, started } => {
-                attempt_of(run, attempt, at).started = Some(started.clone());
-                let what =
-                    if attempt.number == 1 { "started".into() } else { format!("attempt {} started", attempt.number) };
-                told = Some((what, 0));
-            }
-            Fact::OutputObserved { attempt, output } => attempt_of(run, attempt, at).output = (**output).clone(),
-            Fact::AttemptEnded { attempt, exit, verdict, counted } => {
-                let known = attempt_of(run, attempt, at);
-                known.exit = Some(exit.clone());
-                known.verdict.clone_from(verdict);
-                known.counted = *counted;
-                let class = verdict.as_ref().map_or_else(String::new, |v| format!(" ({})", v.class.as_str()));
-                let what = format!("attempt {}: {}{class}", attempt.number, words::exit(exit));
-                told = Some((what, if verdict.is_some() { 2 } else { 1 }));
-                if let Some((ended, again)) = unseen_end(&self.facts.gaps, exit) {
-                    run.segments.ended_unseen(ended, again);
-                }
-            }
-            Fact::ChecksDone { attempt, results } => {
-                attempt_of(run, attempt, at).checks.clone_from(results);
-                let red = results.iter().filter(|r| !r.passed).count();
-                if red > 0 {
-                    told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
-                }
-            }
-            Fact::Finding { finding, .. } => {
-                told = found(finding, run);
-            }
-            Fact::CounterReset { .. }
-            | Fact::HoldSet { .. }
-            | Fact::StopIntended { .. }
-            | Fact::RunCreated { .. }
-            | Fact::DaemonStarted { .. }
-            | Fact::DaemonStopped { .. }
-            | Fact::PlanAdopted { .. }
-            | Fact::PlanRejected { .. }
-            | Fact::SessionAdded { .. }
-            | Fact::NightOpened { .. }
-            | Fact::NightClosing { .. }
-            | Fact::NightClosed { .. }
-            | Fact::OperatorActed { .. }
-            | Fact::TmuxStarted { .. }
-            | Fact::TmuxLost { .. }
-            | Fact::ProjectBase { .. }
-            | Fact::ProjectSeen { .. }
-            | Fact::ReportWritten { .. }
-            | Fact::ClockJumped { .. }
-            | Fact::LastNights { .. }
-            | Fact::Trouble { .. }
-            | Fact::Cleaned { .. }
-            | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
-            | Fact::MessageSettled { .. }
-            | Fact::WindowBegan { .. }
-            | Fact::NightEnds { .. }
-            | Fact::DeadlineSet { .. }
-            | Fact::BreakerMoved { .. }
-            | Fact::ProjectParked { .. }
-            | Fact::DaemonCrashed { .. }
-            | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => {}
-        }
-        if let Some((what, weight)) = told {
-            self.moment(at, Some(&id.session), what, weight);
-        }
-        true
-    }
-
-    fn moment(&mut self, at: Wall, session: Option<&SessionName>, what: String, weight: u8) {
+    pub(super) fn moment(&mut self, at: Wall, session: Option<&SessionName>, what: String, weight: u8) {
         if self.facts.moments.len() >= MOMENTS_MAX {
             self.facts.moments_left_out += 1;
             return;
@@ -488,7 +379,8 @@ impl Folder {
         self.facts.moments.push(Moment { at, session: session.cloned(), what, weight });
     }
 
-    fn watched_until(&mut self, now: At) {
+    /// A daemon watches: what is still going on in an open night has lasted until now.
+    pub fn watched_until(&mut self, now: At) {
         if self.phase == Phase::Open && self.stopped.is_none() && now.wall >= self.facts.last {
             self.passage.advance(now, None);
             self.end = self.passage.elapsed();
@@ -496,7 +388,8 @@ impl Folder {
         }
     }
 
-    fn finish(mut self) -> Facts {
+    /// The facts of the night.
+    pub fn finish(mut self) -> Facts {
         if self.facts.closed.is_none() {
             self.facts.window.1 = self.end;
         }
@@ -507,117 +400,6 @@ impl Folder {
             run.segments.close(self.end);
         }
         self.facts
-    }
-}
-
-/// Takes a finding in, in the place of an older word on it; gives what is new about it for the timeline.
-fn found(finding: &Finding, run: &mut RunFacts) -> Option<(String, u8)> {
-    let kind = finding.kind.as_str().replace('_', " ");
-    let same = run.findings.iter_mut().find(|known| known.kind == finding.kind && known.subject == finding.subject);
-    match same {
-        Some(known) => known.clone_from(finding),
-        None => run.findings.push(finding.clone()),
-    }
-    if finding.resolved.is_some() {
-        return Some((format!("no longer {kind}"), 1));
-    }
-    let acted = finding.acted.as_ref().map_or_else(String::new, |acted| format!("; {}", acted.what));
-    Some((format!("{kind}: {}{acted}", finding.what), 2))
-}
-
-fn moved(to: &RunState, reason: &str) -> Option<(String, u8)> {
-    let weight = match to {
-        RunState::Ended { outcome } => match outcome {
-            crate::core::run::Outcome::Failed | crate::core::run::Outcome::Partial => 3,
-            crate::core::run::Outcome::Stopped
-            | crate::core::run::Outcome::Skipped
-            | crate::core::run::Outcome::Unfinished => 2,
-            crate::core::run::Outcome::Succeeded => 1,
-        },
-        RunState::Limited { .. } | RunState::Held => 2,
-        RunState::BackingOff { .. } => 1,
-        RunState::Scheduled { .. }
-        | RunState::Waiting { .. }
-        | RunState::Queued
-        | RunState::Starting { .. }
-        | RunState::Running { .. }
-        | RunState::Checking { .. }
-        | RunState::Stopping { .. } => return None,
-    };
-    let word = to.word().replace('_', " ");
-    Some((if reason.is_empty() { word } else { format!("{word}: {reason}") }, weight))
-}
-
-/// Where in a gap an attempt ended, and when the gap was over.
-fn unseen_end(gaps: &[Gap], exit: &ExitRecord) -> Option<(Elapsed, Elapsed)> {
-    gaps.iter().rev().find_map(|gap| gap.place(exit.at).map(|ended| (ended, gap.until)))
-}
-
-/// The attempt of a run, made on its first mention.
-fn attempt_of<'r>(run: &'r mut RunFacts, id: &AttemptId, at: Wall) -> &'r mut AttemptFacts {
-    let place = match run.attempts.iter().position(|a| a.id == *id) {
-        Some(place) => place,
-        None => {
-            run.attempts.push(AttemptFacts {
-                id: id.clone(),
-                intended: at,
-                started: None,
-                exit: None,
-                verdict: None,
-                counted: false,
-                output: OutputSeen::default(),
-                checks: Vec::new(),
-            });
-            run.attempts.len() - 1
-        }
-    };
-    &mut run.attempts[place]
-}
-
-/// The run a fact is about.
-pub(super) fn run_of(fact: &Fact) -> Option<&RunId> {
-    match fact {
-        Fact::RunCreated { run, .. }
-        | Fact::RunMoved { run, .. }
-        | Fact::CounterReset { run, .. }
-        | Fact::HoldSet { run, .. }
-        | Fact::RunOrphaned { run }
-        | Fact::DeadlineSet { run, .. }
-        | Fact::Finding { run, .. } => Some(run),
-        Fact::AttemptIntended { attempt }
-        | Fact::AttemptStarted { attempt, .. }
-        | Fact::StopIntended { attempt, .. }
-        | Fact::OutputObserved { attempt, .. }
-        | Fact::AttemptEnded { attempt, .. }
-        | Fact::ChecksDone { attempt, .. } => Some(&attempt.run),
-        Fact::DaemonStarted { .. }
-        | Fact::DaemonStopped { .. }
-        | Fact::PlanAdopted { .. }
-        | Fact::PlanRejected { .. }
-        | Fact::SessionAdded { .. }
-        | Fact::NightOpened { .. }
-        | Fact::NightClosing { .. }
-        | Fact::NightClosed { .. }
-        | Fact::OperatorActed { .. }
-        | Fact::TmuxStarted { .. }
-        | Fact::TmuxLost { .. }
-        | Fact::ProjectBase { .. }
-        | Fact::ProjectSeen { .. }
-        | Fact::ReportWritten { .. }
-        | Fact::ClockJumped { .. }
-        | Fact::LastNights { .. }
-        | Fact::Trouble { .. }
-        | Fact::Cleaned { .. }
-        | Fact::AlertMoved { .. }
-        | Fact::MessageQueued { .. }
-        | Fact::MessageSettled { .. }
-        | Fact::WindowBegan { .. }
-        | Fact::NightEnds { .. }
-        | Fact::BreakerMoved { .. }
-        | Fact::ProjectParked { .. }
-        | Fact::DaemonCrashed { .. }
-        | Fact::SafeMode { .. }
-        | Fact::NoteMoved { .. } => None,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
-use super::text::{metric, window_line};
+use super::text::{metric, tool, window_line};
 use crate::core::time::Wall;
 use crate::status::table::{Tone, sign};
 use crate::status::text::{bytes, count, cut_at_word, span_of_seconds};
@@ -86,6 +86,7 @@ fn document(report: &Report) -> Result<Value, serde_json::Error> {
     for (row, session) in rows.iter_mut().zip(&report.sessions) {
         row["result"] = json!(result(session));
         row["numbers"] = json!(session.metrics.iter().map(metric).collect::<Vec<_>>());
+        row["tools_said"] = json!(session.tools.iter().map(tool).collect::<Vec<_>>());
         row["bar"] = night_bar(session, report);
     }
     Ok(document)

@@ -217,12 +217,13 @@ impl Page<'_> {
 }
 
 /// The order in which sections get room; those not named come last.
-const WEIGHTS: [&str; 10] = [
+const WEIGHTS: [&str; 11] = [
     "Needs you",
     "Sessions",
     "Could not be read, kept or sent",
     "Dead letters",
     "Last words",
+    "Tests and builds seen",
     "Projects",
     "Errors in the output",
     "Retries",

@@ -2,16 +2,23 @@
 
 use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
-use super::model::{AlertReport, NoteReport, ProjectReport, SessionReport, TimelineRow};
-use super::text::metric;
+use super::model::{AlertReport, NoteReport, ProjectReport, SessionReport, TimelineRow, ToolReport};
+use super::text::{metric, tool};
 use crate::protocol::FindingStatus;
 use crate::status::text::{count, cut_at_word, span_of_seconds};
 
 impl Page<'_> {
     /// All sections in the order of reading; those without rows are not shown.
     pub(super) fn sections(&self) -> Vec<Section> {
-        let mut out =
-            vec![self.needs(), self.sessions(), self.last_words(), self.outages(), self.unreadable(), self.projects()];
+        let mut out = vec![
+            self.needs(),
+            self.sessions(),
+            self.last_words(),
+            self.tools(),
+            self.outages(),
+            self.unreadable(),
+            self.projects(),
+        ];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
         out.extend([self.alerts(), self.notes(), self.not_run(), self.timeline()]);
         if self.full {
@@ -95,6 +102,24 @@ impl Page<'_> {
             above: vec!["Printed by the programs, quoted as data; nothing in it is said by nightkeep.".to_owned()],
             rows: self.report.sessions.iter().filter(bad).map(row).collect(),
             most: 4,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    /// Runs of tests, builds and lints, as their tools counted them.
+    fn tools(&self) -> Section {
+        let row = |(s, t): (&SessionReport, &ToolReport)| {
+            let took = t.seconds.map_or_else(String::new, |s| format!(", took {}", span_of_seconds(s)));
+            let runs = if t.runs > 1 { format!(", the last of {} runs", t.runs) } else { String::new() };
+            let bad = if t.good { "" } else { "**" };
+            vec![format!("- {}: {bad}{}{bad}, at {}{took}{runs}", prose(&s.name), prose(&tool(t)), self.at(&t.at))]
+        };
+        let all = self.report.sessions.iter().flat_map(|s| s.tools.iter().map(move |t| (s, t)));
+        Section {
+            name: "Tests and builds seen",
+            above: Vec::new(),
+            rows: all.map(row).collect(),
+            most: 12,
             more: "in the JSON.".to_owned(),
         }
     }

@@ -6,6 +6,7 @@ mod build;
 pub mod facts;
 mod fingerprints;
 mod fold;
+mod fold_runs;
 pub mod html;
 pub mod json;
 pub mod markdown;
@@ -22,4 +23,4 @@ mod timeline_fold;
 mod timeline_lane;
 
 pub use build::{build, check_code};
-pub use fold::{fold, fold_as_of};
+pub use fold::{Folder, fold, fold_as_of};

@@ -299,6 +299,9 @@ pub struct SessionReport {
     pub metrics: Vec<MetricReport>,
     /// What was checked, and what was seen.
     pub checks: Vec<CheckReport>,
+    /// Runs of tests, builds and lints that its output showed: of each tool the last one.
+    #[serde(default)]
+    pub tools: Vec<ToolReport>,
     /// Bytes of output, all attempts.
     pub output_bytes: u64,
     /// Of these, bytes that could not be kept.
@@ -392,6 +395,33 @@ pub struct CheckReport {
     pub passed: bool,
     /// What was seen.
     pub seen: String,
+}
+
+/// The last run of a tool that a session's output showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ToolReport {
+    /// `cargo test`, `pytest`, ...
+    pub tool: String,
+    /// `tests`, `build` or `lint`.
+    pub kind: String,
+    /// What it counts.
+    pub unit: String,
+    /// How many passed.
+    pub passed: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// How many were skipped.
+    pub skipped: u64,
+    /// Whether it said that all is well.
+    pub good: bool,
+    /// How long it took by its own word, in seconds.
+    pub seconds: Option<f64>,
+    /// Why it proves little.
+    pub weak: Option<String>,
+    /// When it ended.
+    pub at: String,
+    /// How many runs of this tool there were.
+    pub runs: u64,
 }
 
 /// A session of the file without a run.

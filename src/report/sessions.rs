@@ -3,7 +3,7 @@
 use super::facts::{AttemptFacts, Facts, RunFacts};
 use super::fold::{ran, seconds};
 use super::model::{
-    AttemptReport, CheckReport, ExitReport, MetricReport, NotRun, SessionReport, TEXT_MAX, TimeStretch,
+    AttemptReport, CheckReport, ExitReport, MetricReport, NotRun, SessionReport, TEXT_MAX, TimeStretch, ToolReport,
 };
 use super::passage::{Segment, Use};
 use crate::core::exit::{Ending, ExitRecord, Verdict};
@@ -12,6 +12,7 @@ use crate::core::plan::SessionPlan;
 use crate::core::progress::LastNight;
 use crate::core::run::{MetricSeen, Outcome, OutputSeen};
 use crate::core::time::Wall;
+use crate::core::tool_run::ToolRun;
 use crate::status::finding;
 use crate::status::text::{cut_at_word, harmless};
 use crate::status::words;
@@ -120,6 +121,7 @@ fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> Session
                     .collect()
             })
             .unwrap_or_default(),
+        tools: tools(run),
         output_bytes: run.attempts.iter().map(output_bytes).sum(),
         lost_bytes: exits().map(|e| e.lost_bytes).sum(),
         after: plan.map(|p| p.after.iter().map(|d| d.session.to_string()).collect()).unwrap_or_default(),
@@ -127,6 +129,30 @@ fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> Session
         redriven_from: run.redriven_from.as_ref().map(ToString::to_string),
         findings: run.findings.iter().map(finding).collect(),
     }
+}
+
+/// Of each tool the last run, in the order in which they ended.
+fn tools(run: &RunFacts) -> Vec<ToolReport> {
+    let mut last: Vec<(&ToolRun, u64)> = Vec::new();
+    for seen in run.attempts.iter().flat_map(|a| &a.output.tools) {
+        let before = last.iter().position(|(known, _)| known.tool == seen.tool).map(|at| last.remove(at).1);
+        last.push((seen, before.unwrap_or(0) + 1));
+    }
+    last.into_iter()
+        .map(|(seen, runs)| ToolReport {
+            tool: quote(&seen.tool),
+            kind: seen.kind.as_str().to_owned(),
+            unit: quote(&seen.unit),
+            passed: seen.passed,
+            failed: seen.failed,
+            skipped: seen.skipped,
+            good: seen.good,
+            seconds: seen.seconds.filter(|s| s.is_finite()),
+            weak: seen.weak.as_deref().map(quote),
+            at: rfc3339(seen.last),
+            runs,
+        })
+        .collect()
 }
 
 /// Bytes of output of an attempt: what its exit says, or what was seen so far.

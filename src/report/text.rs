@@ -1,11 +1,11 @@
 //! The report as plain text: one line for a phone's notification, and a page for a terminal or a mail.
 
 use super::markdown::is_quiet;
-use super::model::{MetricReport, Report, SessionReport, Verdict};
+use super::model::{MetricReport, Report, SessionReport, ToolReport, Verdict};
 use super::needs::counts;
 use crate::core::time::Wall;
 use crate::status::table::sign;
-use crate::status::text::{count, cut, cut_at_word, number, pad, span_of_seconds, width, wrap};
+use crate::status::text::{count, cut, cut_at_word, grouped, number, pad, span_of_seconds, width, wrap};
 use crate::status::zone::{day_hh_mm, from_label, hh_mm_near, parse};
 use jiff::tz::TimeZone;
 
@@ -81,6 +81,12 @@ pub fn page(report: &Report) -> String {
         for line in &session.last_words[session.last_words.len().saturating_sub(6)..] {
             out.text.push_str(&format!("  | {}\n", cut(line, COLUMNS - 4)));
         }
+    }
+    if report.sessions.iter().any(|s| !s.tools.is_empty()) {
+        out.head("Tests and builds seen");
+    }
+    for (session, seen) in report.sessions.iter().flat_map(|s| s.tools.iter().map(move |t| (s, t))).take(20) {
+        out.add(&format!("{}: {}, at {}", session.name, tool(seen), at(&seen.at)));
     }
     if !report.unreadable.is_empty() {
         out.head("Could not be read, kept or sent");
@@ -220,6 +226,23 @@ pub(super) fn share_line(report: &Report) -> Option<String> {
         format!("{} {shown} %", t.spent.replace('_', " "))
     };
     Some(report.totals.time.iter().filter(|t| t.seconds > 0.0).map(share).collect::<Vec<_>>().join(", "))
+}
+
+/// `pytest: 12 passed, 1 failed, 2 skipped`, `cargo build: good`
+pub(super) fn tool(tool: &ToolReport) -> String {
+    let counts = match tool.kind.as_str() {
+        "tests" => {
+            let words = [(tool.passed, "passed"), (tool.failed, "failed"), (tool.skipped, "skipped")];
+            let told: Vec<String> =
+                words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{} {word}", grouped(*n))).collect();
+            let unit = if tool.unit == "test" { String::new() } else { format!("{}s ", tool.unit) };
+            if told.is_empty() { String::new() } else { format!("{unit}{}", told.join(", ")) }
+        }
+        "lint" => count(tool.failed, "error", "errors"),
+        _ => if tool.good { "good" } else { "failed" }.to_owned(),
+    };
+    let parts = [Some(counts).filter(|c| !c.is_empty()), tool.weak.clone()];
+    format!("{}: {}", tool.tool, parts.into_iter().flatten().collect::<Vec<_>>().join("; "))
 }
 
 /// `profiles 3,513/3,513`, `events 179,341`, `profiles ?/3,513`

@@ -91,6 +91,10 @@ impl Timeline {
                     self.watched_again(stopped, at, *unwatched_ms, restarted);
                 }
             }
+            Fact::StoodStill { ms, slept_ms } if open => {
+                let why = if *slept_ms > 0 { "the machine slept" } else { "the daemon stood still" };
+                self.gap(self.now().saturating_sub(*ms), at, why);
+            }
             Fact::DaemonStopped { reason } if open => {
                 let now = self.now();
                 self.fold.stopped = Some((now, at.0, reason.clone()));
@@ -148,6 +152,7 @@ impl Timeline {
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
             | Fact::SafeMode { .. }
+            | Fact::StoodStill { .. }
             | Fact::NoteMoved { .. } => return open,
         }
         true
@@ -177,11 +182,17 @@ impl Timeline {
             None if restarted => (now.saturating_sub(unwatched_ms), "the machine was restarted".to_owned()),
             None => (now.saturating_sub(unwatched_ms), "the daemon ended without a word".to_owned()),
         };
+        self.gap(from, at, &why);
+    }
+
+    /// Nobody watched from then until now.
+    fn gap(&mut self, from: Elapsed, at: Wall, why: &str) {
+        let now = self.now();
         if from >= now {
             return;
         }
         let from_wall = at.0.saturating_sub(i64::try_from(now - from).unwrap_or(i64::MAX));
-        let gap = Unwatched { from, to: now, walls: (from_wall, at.0), why: told(&why) };
+        let gap = Unwatched { from, to: now, walls: (from_wall, at.0), why: told(why) };
         for lane in self.sessions.values_mut() {
             lane.gap(&gap);
         }

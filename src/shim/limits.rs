@@ -164,6 +164,29 @@ fn new(base: &Path, name: &str) -> Result<PathBuf, String> {
 
 /// The group of version 2 below which ours can stand, with these controllers.
 fn unified(groups: &str, controllers: &[&str]) -> Result<PathBuf, String> {
+    let Room { base, given, top } = room(groups, controllers)?;
+    if given {
+        return Ok(base);
+    }
+    if !top {
+        make_room(&base)?;
+    }
+    let text: Vec<String> = controllers.iter().map(|controller| format!("+{controller}")).collect();
+    put(&base.join("cgroup.subtree_control"), &text.join(" "))?;
+    Ok(base)
+}
+
+/// Room for groups of our own.
+struct Room {
+    base: PathBuf,
+    /// The controllers are handed on to those below already.
+    given: bool,
+    /// It is the uppermost group, which may hold processes all the same.
+    top: bool,
+}
+
+/// Looks for room in version 2, and changes nothing.
+fn room(groups: &str, controllers: &[&str]) -> Result<Room, String> {
     let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
     let mount = mounts.into_iter().find(|mount| mount.join("cgroup.controllers").exists());
     let mount = mount.ok_or("there are no control groups of version 2")?;
@@ -178,19 +201,33 @@ fn unified(groups: &str, controllers: &[&str]) -> Result<PathBuf, String> {
     if let Some(none) = controllers.iter().find(|controller| !has(&there, controller)) {
         return Err(format!("version 2 has no controller `{none}` in {}", base.display()));
     }
-    let given = words("cgroup.subtree_control");
-    if controllers.iter().all(|controller| has(&given, controller)) {
-        return Ok(base);
+    let handed_on = words("cgroup.subtree_control");
+    let given = controllers.iter().all(|controller| has(&handed_on, controller));
+    let top = base == mount;
+    if !given && !top && !delegated(&base) {
+        return Err(format!("{} is not delegated to us", base.display()));
     }
-    if base != mount {
-        if !delegated(&base) {
-            return Err(format!("{} is not delegated to us", base.display()));
+    Ok(Room { base, given, top })
+}
+
+/// Where the limits of sessions could be set for a recorder that stands in these control groups (`/proc/PID/cgroup`), in
+/// words; the error says what each version lacks. Nothing is changed for that.
+pub fn could_be_set(groups: &str) -> Result<String, String> {
+    let writable = |dir: &Path| {
+        rustix::fs::access(dir, rustix::fs::Access::WRITE_OK)
+            .map_err(|_| format!("{} is not ours to write", dir.display()))
+    };
+    let new = room(groups, &[MEMORY, PIDS]).and_then(|room| writable(&room.base).map(|()| room.base));
+    match new {
+        Ok(base) => Ok(format!("by control groups of version 2 below {}", base.display())),
+        Err(why) => {
+            let old = |controller| legacy(groups, controller).and_then(|dir| writable(&dir));
+            match old(MEMORY).and_then(|()| old(PIDS)) {
+                Ok(()) => Ok("by control groups of version 1".to_owned()),
+                Err(also) => Err(format!("{why}; {also}")),
+            }
         }
-        make_room(&base)?;
     }
-    let text: Vec<String> = controllers.iter().map(|controller| format!("+{controller}")).collect();
-    put(&base.join("cgroup.subtree_control"), &text.join(" "))?;
-    Ok(base)
 }
 
 /// Whether a group is ours to divide: its manager says so, or it is a user's own.

@@ -22,6 +22,7 @@ mod terminal;
 mod typing;
 mod viewer;
 
+pub use limits::could_be_set as limits_could_be_set;
 use start::NoStart;
 use std::io::Write;
 use std::path::Path;

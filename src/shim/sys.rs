@@ -1,5 +1,5 @@
 //! The few system calls of the shim that have no safe wrapper: what a child does before `exec`, `wait4` with its
-//! resource usage, and dying by a given signal. Nothing else in the crate is unsafe.
+//! resource usage, and dying by a given signal. Beside this only `os::dying` and `os::memory` are unsafe.
 #![expect(unsafe_code, reason = "fork without exec, wait4 and signal dispositions have no safe wrapper")]
 
 use crate::core::exit::ResourceUsage;

@@ -65,6 +65,7 @@ fn one(state: &State, attempt: &Attempt, now: Wall, path: OutputPath<'_>) -> Att
         hup: ended.is_some_and(|exit| exit.hup),
         stopped: ended.is_some_and(|exit| exit.stopped),
         orphans: ended.map_or(0, |exit| exit.orphans),
+        refused: ended.map_or(0, |exit| exit.refused),
         output_path: path(&attempt.id),
         output_bytes: ended.map_or(output.bytes, |exit| exit.output_bytes.max(output.bytes)),
         lost_bytes: ended.map_or(0, |exit| exit.lost_bytes),

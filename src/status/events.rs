@@ -168,7 +168,8 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::BreakerMoved { .. }
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }
-        | Fact::SafeMode { .. } => return None,
+        | Fact::SafeMode { .. }
+        | Fact::StoodStill { .. } => return None,
     })
 }
 

@@ -318,6 +318,9 @@ fn reason(
         }
         words.push_str("unverified: no check was declared");
     }
+    if let Some(found) = run.finding(FindingKind::Unkillable, "").filter(|_| run.is_unkillable()) {
+        words = if words.is_empty() { harmless(&found.what) } else { format!("{words}; {}", harmless(&found.what)) };
+    }
     if run.state.is_ended() || ctx.live {
         return words;
     }

@@ -15,9 +15,12 @@ use jiff::tz::TimeZone;
 /// Names told in one line; of more there is the number.
 const NAMES_TOLD: usize = 8;
 
+/// By what the list is ordered: group, when something happens next, priority, name.
+type Rank = (u8, Option<Wall>, i32, SessionName);
+
 /// The sessions of the night that are to come: those ready first, then by when something happens next, held ones last.
 pub fn queue(state: &State, now: At, zone: &TimeZone) -> Queue {
-    let mut rows: Vec<((u8, Option<Wall>, i32, SessionName), QueueEntry)> = Vec::new();
+    let mut rows: Vec<(Rank, QueueEntry)> = Vec::new();
     for run in state.night_runs() {
         let Some(place) = place(run) else { continue };
         let plan = plan_of(state, &run.id.session);

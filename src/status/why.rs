@@ -234,6 +234,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
+            | Fact::StoodStill { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. } => {}
         }
@@ -272,6 +273,10 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
         RunState::Limited { .. } if state.held_by(run).is_some() => behind(run, state, when),
         RunState::Limited { until } => format!("it is tried again {}; that takes no attempt", when(until.wall)),
         RunState::Held => format!("nothing until `nightkeep release {name}`"),
+        RunState::Stopping { .. } if run.is_unkillable() => {
+            "nothing can end it; it is over when the disk or network share that it waits for answers, or with a reboot"
+                .to_owned()
+        }
         RunState::Stopping { then, .. } => match then {
             AfterStop::Stopped => "it ends as stopped".to_owned(),
             AfterStop::Requeue => "it is started again".to_owned(),

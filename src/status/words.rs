@@ -3,6 +3,7 @@
 use super::text::harmless;
 use crate::core::exit::{Ending, ExitRecord};
 use crate::core::run::{CheckResult, MetricSeen, Outcome, OutputSeen, RunState};
+use crate::core::tool_run::ToolKind;
 use std::fmt::Write as _;
 
 /// How bad a state is: sessions are listed by it, lowest first. Failures and what waits for a person come first, then
@@ -44,6 +45,10 @@ pub fn exit(exit: &ExitRecord) -> String {
     };
     if exit.oom {
         words.push_str(", out of memory");
+    }
+    if exit.refused > 0 {
+        let times = if exit.refused == 1 { "once".to_owned() } else { format!("{} times", exit.refused) };
+        let _ = write!(words, ", its limit of processes was reached (refused {times})");
     }
     match exit.orphans {
         0 => {}
@@ -98,10 +103,11 @@ fn errno(number: i32) -> String {
 }
 
 /// Whether nothing was seen that proves the work of a good end: no check was declared, no total was reached, and no
-/// number without a total was counted.
+/// number without a total was counted, and the last tests that ran were not good, or proved little.
 pub fn unverified(checks: &[CheckResult], output: &OutputSeen) -> bool {
     let seen = |m: &MetricSeen| m.complete() || (m.total.is_none() && m.value > 0.0);
-    checks.is_empty() && !output.metrics.values().any(seen)
+    let tests = output.tools.iter().rev().find(|run| run.kind == ToolKind::Tests);
+    checks.is_empty() && !output.metrics.values().any(seen) && !tests.is_some_and(|run| run.good && run.weak.is_none())
 }
 
 #[cfg(test)]
@@ -123,9 +129,12 @@ mod tests {
             orphans: 0,
             output_bytes: 0,
             lost_bytes: 0,
+            refused: 0,
         };
         assert_eq!(exit(&record(Ending::Code { code: 3 }, false)), "exit 3");
         assert_eq!(exit(&record(Ending::Signal { signal: 9, core: false }, true)), "signal 9 (KILL), out of memory");
+        let refused = ExitRecord { refused: 7, ..record(Ending::Code { code: 1 }, false) };
+        assert_eq!(exit(&refused), "exit 1, its limit of processes was reached (refused 7 times)");
         assert_eq!(exit(&record(Ending::Signal { signal: 34, core: true }, false)), "signal 34, core dumped");
         let what = "exec \u{1b}[2Jloader".to_owned();
         assert_eq!(

@@ -5,9 +5,12 @@ use super::lookup;
 use super::model::{Detail, Host, News};
 use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
+use crate::core::fact::Fact;
+use crate::protocol::details::{NoteDoneRequest, NoteRequest};
 use crate::protocol::{
     AlertRequest, Done, RetryRequest, ScheduleRequest, SendRequest, StreamedFact, UpRequest, VerbRequest,
 };
+use crate::status::events::session_of;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,6 +30,9 @@ const AGAIN_MAX: Duration = Duration::from_secs(5);
 const HOST_EVERY: Duration = Duration::from_secs(15);
 /// Most facts of before that are read at the start.
 const PAST_MAX: i64 = 2000;
+/// Events of one page, and nights of the list.
+const EVENTS: u32 = 200;
+const NIGHTS: u32 = 30;
 /// Most facts handed over at once.
 const FACTS_MAX: usize = 1000;
 
@@ -37,14 +43,17 @@ pub struct Feed {
     status: JoinHandle<()>,
     host: JoinHandle<()>,
     wanted: BTreeMap<Want, JoinHandle<()>>,
+    outside: Arc<dyn Outside>,
+    /// What changed since it was loaded.
+    stale: BTreeSet<Want>,
 }
 
 impl Feed {
     /// Begins to bring news.
     pub fn start(client: Client, outside: Arc<dyn Outside>, state: PathBuf, news: UnboundedSender<News>) -> Self {
-        let status = tokio::spawn(keep_status(client.clone(), outside, news.clone()));
+        let status = tokio::spawn(keep_status(client.clone(), Arc::clone(&outside), news.clone()));
         let host = tokio::spawn(keep_host(state, news.clone()));
-        Self { client, news, status, host, wanted: BTreeMap::new() }
+        Self { client, news, status, host, wanted: BTreeMap::new(), outside, stale: BTreeSet::new() }
     }
     /// Loads what is wanted now and was not; lets go what is no longer.
     pub fn want(&mut self, wanted: &BTreeSet<Want>) {
@@ -55,6 +64,8 @@ impl Feed {
             }
             keep
         });
+        self.stale.retain(|want| wanted.contains(want));
+        self.load_stale();
         for want in wanted {
             if !self.wanted.contains_key(want) {
                 self.load(want.clone(), Duration::ZERO);
@@ -63,14 +74,44 @@ impl Feed {
     }
     /// Loads again what these facts may have changed.
     pub fn changed(&mut self, facts: &[StreamedFact]) {
-        let sessions: BTreeSet<String> =
-            facts.iter().filter_map(|f| f.entry.fact.run()).map(|run| run.session.to_string()).collect();
-        let stale = self.wanted.iter().filter(|(want, task)| {
-            // A load that has not ended will see the change, or nearly; the next fact asks again.
-            task.is_finished() && want.session().is_none_or(|session| sessions.contains(session))
-        });
-        for want in stale.map(|(want, _)| want.clone()).collect::<Vec<_>>() {
-            self.load(want, STATUS_EVERY);
+        let (mut all, mut told, mut anything) = (BTreeSet::new(), BTreeSet::new(), false);
+        for fact in facts.iter().map(|fact| &fact.entry.fact) {
+            let session = session_of(fact);
+            // There are many of these, and few views show what they tell.
+            if !matches!(fact, Fact::OutputObserved { .. }) {
+                anything = true;
+                told.extend(session.clone());
+            }
+            all.extend(session);
+        }
+        let hears = |want: &Want| match want.session() {
+            Some(session) => {
+                let of = if want.tells_of_output() { &all } else { &told };
+                of.iter().any(|name| name.as_str() == session)
+            }
+            None => anything,
+        };
+        let stale: Vec<Want> = self.wanted.keys().filter(|want| hears(want)).cloned().collect();
+        self.stale.extend(stale);
+        self.load_stale();
+    }
+    /// Loads again what is stale; what is being loaded is loaded once more afterwards.
+    fn load_stale(&mut self) {
+        let finished = |want: &Want| self.wanted.get(want).is_some_and(JoinHandle::is_finished);
+        let now: Vec<Want> = self.stale.iter().filter(|want| finished(want)).cloned().collect();
+        for want in now {
+            self.stale.remove(&want);
+            let pause = want.may_be_old();
+            self.load(want, pause);
+        }
+    }
+    /// Loads all that is wanted again: somebody else answers now.
+    pub fn again(&mut self) {
+        for want in self.wanted.keys().cloned().collect::<Vec<_>>() {
+            if let Some(task) = self.wanted.get(&want) {
+                task.abort();
+            }
+            self.load(want, Duration::ZERO);
         }
     }
     fn load(&mut self, want: Want, after: Duration) {
@@ -80,9 +121,13 @@ impl Feed {
             return;
         }
         let (client, news, wanted) = (self.client.clone(), self.news.clone(), want.clone());
+        let outside = Arc::clone(&self.outside);
         let task = tokio::spawn(async move {
             sleep(after).await;
-            let detail = detail(&client, &wanted).await.map_err(|e| e.to_string());
+            let detail = match detail(&client, &wanted).await {
+                Err(ClientError::NoDaemon { .. }) => outside.detail(wanted.clone()).await,
+                other => other.map_err(|e| e.to_string()),
+            };
             // The dashboard may have ended meanwhile.
             let _ = news.send(News::Detail { want: wanted, detail });
         });
@@ -124,6 +169,17 @@ async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
         | Want::Times { .. }
         | Want::Page { .. }
         | Want::Find { .. } => lookup::detail(client, want).await,
+        Want::Attempts(session) => Ok(Detail::Attempts(client.attempts(session).await?)),
+        Want::Events { session, before } => Ok(Detail::Events(client.session_events(session, *before, EVENTS).await?)),
+        Want::Numbers(session) => Ok(Detail::Numbers(client.numbers(session, None).await?)),
+        Want::Notes(session) => Ok(Detail::Notes(client.notes(session).await?)),
+        Want::Timeline => Ok(Detail::Timeline(Box::new(client.timeline(None).await?))),
+        Want::Alerts => Ok(Detail::Alerts(client.alert_history(None).await?)),
+        Want::Dead => Ok(Detail::Dead(client.dead().await?)),
+        Want::Queue => Ok(Detail::Queue(client.queue().await?)),
+        Want::Plan => Ok(Detail::Plan(client.plan().await?)),
+        Want::Nights => Ok(Detail::Nights(client.nights(NIGHTS).await?)),
+        Want::Report(night) => Ok(Detail::Report(Box::new(client.report(night.as_deref()).await?))),
     }
 }
 
@@ -144,6 +200,8 @@ async fn done(client: &Client, ask: &Ask) -> Result<Option<Done>, ClientError> {
         Ask::Retry { session } => client.retry(&RetryRequest { session: Some(session.clone()), class: None }).await?,
         Ask::Add(request) => client.add(request).await?,
         Ask::Up => client.up(&UpRequest::default()).await?,
+        Ask::Note { session, text } => client.note(session, &NoteRequest { text: text.clone() }).await?,
+        Ask::NoteDone { note } => client.note_done(note, &NoteDoneRequest::default()).await?,
         Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } | Ask::Replay(_) => {
             return Ok(None);
         }

@@ -6,6 +6,7 @@ use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
 use crate::protocol::AddRequest;
 use crossterm::event::KeyEvent;
+use std::time::Duration;
 
 /// One step in a list or text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +204,18 @@ pub enum Ask {
         /// The text.
         text: String,
     },
+    /// Write a note to a session.
+    Note {
+        /// Which session.
+        session: String,
+        /// What it says.
+        text: String,
+    },
+    /// A note is settled.
+    NoteDone {
+        /// Its id.
+        note: String,
+    },
 }
 
 /// Something a view needs beyond the status. The feed loads it as long as a view wants it, and again when it changed.
@@ -274,6 +287,33 @@ pub enum Want {
         /// Whether it is searched among those before it, instead of from it on.
         backward: bool,
     },
+    /// A session's attempts with their death certificates.
+    Attempts(String),
+    /// Facts about a session before a number.
+    Events {
+        /// Which session.
+        session: String,
+        /// Before which fact; `None` is the newest.
+        before: Option<i64>,
+    },
+    /// A session's numbers over the night.
+    Numbers(String),
+    /// Notes to a session.
+    Notes(String),
+    /// What each session did when.
+    Timeline,
+    /// The alerts of the night, open and over.
+    Alerts,
+    /// Runs that failed for good.
+    Dead,
+    /// What comes next, and why not yet.
+    Queue,
+    /// Tonight as it would go.
+    Plan,
+    /// Past nights.
+    Nights,
+    /// The report of a night; `None` is the open or last one.
+    Report(Option<String>),
 }
 
 impl Want {
@@ -281,12 +321,43 @@ impl Want {
     pub fn session(&self) -> Option<&str> {
         match self {
             Self::Why(session)
+            | Self::Attempts(session)
+            | Self::Events { session, .. }
+            | Self::Numbers(session)
+            | Self::Notes(session)
             | Self::Screen(session)
             | Self::Marks(session)
             | Self::Recording { session, .. }
             | Self::Log { session, .. } => Some(session),
             // What was written once does not change.
             Self::Span { .. } | Self::Times { .. } | Self::Page { .. } | Self::Find { .. } => Some(""),
+            Self::Timeline | Self::Alerts | Self::Dead | Self::Queue | Self::Plan | Self::Nights | Self::Report(_) => {
+                None
+            }
+        }
+    }
+    /// Whether it changes with every line that the session's program writes.
+    pub fn tells_of_output(&self) -> bool {
+        matches!(self, Self::Attempts(_) | Self::Numbers(_))
+    }
+    /// How long it may be old: a change is waited out so long before it is loaded again.
+    pub fn may_be_old(&self) -> Duration {
+        match self {
+            Self::Why(_)
+            | Self::Attempts(_)
+            | Self::Notes(_)
+            | Self::Screen(_)
+            | Self::Recording { .. }
+            | Self::Log { .. }
+            | Self::Span { .. }
+            | Self::Times { .. }
+            | Self::Page { .. }
+            | Self::Find { .. } => Duration::from_millis(500),
+            Self::Events { .. } | Self::Alerts | Self::Dead | Self::Queue => Duration::from_secs(1),
+            Self::Numbers(_) => Duration::from_secs(3),
+            // It is gone on with by the facts themselves.
+            Self::Timeline => Duration::from_secs(60),
+            Self::Plan | Self::Nights | Self::Report(_) => Duration::from_secs(30),
         }
     }
 }

@@ -24,6 +24,26 @@ pub enum Context {
     Log,
     /// A session's recording.
     Replay,
+    /// The timeline.
+    Timeline,
+    /// Alerts.
+    Alerts,
+    /// Dead letters.
+    Dead,
+    /// What comes next.
+    Plan,
+    /// The report.
+    Morning,
+    /// A session's attempts.
+    Attempts,
+    /// A session's events.
+    Events,
+    /// A session's numbers.
+    Numbers,
+    /// Why a session is in its state.
+    Why,
+    /// Notes to a session.
+    Notes,
 }
 
 impl Context {
@@ -37,6 +57,16 @@ impl Context {
             Self::Screen => Some("screen"),
             Self::Log => Some("log"),
             Self::Replay => Some("replay"),
+            Self::Timeline => Some("timeline"),
+            Self::Alerts => Some("alerts"),
+            Self::Dead => Some("dead letters"),
+            Self::Plan => Some("plan"),
+            Self::Morning => Some("morning"),
+            Self::Attempts => Some("attempts"),
+            Self::Events => Some("events"),
+            Self::Numbers => Some("numbers"),
+            Self::Why => Some("why"),
+            Self::Notes => Some("notes"),
         }
     }
 }
@@ -283,6 +313,20 @@ pub const ACTIONS: &[Action] = &[
     action("attempt-before", Replay, &["["], Intent::Attempt { next: false }, Showing, "the attempt before"),
     action("attempt-after", Replay, &["]"], Intent::Attempt { next: true }, Showing, "the attempt after"),
     action("suspend", Everywhere, &["ctrl-z"], Intent::Suspend, Dashboard, "back to the shell until `fg`"),
+    action("timeline", Everywhere, &["2"], Intent::Go(View::Timeline), Moving, "the night as a timeline"),
+    action("alerts", Everywhere, &["3"], Intent::Go(View::Alerts), Moving, "alerts, open and past"),
+    action("dead-letters", Everywhere, &["4"], Intent::Go(View::Dead), Moving, "what failed for good"),
+    action("plan", Everywhere, &["5"], Intent::Go(View::Plan), Moving, "what comes next, and why not yet"),
+    action("morning", Everywhere, &["6"], Intent::Go(View::Morning), Moving, "the report of this or a past night"),
+    action("zoom-in", Context::Timeline, &["+", "="], Intent::ZoomIn, Showing, "less of the night, larger")
+        .hint("zoom"),
+    action("zoom-out", Context::Timeline, &["-"], Intent::ZoomOut, Showing, "more of the night, smaller"),
+    action("now", Context::Timeline, &["0"], Intent::Now, Showing, "the whole night, up to now").hint("all"),
+    action("ack", Context::Alerts, &["c"], Intent::Ack, Alert, "you know: it is not told again").hint("I know"),
+    action("resolve", Context::Alerts, &["d"], Intent::Resolve, Alert, "it is over").hint("over"),
+    action("retry", Context::Dead, &["R"], Intent::Retry, Session, "a second chance for a dead letter").hint("retry"),
+    action("note", Everywhere, &["n"], Intent::Note, Session, "a note to it, for its next attempts"),
+    action("settle", Context::Notes, &["d"], Intent::Resolve, Session, "the note is settled").hint("settled"),
     action("quit", Everywhere, &["Q", "ctrl-c"], Intent::Quit, Dashboard, "leave; the night goes on"),
 ];
 
@@ -371,7 +415,7 @@ mod tests {
     #[test]
     fn the_file_knows_every_action_and_every_default_key() {
         let schema: serde_json::Value = serde_json::from_str(&crate::config::schema_json()).unwrap();
-        let known = schema["$defs"]["KeyTable"]["properties"].as_object().unwrap();
+        let known = schema["definitions"]["KeyTable"]["properties"].as_object().unwrap();
         let known: BTreeSet<&str> = known.keys().map(String::as_str).collect();
         assert_eq!(known, ACTIONS.iter().map(|a| a.name).collect());
         for key in ACTIONS.iter().flat_map(|action| action.keys) {

@@ -58,6 +58,19 @@ pub async fn follow(client: Client, session: String, news: UnboundedSender<News>
 /// What a view of sessions' output wants.
 pub async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
     match want {
+        Want::Why(_)
+        | Want::Screen(_)
+        | Want::Attempts(_)
+        | Want::Events { .. }
+        | Want::Numbers(_)
+        | Want::Notes(_)
+        | Want::Timeline
+        | Want::Alerts
+        | Want::Dead
+        | Want::Queue
+        | Want::Plan
+        | Want::Nights
+        | Want::Report(_) => Err(ClientError::BadAnswer { problem: "that is no output".to_owned() }),
         Want::Why(_) | Want::Screen(_) => Err(ClientError::BadAnswer { problem: "that is no output".to_owned() }),
         Want::Marks(session) => {
             let events = client.session_events(session, None, EVENTS_MAX).await?.events;
@@ -146,7 +159,7 @@ async fn find(
         let lines =
             read.iter().flat_map(|page| page.lines.iter().enumerate().map(|(i, line)| ((page.number, i), line)));
         let mut hits = lines.filter(|(_, line)| has(&line.text, search)).map(|(spot, _)| spot);
-        let hit = if backward { hits.filter(|spot| *spot < from).last() } else { hits.find(|spot| *spot >= from) };
+        let hit = if backward { hits.rfind(|spot| *spot < from) } else { hits.find(|spot| *spot >= from) };
         if hit.is_some() {
             return Ok(hit);
         }

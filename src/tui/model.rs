@@ -8,8 +8,13 @@ use super::shown::Shown;
 use crate::client::output::{Followed, Span};
 use crate::core::fact::Fact;
 use crate::core::time::Wall;
+use crate::protocol::details::{AlertHistory, Attempts, DeadLetters, Numbers, Queue, SessionEvents, SessionNotes};
 use crate::protocol::output::OutputAbout;
 use crate::protocol::{SessionStatus, Status, StreamedFact, Why};
+use crate::report::model::Report;
+use crate::report::nights::Nights;
+use crate::report::timeline::Timeline;
+use crate::status::tonight::Tonight;
 use crate::status::zone::parse;
 use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -70,6 +75,28 @@ pub enum Detail {
     Marks(Vec<Mark>),
     /// Where a search found something.
     Found(Option<(u64, usize)>),
+    /// A session's attempts.
+    Attempts(Attempts),
+    /// Facts about a session.
+    Events(SessionEvents),
+    /// A session's numbers.
+    Numbers(Numbers),
+    /// Notes to a session.
+    Notes(SessionNotes),
+    /// What each session did when.
+    Timeline(Box<Timeline>),
+    /// The alerts of the night.
+    Alerts(AlertHistory),
+    /// Runs that failed for good.
+    Dead(DeadLetters),
+    /// What comes next.
+    Queue(Queue),
+    /// Tonight as it would go.
+    Plan(Tonight),
+    /// Past nights.
+    Nights(Nights),
+    /// The report of a night.
+    Report(Box<Report>),
 }
 
 /// How the machine is.
@@ -249,7 +276,7 @@ impl Model {
             // What else they changed comes with the next status.
             News::Facts(facts) => {
                 facts.iter().for_each(|fact| self.sample(fact));
-                false
+                self.go_on_with_timeline(&facts)
             }
             News::Past(facts) => {
                 self.samples.clear();
@@ -304,6 +331,12 @@ impl Model {
                 sampled(&mut self.samples, &session.name).note(at, session.attempt, output.bytes);
             }
         }
+    }
+    /// A timeline needs no second asking. Gives whether there is one.
+    fn go_on_with_timeline(&mut self, facts: &[StreamedFact]) -> bool {
+        let Some(Ok(Detail::Timeline(timeline))) = self.details.get_mut(&Want::Timeline) else { return false };
+        facts.iter().for_each(|fact| timeline.apply(fact.seq, &fact.entry));
+        true
     }
     fn sample(&mut self, fact: &StreamedFact) {
         let at = fact.entry.at.wall;

@@ -135,7 +135,7 @@ impl Player {
         // What happened before or after it is no part of it.
         let (first, last) = self.span();
         marks.retain(|mark| (first - 1000..=last + 1000).contains(&mark.ms));
-        marks.sort_by(|a, b| (a.ms, a.kind).cmp(&(b.ms, b.kind)));
+        marks.sort_by_key(|mark| (mark.ms, mark.kind));
         self.marks = marks;
     }
     /// What happened meanwhile, in the order of time.

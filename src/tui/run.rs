@@ -1,9 +1,9 @@
 //! The terminal's side of the rim: set up, the loop, put back as it was.
 
 use super::feed::Feed;
-use super::intent::{Ask, Intent};
+use super::intent::{Ask, Intent, Want};
 use super::keys::Keys;
-use super::model::{Model, News};
+use super::model::{Detail, Link, Model, News};
 use super::theme::{Theme, ThemeName};
 use super::ui::Ui;
 use super::{update, view};
@@ -46,6 +46,10 @@ pub trait Outside: Send + Sync {
     fn now(&self) -> At;
     /// The status as the journal has it, without a daemon. `Err` says why it cannot be read.
     fn journal(&self) -> Later<Result<Status, String>>;
+    /// What a view wants, from the journal, without a daemon. `Err` says why it cannot be had.
+    fn detail(&self, want: Want) -> Later<Result<Detail, String>>;
+    /// A frame was drawn and took so long, what led to it not counted.
+    fn drawn(&self, took: Duration);
     /// Shows a session's own screen on this terminal until it is left. `Err` says why not, a line each.
     fn attach(&self, session: &str) -> Later<Result<(), Vec<String>>>;
 }
@@ -235,7 +239,9 @@ impl Dashboard {
         if self.pace.is_due() {
             let now = self.now();
             self.model.shown.tick(now);
+            let begun = Instant::now();
             let changes = self.screen.draw(&self.model, &mut self.ui, now)?;
+            self.outside.drawn(begun.elapsed());
             self.pace.drawn(changes.map(|at| at.since(now)));
         }
         Ok(())
@@ -264,8 +270,12 @@ impl Dashboard {
             if let News::Facts(facts) = &news {
                 self.feed.changed(facts);
             }
+            let was_live = self.model.link == Link::Live;
             if self.model.take(news, now) {
                 self.pace.changed(FRAME);
+            }
+            if was_live != (self.model.link == Link::Live) {
+                self.feed.again();
             }
             next = more.try_recv().ok();
         }
@@ -303,7 +313,9 @@ impl Dashboard {
             | Ask::Alert { .. }
             | Ask::Retry { .. }
             | Ask::Add(_)
-            | Ask::Up => self.feed.perform(ask),
+            | Ask::Up
+            | Ask::Note { .. }
+            | Ask::NoteDone { .. } => self.feed.perform(ask),
         }
         Ok(Next::GoOn)
     }

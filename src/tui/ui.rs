@@ -16,18 +16,38 @@ pub enum View {
     Night,
     /// One session, with its parts; reached from the others, without a number of its own.
     Session,
+    /// What each session did when.
+    Timeline,
+    /// What is wrong, and was.
+    Alerts,
+    /// Runs that failed for good.
+    Dead,
+    /// What comes next, and why not yet.
+    Plan,
+    /// The report of this or any past night.
+    Morning,
 }
 
 impl View {
     /// The views with a number, in order.
     pub const NUMBERED: &[Self] = &[
         Self::Night, //
+        Self::Timeline,
+        Self::Alerts,
+        Self::Dead,
+        Self::Plan,
+        Self::Morning,
     ];
     /// What it is made of.
     pub fn page(self) -> &'static Page {
         match self {
             Self::Night => &view::night::PAGE,
             Self::Session => &view::session::PAGE,
+            Self::Timeline => &view::timeline::PAGE,
+            Self::Alerts => &view::alerts::PAGE,
+            Self::Dead => &view::dead::PAGE,
+            Self::Plan => &view::plan::PAGE,
+            Self::Morning => &view::morning::PAGE,
         }
     }
 }
@@ -43,6 +63,16 @@ pub enum Tab {
     Log,
     /// Its screen as it was.
     Replay,
+    /// Its attempts, each with its death certificate.
+    Attempts,
+    /// What happened.
+    Events,
+    /// Its numbers over time.
+    Numbers,
+    /// Why it is in its state.
+    Why,
+    /// Notes to it.
+    Notes,
 }
 
 impl Tab {
@@ -52,6 +82,11 @@ impl Tab {
         Self::Screen,
         Self::Log,
         Self::Replay,
+        Self::Attempts,
+        Self::Events,
+        Self::Numbers,
+        Self::Why,
+        Self::Notes,
     ];
     /// What it is made of.
     pub fn page(self) -> &'static Page {
@@ -60,6 +95,11 @@ impl Tab {
             Self::Screen => &view::screen::PAGE,
             Self::Log => &view::log::PAGE,
             Self::Replay => &view::replay::PAGE,
+            Self::Attempts => &view::attempts::PAGE,
+            Self::Events => &view::events::PAGE,
+            Self::Numbers => &view::numbers::PAGE,
+            Self::Why => &view::why::PAGE,
+            Self::Notes => &view::notes::PAGE,
         }
     }
 }
@@ -153,6 +193,11 @@ pub enum Question {
     Add,
     /// A text to search in the log.
     Search,
+    /// What a session should know.
+    Note {
+        /// Which session.
+        session: String,
+    },
 }
 
 /// What lies over the view.
@@ -227,6 +272,12 @@ pub struct Ui {
     pub log: LogUi,
     /// The session and the attempt whose recording was chosen.
     pub replay: Option<(String, String)>,
+    /// What of the night the timeline shows.
+    pub zoom: view::timeline::Zoom,
+    /// The night of the report; `None` is the open or last one.
+    pub report_night: Option<String>,
+    /// The pages of events that were left behind on the way to older ones: before which fact each begins.
+    pub older_events: Vec<i64>,
 }
 
 impl Ui {
@@ -250,6 +301,9 @@ impl Ui {
             keys,
             log: LogUi::default(),
             replay: None,
+            zoom: view::timeline::Zoom::default(),
+            report_night: None,
+            older_events: Vec::new(),
         }
     }
     /// Where a list is.

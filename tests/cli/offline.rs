@@ -221,3 +221,18 @@ async fn a_damaged_journal_is_no_empty_one() {
     home.run(&["report", "--check"]).exits(3).says("is damaged");
     home.run(&["nights"]).exits(1).says("is damaged");
 }
+
+#[test]
+fn a_daemon_that_does_not_answer_is_not_waited_for() {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let home = Home::with_sessions();
+    let instance = home.instance();
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(instance.runtime()).unwrap();
+    // It takes connections, and that is all.
+    let _hangs = std::os::unix::net::UnixListener::bind(instance.api_socket()).unwrap();
+    let began = std::time::Instant::now();
+    home.run(&["status"]).exits(0).says("did not answer within 2 s").says("the sessions run on").prints("no night yet");
+    let document = home.run(&["status", "--json"]).exits(0).json();
+    assert!(document["daemon"].is_null(), "{document}");
+    assert!(began.elapsed() < std::time::Duration::from_secs(9), "{:?}", began.elapsed());
+}

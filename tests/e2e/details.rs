@@ -128,6 +128,10 @@ fn a_night_is_told_in_full() {
 
     let report = get(&house, "/v1/report");
     assert_eq!(report["totals"]["failed"], 1);
+    let command = house.json(&["report", "--format", "json"]);
+    for part in ["needs_you", "dead_letters", "retries", "errors", "title"] {
+        assert_eq!(report[part], command[part], "{part}");
+    }
     let (status, text) = ask(&house, "GET", "/v1/report?format=md", &Value::Null);
     assert!(status == 200 && text.as_str().is_some_and(|text| text.contains("## Sessions")), "{text}");
     assert_eq!(ask(&house, "GET", "/v1/report?format=pdf", &Value::Null).0, 400);
@@ -153,6 +157,7 @@ command = 'echo \"notes: ${NIGHTKEEP_NOTES:+yes}\"; if [ -n \"$NIGHTKEEP_NOTES\"
 ",
     );
     house.ok(&["up", "--trust"]);
+    house.until_state("reader", "running");
     house.until("it began", || String::from_utf8_lossy(&house.raw("reader")).contains("notes:"));
     let did = house.ok(&["note", "reader", "take the small batch\nand \u{1b}[2Jmind the gap"]);
     assert!(did.contains("n1, given to its next attempt"), "{did}");
@@ -201,6 +206,7 @@ fn a_session_cannot_write_notes() {
     let path = format!("{bin}:{}", std::env::var("PATH").unwrap_or_default());
     let out = house.command(&["up", "--trust"]).env("PATH", path).output().expect("started");
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    house.until_state("sneak", "running");
     house.until("it tried", || String::from_utf8_lossy(&house.raw("sneak")).contains("exit "));
     let raw = String::from_utf8_lossy(&house.raw("sneak")).into_owned();
     assert!(raw.contains("exit 5"), "{raw}");

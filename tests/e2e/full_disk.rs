@@ -37,18 +37,21 @@ fn children_live_the_loss_is_counted_and_the_journal_stays_whole() {
 [paths]
 state = "{}"
 [sessions.flood]
-command = "head -c 20000000 /dev/zero | tr '\\0' x; echo done > {}; sleep 1; exit 7"
+command = "head -c 20000000 /dev/zero | tr '\\0' x; echo $$ > {}; sleep 1; exit 7"
 retry = {{ max_attempts = 1 }}
 "#,
         state.display(),
         witness.display(),
     ));
     house.ok(&["up", "--trust"]);
-    house.until("the program got through", || witness.exists());
+    let told = || std::fs::read_to_string(&witness).unwrap_or_default();
+    house.until("the program got through", || told().ends_with('\n'));
     // The recorder may be done while the journal cannot be written; room makes it whole.
     let ballast = state.join("output/flood");
     house.until("the log is there", || ballast.read_dir().is_ok_and(|mut d| d.next().is_some()));
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    // It ends while its end cannot be written.
+    let program = told();
+    house.until("the program has ended", || !Path::new("/proc").join(program.trim()).exists());
     for log in ballast.read_dir().unwrap() {
         let log = log.unwrap().path();
         if log.extension().is_some_and(|e| e == "log") {

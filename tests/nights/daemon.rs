@@ -191,7 +191,7 @@ fn is_stale(event: &Event, state: &State) -> bool {
     let Event::Timer { timer, epoch } = event else { return false };
     let run = match timer {
         Timer::RunDue(run) => run,
-        Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) => &attempt.run,
+        Timer::AttemptTimeout(attempt) | Timer::StartOverdue(attempt) | Timer::StopOverdue(attempt) => &attempt.run,
         Timer::Pacing | Timer::Alerts | Timer::Calendar => return false,
         Timer::Breaker(key) => return state.breakers.by_key.get(key).is_none_or(|breaker| breaker.epoch != *epoch),
     };

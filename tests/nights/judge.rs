@@ -11,11 +11,13 @@ use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Verb};
 use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Entry, Fact};
+use nightkeep::core::finding::FindingKind;
 use nightkeep::core::ids::{AttemptId, NightId, RunId, SessionName};
 use nightkeep::core::night::Step;
+use nightkeep::core::pause::{LATE, SPREAD};
 use nightkeep::core::plan::{DependencyOn, Jitter};
 use nightkeep::core::retry::base_delay;
-use nightkeep::core::run::{Outcome, RunState};
+use nightkeep::core::run::{Due, Outcome, RunState};
 use nightkeep::core::state::State;
 use nightkeep::core::time::{At, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +48,8 @@ pub struct Judge {
     stalls: StallJudge,
     outages: Outages,
     post: Post,
+    /// When the newest daemon began.
+    daemon_since: u64,
 }
 
 pub fn ensure(holds: bool, what: impl FnOnce() -> String) -> Judged {
@@ -79,8 +83,12 @@ impl Judge {
             self.effect(event, effect)?;
         }
         self.clock.effects(event, step)?;
+        if matches!(event, Event::DaemonStarted { .. }) {
+            self.daemon_since = world.t;
+        }
         if matches!(event, Event::Reconciled { .. }) {
             self.no_wait_is_forgotten(state, world)?;
+            self.no_slot_is_held_for_ever(state, world)?;
         }
         let started = step.facts.iter().any(|entry| matches!(entry.fact, Fact::AttemptIntended { .. }));
         ensure(!started || state.slots_taken() <= state.slots(), || {
@@ -179,6 +187,11 @@ impl Judge {
                 }
                 self.closed.remove(night);
             }
+            Fact::Finding { run, finding } if finding.kind == FindingKind::Unkillable && finding.is_open() => {
+                let attempt = state.runs.get(run).and_then(|run| run.state.live_attempt());
+                let stuck = attempt.is_some_and(|attempt| world.stuck.contains(attempt));
+                ensure(stuck, || format!("S28: {run} is said to outlive its kill, and does not"))?;
+            }
             Fact::ReportWritten { night, .. } => *self.reports.entry(night.clone()).or_insert(0) += 1,
             _ => {}
         }
@@ -196,13 +209,24 @@ impl Judge {
             }
             RunState::BackingOff { until } => {
                 self.not_before.insert(run.clone(), (world.t + millis(until.mono.since(at.mono)), world.boot));
-                self.delay(run, until.delay, state)?;
+                if let RunState::BackingOff { until: before } = &from
+                    && is_late(before, at, world)
+                {
+                    // It was found late, and put off a little.
+                    let most = until.mono.since(at.mono).max(until.delay);
+                    ensure(most <= SPREAD, || format!("S27: {run} is put off by {most:?}"))?;
+                } else {
+                    self.delay(run, until.delay, state)?;
+                }
             }
             RunState::Limited { until } => {
                 self.not_before.insert(run.clone(), (world.t + millis(until.mono.since(at.mono)), world.boot));
                 ensure(until.delay <= Duration::from_secs(3600), || format!("S9: {run} waits {:?}", until.delay))?;
             }
             RunState::Queued => {
+                let asked = matches!(event, Event::Operator { .. } | Event::Schedule { .. });
+                let late = matches!(&from, RunState::BackingOff { until } if is_late(until, at, world));
+                ensure(asked || !late, || format!("S27: {run} was overdue for long, and starts at once"))?;
                 let started = self.intended.contains(&AttemptId { run: run.clone(), number: 1 });
                 if !started && from != RunState::Queued {
                     self.is_free(run, state)?;
@@ -239,6 +263,22 @@ impl Judge {
                 let by = began.max(calm) + millis(until.delay) + 1_000;
                 ensure(world.t <= by, || format!("L1: {} still waits, {} ms too long", run.id, world.t - by))?;
             }
+        }
+        Ok(())
+    }
+
+    /// L8: what cannot be killed is told in time, and takes no slot then.
+    fn no_slot_is_held_for_ever(&self, state: &State, world: &World) -> Judged {
+        for run in state.runs.values() {
+            let RunState::Stopping { attempt, .. } = &run.state else { continue };
+            let grace = run.session.as_ref().map_or(Duration::from_secs(15), |session| session.stop_grace);
+            // Within its grace and ten seconds it is looked at; an answer may be lost with a daemon.
+            let by = grace + Duration::from_secs(20);
+            let asked = world.at().mono.since(run.since.mono);
+            let watched = Duration::from_millis(world.t - self.daemon_since.max(world.woke));
+            ensure(!world.is_stuck(attempt) || run.is_unkillable() || asked.min(watched) <= by, || {
+                format!("L8: {attempt} cannot be killed for {asked:?}, and nobody says so")
+            })?;
         }
         Ok(())
     }
@@ -316,6 +356,7 @@ impl Judge {
             | Effect::Nudge { .. }
             | Effect::WriteReport { .. }
             | Effect::NightOver { .. }
+            | Effect::LookForRemains { .. }
             | Effect::Send { .. } => Ok(()),
         }
     }
@@ -329,7 +370,8 @@ impl Judge {
 
     /// S17: some time after an operator's stop nothing of the session lives.
     pub fn stop_is_through(&self, session: &SessionName, world: &World) -> Judged {
-        let living = world.living(session);
+        let mut living = world.living(session);
+        living.retain(|attempt| !world.is_stuck(attempt));
         ensure(living.is_empty() || !self.stopped.contains(session), || format!("S17: {living:?} lives on"))
     }
 
@@ -377,6 +419,12 @@ impl Judge {
             format!("S14: {codes:?} in the journal, truly {true_codes:?}")
         })
     }
+}
+
+/// Whether a wait was over for long when nobody had seen it.
+fn is_late(until: &Due, at: At, world: &World) -> bool {
+    let by = if until.boot_id == world.boot_id() { at.mono.since(until.mono) } else { at.wall.since(until.wall) };
+    by > LATE
 }
 
 pub fn millis(span: Duration) -> u64 {

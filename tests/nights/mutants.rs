@@ -8,8 +8,8 @@ use nightkeep::core::effect::Effect;
 use nightkeep::core::event::{Event, Timer, Verb};
 use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Actor, Entry, Fact};
-use nightkeep::core::finding::FindingKind;
-use nightkeep::core::ids::AttemptId;
+use nightkeep::core::finding::{Finding, FindingKind};
+use nightkeep::core::ids::{AttemptId, RunId};
 use nightkeep::core::night::{Night, Step};
 use nightkeep::core::run::{AfterStop, Due, Run, RunState};
 use nightkeep::core::stall::Quiet;
@@ -64,6 +64,9 @@ pub enum Mutant {
     OverlooksAStall,
     NudgesAgain,
     StopsWhatIsOnlyToBeTold,
+    StartsAllAtOnce,
+    FreesALivingSlot,
+    NeverLooksForRemains,
 }
 
 impl Mutant {
@@ -113,6 +116,9 @@ impl Mutant {
         Self::NeverTriesAgain,
         Self::TriesTooSoon,
         Self::ForgetsThePace,
+        Self::StartsAllAtOnce,
+        Self::FreesALivingSlot,
+        Self::NeverLooksForRemains,
     ];
 
     /// The invariants of which one must find it.
@@ -159,6 +165,9 @@ impl Mutant {
             Self::NeverTriesAgain => &["L1", "L2"],
             Self::TriesTooSoon => &["S7", "S9"],
             Self::ForgetsThePace => &["S5", "S6", "S9"],
+            Self::StartsAllAtOnce => &["S27"],
+            Self::FreesALivingSlot => &["S28"],
+            Self::NeverLooksForRemains => &["L8"],
         }
     }
 
@@ -357,6 +366,49 @@ impl Mutant {
                         }
                     }
                 }
+            }
+            Self::StartsAllAtOnce => {
+                let late = |fact: &Fact| match fact {
+                    Fact::RunMoved { run, to: RunState::BackingOff { .. }, reason }
+                        if reason.contains("nobody watched") =>
+                    {
+                        Some(run.clone())
+                    }
+                    _ => None,
+                };
+                let put_off: Vec<RunId> = step.facts.iter().filter_map(|entry| late(&entry.fact)).collect();
+                step.facts.retain(|entry| late(&entry.fact).is_none());
+                for run in put_off {
+                    let Some(at) = at else { continue };
+                    let fact = Fact::RunMoved { run, to: RunState::Queued, reason: "the wait is over".to_owned() };
+                    let entry = Entry { at, fact };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
+            Self::FreesALivingSlot => {
+                let running = night.state.runs.values().find(|run| matches!(run.state, RunState::Running { .. }));
+                if let (Event::Reconciled { .. }, Some(run)) = (event, running) {
+                    let now = run.since.wall;
+                    let finding = Finding {
+                        kind: FindingKind::Unkillable,
+                        subject: String::new(),
+                        what: "planted".to_owned(),
+                        evidence: Vec::new(),
+                        first: now,
+                        last: now,
+                        resolved: None,
+                        times: 1,
+                        acted: None,
+                    };
+                    let fact = Fact::Finding { run: run.id.clone(), finding: Box::new(finding) };
+                    let entry = Entry { at: run.since, fact };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
+                }
+            }
+            Self::NeverLooksForRemains => {
+                step.effects.retain(|effect| !matches!(effect, Effect::LookForRemains { .. }));
             }
             Self::ForgetsThePace => {
                 night.state.breakers.pace.clear();

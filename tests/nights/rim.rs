@@ -12,6 +12,7 @@ use nightkeep::core::ids::AttemptId;
 use nightkeep::core::plan::SessionPlan;
 use nightkeep::core::run::{CheckResult, OutputSeen};
 use nightkeep::core::success;
+use nightkeep::core::unkillable::Remaining;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -57,6 +58,20 @@ impl Sim {
             }
             Effect::Nudge { attempt, .. } => {
                 self.world.nudge(&attempt);
+                Ok(())
+            }
+            Effect::LookForRemains { attempt } => {
+                let left = if self.world.is_stuck(&attempt) {
+                    let pid = self.world.dirs.get(&attempt).and_then(|dir| dir.started.as_ref()).map_or(0, |s| s.pid);
+                    vec![Remaining { pid, name: "work".to_owned(), state: 'D', waits: None }]
+                } else {
+                    // It was killed once more.
+                    if let Some(ends) = self.world.stop(&attempt, Duration::ZERO) {
+                        self.at(ends, Coming::ProgramEnds(attempt.clone()));
+                    }
+                    Vec::new()
+                };
+                self.soon(2_000, Event::Remains { attempt, left });
                 Ok(())
             }
             Effect::NightOver { .. } => {
@@ -232,6 +247,7 @@ fn shown(attempt: &AttemptId, dir: &RunDir) -> Option<Event> {
                 orphans: 0,
                 output_bytes: output.bytes,
                 lost_bytes: 0,
+                refused: 0,
             };
             Some(Event::Ended { attempt, exit, output: Box::<OutputSeen>::new(*output) })
         }

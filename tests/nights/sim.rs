@@ -45,6 +45,7 @@ pub(super) struct Faults {
     pub(super) stalls: bool,
     pub(super) outage: bool,
     pub(super) low: bool,
+    pub(super) stuck: bool,
 }
 
 /// Something to come.
@@ -179,6 +180,7 @@ impl Sim {
             stalls: on() && on(),
             outage: on(),
             low: on(),
+            stuck: on(),
         };
         let plan = plan::plan(&mut rng);
         let world = World::new(&mut rng);

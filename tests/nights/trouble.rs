@@ -46,7 +46,7 @@ impl Sim {
     }
 
     pub(super) fn fault(&mut self) -> Judged {
-        let kind = self.rng.u8(0..14);
+        let kind = self.rng.u8(0..16);
         self.trace(|_| format!("fault {kind}"));
         match kind {
             0 | 1 if self.faults.daemon_crash && self.night.is_some() => {
@@ -74,10 +74,14 @@ impl Sim {
                     self.world.wall_offset += self.rng.i64(-7_200_000..7_200_000);
                 }
             }
-            4 if self.faults.suspend => {
+            4 | 15 if self.faults.suspend => {
                 let span = self.rng.u64(1_000..3 * HOUR);
                 self.world.suspend(span);
                 self.stop_round.clear();
+                // Most times the daemon sees it before anything else; a timer may be quicker.
+                if self.rng.u8(0..3) > 0 {
+                    return self.step(Event::StoodStill { ms: span, slept_ms: span });
+                }
             }
             5 if self.faults.clock_jump => {
                 let by_ms = self.rng.i64(-86_400_000..86_400_000);
@@ -86,7 +90,7 @@ impl Sim {
                 return self.step(Event::ClockJumped { by_ms });
             }
             6 if self.faults.recorder_death => {
-                if let Some(attempt) = self.some_living() {
+                if let Some(attempt) = self.some_living().filter(|attempt| !self.world.is_stuck(attempt)) {
                     self.world.vanish(&attempt);
                     self.tell(&attempt, false);
                 }
@@ -116,6 +120,14 @@ impl Sim {
                 let what = usize::from(kind - 12);
                 self.world.low[what] = self.world.t + self.rng.u64(60_000..120 * 60_000);
                 self.after(0, Coming::Sense(self.generation));
+            }
+            14 if self.faults.stuck => {
+                if let Some(attempt) = self.some_living() {
+                    let until = self.world.t + self.rng.u64(20_000..90 * 60_000);
+                    if let Some(ends) = self.world.stick(&attempt, until) {
+                        self.at(ends, Coming::ProgramEnds(attempt));
+                    }
+                }
             }
             _ => {}
         }
@@ -250,6 +262,16 @@ impl Sim {
             .filter(|(_, dir)| dir.program.as_ref().is_some_and(|program| program.ends.is_none()))
             .map(|(id, _)| id.clone())
             .collect();
+        let stuck: Vec<AttemptId> = self.world.dirs.keys().filter(|id| self.world.is_stuck(id)).cloned().collect();
+        for id in stuck {
+            if let Some(program) = self.world.dirs.get_mut(&id).and_then(|dir| dir.program.as_mut()) {
+                program.stuck_until = t;
+                if program.stopped || program.hup {
+                    program.ends = Some(t);
+                    self.after(0, Coming::ProgramEnds(id));
+                }
+            }
+        }
         for id in endless {
             if let Some(program) = self.world.dirs.get_mut(&id).and_then(|dir| dir.program.as_mut()) {
                 program.ends = Some(t + 600_000);

@@ -113,7 +113,7 @@ impl World {
         };
         let new_at = talks.then(|| Wall(i64::try_from(worked / 1_000).unwrap()));
         let bytes = drawn + if talks { worked } else { 0 };
-        Some(Sample { at: self.at(), bytes, new_at, tree: Some(tree), transcript: None })
+        Some(Sample { at: self.at(), bytes, new_at, tree: Some(tree), transcript: None, slept_ms: self.slept })
     }
     /// Somebody types into a program that may be stuck.
     pub fn nudge(&mut self, attempt: &AttemptId) {

@@ -9,7 +9,7 @@ use nightkeep::core::ids::{AttemptId, SessionName};
 use nightkeep::core::plan::{OnTmuxLoss, SessionPlan};
 use nightkeep::core::run::{MetricSeen, OutputSeen, Started};
 use nightkeep::core::time::{At, Mono, Wall};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A living program with its recorder.
@@ -29,6 +29,10 @@ pub struct Program {
     pub work: Work,
     /// How long the machine slept since it began.
     pub slept: u64,
+    /// Until when it waits for a device: nothing ends it before.
+    pub stuck_until: u64,
+    /// When it was asked to stop.
+    pub stop_asked: u64,
 }
 
 /// What a recorder wrote of an attempt.
@@ -68,6 +72,12 @@ pub struct World {
     pub crashes: u32,
     /// Whether the wall clock was ever set.
     pub was_set: bool,
+    /// Attempts that waited for a device at some time.
+    pub stuck: BTreeSet<AttemptId>,
+    /// When the machine last woke up.
+    pub woke: u64,
+    /// How long the machine slept since it was booted.
+    pub slept: u64,
 }
 
 fn fail_of_outage(way: &mut Behaviour) {
@@ -95,6 +105,9 @@ impl World {
             low: [0; 2],
             crashes: 0,
             was_set: false,
+            stuck: BTreeSet::new(),
+            woke: 0,
+            slept: 0,
         }
     }
     pub fn at(&self) -> At {
@@ -161,7 +174,18 @@ impl World {
             Some(Started { at: self.wall(), pid, pid_start: u64::from(pid), shim_pid, boot_id: self.boot_id() });
         let ends = (way.end != ScriptedEnd::Never).then_some(self.t + way.after);
         let work = work(rng);
-        dir.program = Some(Program { way, born: self.t, ends, stopped: false, hup: false, server, work, slept: 0 });
+        dir.program = Some(Program {
+            way,
+            born: self.t,
+            ends,
+            stopped: false,
+            hup: false,
+            server,
+            work,
+            slept: 0,
+            stuck_until: 0,
+            stop_asked: 0,
+        });
         self.dirs.insert(id.clone(), dir);
         ends
     }
@@ -206,6 +230,7 @@ impl World {
             orphans: 0,
             output_bytes: 0,
             lost_bytes: 0,
+            refused: 0,
         }
     }
 
@@ -243,10 +268,13 @@ impl World {
     pub fn stop(&mut self, id: &AttemptId, grace: Duration) -> Option<u64> {
         let t = self.t;
         let program = self.dirs.get_mut(id)?.program.as_mut()?;
+        if !program.stopped {
+            program.stop_asked = t;
+        }
         program.stopped = true;
         let takes = program.way.stop_takes.min(u64::try_from(grace.as_millis()).unwrap());
         let by = t + takes;
-        program.ends = Some(program.ends.map_or(by, |ends| ends.min(by)));
+        program.ends = Some(program.ends.map_or(by, |ends| ends.min(by)).max(program.stuck_until));
         program.ends
     }
 
@@ -261,7 +289,7 @@ impl World {
         }
         program.hup = true;
         let by = t + program.way.stop_takes.min(15_000);
-        program.ends = Some(program.ends.map_or(by, |ends| ends.min(by)));
+        program.ends = Some(program.ends.map_or(by, |ends| ends.min(by)).max(program.stuck_until));
         program.ends
     }
 
@@ -294,9 +322,24 @@ impl World {
         }
     }
 
+    /// A program waits for a device from now on: nothing ends it before that answers. Gives when it would end now.
+    pub fn stick(&mut self, id: &AttemptId, until: u64) -> Option<u64> {
+        let program = self.dirs.get_mut(id)?.program.as_mut()?;
+        self.stuck.insert(id.clone());
+        program.stuck_until = until;
+        program.ends = program.ends.map(|ends| ends.max(until));
+        program.ends
+    }
+    /// Whether nothing can end a living program now.
+    pub fn is_stuck(&self, id: &AttemptId) -> bool {
+        self.dirs.get(id).and_then(|dir| dir.program.as_ref()).is_some_and(|program| self.t < program.stuck_until)
+    }
+
     /// Time passes while nothing runs.
     pub fn suspend(&mut self, span: u64) {
         self.t += span;
+        self.slept += span;
+        self.woke = self.t;
         for program in self.dirs.values_mut().filter_map(|dir| dir.program.as_mut()) {
             program.ends = program.ends.map(|ends| ends + span);
             program.slept += span;
@@ -320,6 +363,7 @@ impl World {
         self.tmux = None;
         self.t += down;
         self.booted = self.t;
+        self.slept = 0;
         self.boot += 1;
     }
 }

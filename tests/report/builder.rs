@@ -203,6 +203,7 @@ pub fn exit(ending: Ending, at: Wall, ran: u64) -> ExitRecord {
         orphans: 0,
         output_bytes: 0,
         lost_bytes: 0,
+        refused: 0,
     }
 }
 

@@ -5,6 +5,8 @@ use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Fact, GitBase};
 use nightkeep::core::plan::DependencyOn;
 use nightkeep::core::run::{Outcome, OutputSeen, RunState};
+use nightkeep::core::time::Wall;
+use nightkeep::core::tool_run::{ToolKind, ToolRun};
 use nightkeep::report::markdown::{LINES_MAX, MarkdownOptions, render};
 use nightkeep::report::{check_code, json, nights, text};
 
@@ -110,6 +112,41 @@ fn a_quiet_night_is_two_lines_and_a_footer() {
 }
 
 #[test]
+fn of_each_tool_the_last_run_counts_and_good_tests_are_evidence() {
+    let run = |tool: &str, kind, passed, failed, at: i64| {
+        let mut run = ToolRun::new(tool, kind, "test", Wall(at));
+        (run.passed, run.failed, run.good) = (passed, failed, failed == 0);
+        run
+    };
+    let night = |runs: Vec<ToolRun>| {
+        let mut j = Journal::begin("2026-11-21", "2026-11-21T21:30:00Z", plan([session("tests")]));
+        j.queue("tests", RunState::Queued, "asked for tonight");
+        j.good("tests", 60, OutputSeen { tools: runs, ..OutputSeen::default() });
+        j.close("everything asked for has ended");
+        j.report()
+    };
+    let at = wall("2026-11-21T21:31:00Z").0;
+    let red = run("pytest", ToolKind::Tests, 11, 1, at);
+    let green = run("pytest", ToolKind::Tests, 12, 0, at + 1000);
+    let build = run("cargo build", ToolKind::Build, 0, 0, at + 2000);
+
+    let report = night(vec![red.clone(), green.clone(), build.clone()]);
+    let tools: Vec<_> = report.sessions[0].tools.iter().map(|t| (t.tool.as_str(), t.passed, t.runs)).collect();
+    assert_eq!(tools, [("pytest", 12, 2), ("cargo build", 0, 1)]);
+    assert!(!report.sessions[0].unverified);
+    let text = render(&report, MarkdownOptions { full: true });
+    assert!(text.contains("- tests: pytest: 12 passed, at 22:31, the last of 2 runs"), "{text}");
+
+    assert!(night(vec![green.clone(), red]).sessions[0].unverified, "the last run counts");
+    let weak = ToolRun { weak: Some("40 were filtered out".into()), ..green };
+    let report = night(vec![weak]);
+    assert!(report.sessions[0].unverified, "some tests of many prove little");
+    let text = render(&report, MarkdownOptions { full: true });
+    assert!(text.contains("pytest: 12 passed; 40 were filtered out"), "{text}");
+    assert!(night(vec![build]).sessions[0].unverified, "a build proves no work");
+}
+
+#[test]
 fn a_mixed_night_begins_with_what_needs_you() {
     let journal = mixed();
     let report = journal.report();
@@ -190,6 +227,25 @@ fn a_gap_is_told_with_what_went_on_in_it() {
     assert_eq!(spent, [("waiting", 13_200.0), ("down", 1860.0), ("working", 60.0)]);
     assert_eq!(report.totals.unwatched, 1860.0);
     insta::assert_snapshot!(markdown(&j));
+}
+
+#[test]
+fn a_sleep_of_the_machine_is_a_time_in_which_nobody_watched() {
+    let mut j = Journal::begin("2026-11-21", "2026-11-21T22:00:00Z", plan([session("load")]));
+    j.queue("load", RunState::Queued, "asked for tonight");
+    j.start("load", 1);
+    j.wait(4 * 3600);
+    j.add(Fact::StoodStill { ms: 3 * 3_600_000, slept_ms: 3 * 3_600_000 });
+    j.wait(600);
+    j.add(Fact::StoodStill { ms: 50_000, slept_ms: 0 });
+    j.close("nothing is left to run");
+    let report = j.report();
+    let told: Vec<_> = report.window.gaps.iter().map(|g| (g.seconds, g.at_most, g.why.as_str())).collect();
+    let expected = [(10_800.0, false, "the machine slept"), (50.0, false, "the daemon stood still")];
+    assert_eq!(told.iter().filter(|gap| !gap.1).copied().collect::<Vec<_>>(), expected);
+    assert_eq!(report.totals.unwatched, 10_850.0);
+    let text = render(&report, MarkdownOptions { full: true });
+    assert!(text.contains("the machine slept for 3 h"), "{text}");
 }
 
 #[test]

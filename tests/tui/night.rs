@@ -1,12 +1,13 @@
 //! The home view and the frame around it.
 
 use crate::shots::{frame, shots, ui, words};
+use crate::update::types;
 use crate::world::{self, NOW};
 use nightkeep::core::time::Wall;
-use nightkeep::tui::intent::Intent;
+use nightkeep::tui::intent::{Ask, Intent};
 use nightkeep::tui::theme::{Theme, ThemeName};
 use nightkeep::tui::ui::Ui;
-use nightkeep::tui::{model::Model, update, view};
+use nightkeep::tui::{model::Model, model::News, update, view};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -53,6 +54,31 @@ fn with_names_and_words_that_are_hard_to_draw() {
 fn with_the_daemon_gone() {
     let model = world::twelve();
     shots("gone", &world::gone(model.status), as_it_is);
+}
+
+#[test]
+fn what_lies_over_the_view() {
+    let model = world::twelve();
+    let presses = |keys: &'static [&'static str]| move |model: &Model, ui: &mut Ui| drop(types(model, ui, keys));
+    shots("help", &model, presses(&["?"]));
+    shots("palette", &model, presses(&[":", "sn"]));
+    shots("confirm", &model, presses(&["j", "j", "x"]));
+    shots("line", &model, presses(&["t", "25:99", "<enter>"]));
+    shots("filter", &model, presses(&["/", "ware"]));
+    shots("filter-nothing", &model, presses(&["/", "zebra"]));
+    shots("folded", &model, presses(&[" "]));
+    shots("overview", &model, presses(&["<enter>"]));
+}
+
+#[test]
+fn what_came_of_an_act() {
+    let ask = || Ask::Up;
+    let mut model = world::twelve();
+    model.take(News::Answer { ask: ask(), answer: Ok(vec!["load-events: queued".into()]) }, NOW);
+    shots("done", &model, as_it_is);
+    let refused = vec!["load-events does not run".to_owned(), "`nightkeep start load-events` starts it".to_owned()];
+    model.take(News::Answer { ask: ask(), answer: Err(refused) }, NOW);
+    shots("refused", &model, as_it_is);
 }
 
 #[test]

@@ -4,14 +4,15 @@ use crate::shots::{frame, ui, words};
 use crate::world;
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
 use nightkeep::core::event::{Verb, When};
+use nightkeep::core::time::Wall;
 use nightkeep::tui::intent::Ask;
-use nightkeep::tui::model::Model;
+use nightkeep::tui::model::{Model, News, Samples};
 use nightkeep::tui::theme::ThemeName;
 use nightkeep::tui::ui::{Item, Ui, View};
 use nightkeep::tui::update;
 
 /// Types keys as they are written in the file, `<enter>`, or text.
-fn types(model: &Model, ui: &mut Ui, keys: &[&str]) -> Vec<Ask> {
+pub fn types(model: &Model, ui: &mut Ui, keys: &[&str]) -> Vec<Ask> {
     let mut asks = Vec::new();
     for key in keys {
         let code = match *key {
@@ -202,14 +203,42 @@ fn folding_keeps_the_cursor_and_a_needy_session_unfolds_its_project() {
 }
 
 #[test]
+fn news_that_tells_nothing_new_changes_nothing_that_is_seen() {
+    let mut model = world::twelve();
+    let mut status = model.status.clone();
+    (status.generated_at, status.seq) = (world::ahead(5), status.seq + 3);
+    assert!(!model.take(News::Status(Box::new(status.clone())), world::NOW));
+    assert!(!model.take(News::Host(model.host), world::NOW));
+    status.sessions[0].attempt += 1;
+    assert!(model.take(News::Status(Box::new(status)), world::NOW));
+}
+
+#[test]
+fn output_is_counted_by_the_minute_once_and_a_new_attempt_begins_anew() {
+    let at = |minute: i64| Wall(minute * 60_000);
+    let mut samples = Samples::default();
+    samples.note(at(10), 1, 500);
+    samples.note(at(11), 1, 800);
+    samples.note(at(11), 1, 700);
+    samples.note(at(11), 1, 800);
+    samples.note(at(14), 1, 900);
+    samples.note(at(14), 2, 40);
+    assert_eq!(samples.last(10, at(14)), [0, 300, 0, 0, 140]);
+    assert_eq!(samples.last(4, at(16)), [0, 140, 0, 0]);
+    assert_eq!(samples.last(3, at(500)), [0, 0, 0]);
+}
+
+#[test]
 fn the_help_tells_every_key_and_is_closed_again() {
     let model = world::twelve();
-    let mut ui = ui(&model, (100, 60));
+    let mut ui = ui(&model, (100, 80));
     types(&model, &mut ui, &["?"]);
     let shown = words(&frame(&model, &ui, ThemeName::Dark));
-    for action in nightkeep::tui::keys::ACTIONS {
+    let contexts = ui.contexts();
+    for action in nightkeep::tui::keys::ACTIONS.iter().filter(|action| contexts.contains(&action.context)) {
         assert!(shown.contains(action.what), "{} is not in the help:\n{shown}", action.name);
     }
+    assert!(shown.contains("fold or unfold a project") && !shown.contains("the next line that has it"), "{shown}");
     types(&model, &mut ui, &["q"]);
     assert!(ui.dialog.is_none());
 }

@@ -271,7 +271,7 @@ pub fn two_hundred() -> Model {
         } else {
             session(&name, &project, state)
         };
-        if state == "running" && n % 3 == 0 {
+        if state == "running" && n.is_multiple_of(3) {
             one.metrics = vec![metric("rows", n as f64 * 10.0, Some(2000.0), Some(600 + n as u64))];
         }
         if state == "backing_off" {

@@ -31,7 +31,7 @@ def faketime():
     38,
     "the wall clock jumps",
     "+1 h, +1 day, and to 1970 for the daemon, while one session waits for its retry and one runs",
-    "no early and no repeated retry, durations from the monotonic clock, the jump is journaled",
+    "no early and no repeated retry, durations from the monotonic clock, the jump is journaled though nothing happens",
     quick=False,
     limit=150,
 )
@@ -56,11 +56,10 @@ def jumps(place):
     pid = house.until_state("runs", "running")["pid"]
     house.until_state("waits", "backing_off")
     for jump in ("+3600", "+86400", f"-{int(time.time()) - 3600}", "+0"):
+        known = len(house.kinds("clock_jumped"))
         clock.write_text(jump)
-        time.sleep(1.2)
-        # The daemon looks at the clock when something happens.
-        house.ok("send", "runs", "x")
-        time.sleep(1.2)
+        # Nothing happens; a made-up clock has no kernel that would tell, so the daemon sees it at its next turn.
+        until("the jump is journaled", lambda known=known: len(house.kinds("clock_jumped")) > known, 15, 0.3)
     house.until_state("waits", "failed", seconds=30)
     told = [float(line) for line in house.told()]
     expect(len(told) == 2, f"{len(told)} starts")
@@ -144,6 +143,47 @@ def frozen(place):
     expect((now["pid"], now["attempt"], now["state"]) == (pid, 1, "running"), now)
     expect(len(house.told()) == 2, f"{len(house.told())} starts")
     return "same process, same attempt; the overdue retry came once"
+
+
+@case(
+    40,
+    "everything is frozen for longer",
+    "SIGSTOP for 50 s to all of it while eight sessions wait for their retry",
+    "told as a time in which nobody watched; the overdue retries are spread over a minute",
+    quick=False,
+    limit=200,
+)
+def frozen_long(place):
+    house, waits = place.house(), [f"waits-{n}" for n in range(8)]
+    house.write(
+        "[limits]\nconcurrent = 9\n[defaults]\nretry = { max_attempts = 2, initial_delay = '5s', jitter = 'none' }\n"
+        "[sessions.runs]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+        # The budget of retries: five, and one for every five starts.
+        + "".join(f"[sessions.more-{n}]\ncommand = 'true'\n" for n in range(10))
+        + "".join(f"[sessions.{w}]\ncommand = 'cut -d\" \" -f1 /proc/uptime >> {house.truth}; exit 1'\n" for w in waits)
+    )
+    house.up()
+    pid = house.until_state("runs", "running")["pid"]
+    for w in waits:
+        house.until_state(w, "backing_off", "running")
+    all_of_it = house.mine()
+    house.undo.append(lambda: [processes.kill(p, signal.SIGCONT) for p in all_of_it])
+    for sig, pause in ((signal.SIGSTOP, 50), (signal.SIGCONT, 0)):
+        for each in all_of_it:
+            processes.kill(each, sig)
+        time.sleep(pause)
+    for w in waits:
+        house.until_state(w, "failed", seconds=75)
+    second = sorted(float(line) for line in house.told())[len(waits) :]
+    expect(len(second) == len(waits), f"{len(second)} retries")
+    over = second[-1] - second[0]
+    expect(10 < over < 65, f"the retries came within {over:.1f} s")
+    still = house.kinds("stood_still")
+    expect(len(still) == 1 and 45_000 < still[0]["ms"] < 65_000, f"told: {still}")
+    now = house.session("runs")
+    expect((now["pid"], now["attempt"], now["state"]) == (pid, 1, "running"), now)
+    expect("stood still" in house.ok("report"), "the report does not tell it")
+    return f"{len(second)} retries over {over:.0f} s, {still[0]['ms'] / 1000:.0f} s told in journal and report"
 
 
 @case(

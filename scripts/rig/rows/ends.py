@@ -133,7 +133,7 @@ def stopped(place):
     6,
     "a process that cannot be killed",
     "it writes to a frozen disk (state D), then it is stopped",
-    "the daemon waits without a busy loop and answers; ended after the thaw",
+    "named in why, status and an alert, its slot goes to another; no busy loop; ended after the thaw, never run beside itself",
     quick=False,
     limit=120,
 )
@@ -142,14 +142,17 @@ def unkillable(place):
     place.tool("fsfreeze")
     disk = place.ext4(house, house.dir / "disk")
     house.write(
-        ONCE + f"[sessions.one]\ncommand = 'while :; do echo x > {disk}/f; sleep 0.05; done'\n"
-        "[sessions.other]\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+        "[limits]\nconcurrent = 2\n"
+        + ONCE
+        + f"[sessions.one]\npriority = 9\ncommand = 'while :; do echo x > {disk}/f; sleep 0.05; done'\n"
+        "[sessions.other]\npriority = 8\ncommand = 'while :; do echo tick; sleep 0.2; done'\n"
+        "[sessions.waits]\ncommand = 'sleep 600'\n"
     )
     house.up()
     pid = house.until_state("one", "running")["pid"]
     house.until_state("other", "running")
     # Another process thaws it: this one must never be the only one that can.
-    thaw = subprocess.Popen(["sh", "-c", f"sleep 15; fsfreeze -u {disk}"])
+    thaw = subprocess.Popen(["sh", "-c", f"sleep 30; fsfreeze -u {disk}"])
     house.undo.append(lambda: subprocess.run(["fsfreeze", "-u", str(disk)], capture_output=True))
     subprocess.run(["fsfreeze", "-f", str(disk)], check=True)
     until("it hangs in the disk", lambda: processes.stat(pid)[0] == "D", 5)
@@ -159,17 +162,22 @@ def unkillable(place):
     time.sleep(6)
     busy = processes.cpu(daemon) - used
     expect(busy < 3.0, f"the daemon used {busy:.1f} s of CPU in 6 s")
+    expect(house.session("waits")["state"] == "queued", "the slot was given away before its time")
+    house.until_state("waits", "running", seconds=18)
     frozen = house.session("one")
     why = house.ok("why", "one")
+    alerts = json.loads(house.ok("alerts", "--json"))
     expect(processes.alive(pid), "it died in the frozen disk, so this proves nothing")
     expect(house.session("other")["state"] == "running", "the other session is gone")
     thaw.wait()
     house.until_state("one", "stopped", seconds=20)
     expect(frozen["state"] == "stopping", f"while frozen: {frozen['state']}, {frozen['reason']}")
-    named = any(word in why.lower() for word in ("unkillable", "cannot be killed", "disk"))
-    return (
-        f"stays `stopping` ({'named' if named else 'not named'} as unkillable), {busy:.1f} s CPU in 6 s, stopped after the thaw"
-    )
+    expect("cannot be killed: pid" in why and "state D" in why, f"why does not name it: {why}")
+    expect("cannot be killed" in frozen["reason"], f"status does not name it: {frozen['reason']}")
+    expect("unkillable" in json.dumps(alerts), f"no alert: {alerts}")
+    found = [fact["finding"]["resolved"] for fact in house.kinds("finding") if fact["finding"]["kind"] == "unkillable"]
+    expect(len(found) == 2 and found[0] is None and found[1], f"told {len(found)} times: {found}")
+    return f"{frozen['reason']}; {busy:.1f} s CPU in 6 s, stopped after the thaw"
 
 
 @case(7, "children that nobody waits for", "30 double forks whose children end", "the recorder reaps them")
@@ -209,24 +217,29 @@ os._exit(1)
 @case(
     8,
     "a fork bomb",
-    "500 forks in a control group that allows 50",
-    "the group stops it, everything of it is ended, the daemon goes on",
+    "500 forks of a session with max_processes = 50",
+    "its limit stops it and is named, everything of it is ended, the daemon goes on",
 )
 def fork_bomb(place):
-    group = place.group("pids", max=50)
+    place.group("pids", max=50)
     house = place.house()
     (house.dir / "bomb.py").write_text(BOMB)
-    run = f"echo $$ > {group}/cgroup.procs; TRUTH={house.truth} exec python3 {house.dir}/bomb.py"
-    house.write(ONCE + f"[sessions.bomb]\ncommand = '{run}'\n[sessions.other]\ncommand = 'sleep 600'\n")
+    run = f"TRUTH={house.truth} exec python3 {house.dir}/bomb.py"
+    house.write(
+        ONCE + f"[sessions.bomb]\nmax_processes = 50\ncommand = '{run}'\n[sessions.other]\ncommand = 'sleep 600'\n"
+    )
     house.up()
     other = house.until_state("other", "running")["pid"]
     told = house.until_state("bomb", "failed")["exit"]
     made = int(house.told()[0])
     expect(0 < made < 50, f"{made} forks worked")
-    left = (group / "cgroup.procs").read_text().split()
+    left = [pid for pid in processes.everyone() if str(house.dir / "bomb.py") in " ".join(processes.words(pid))]
     expect(not left, f"{len(left)} processes are left")
+    why = house.ok("why", "bomb")
+    expect("its limit of processes was reached" in why, f"why does not name it: {why}")
+    expect(told["class"] == "transient", told)
     expect(house.session("other")["pid"] == other, "the other session was touched")
-    return f"{made} forks worked, none is left, exit {told['code']} ({told['class']}); the other session runs on"
+    return f"{made} forks worked, none is left, exit {told['code']} ({told['class']}), its limit is named; the other session runs on"
 
 
 @case(9, "memory runs out for a session", "400 MB in a control group of 200 MB", "oom_killed, not just `signal 9`")

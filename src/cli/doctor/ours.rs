@@ -1,6 +1,6 @@
 //! What nightkeep has on this machine: its file, folders, journal and daemon.
 
-use super::{Check, kept, machine};
+use super::{Check, caps, kept, machine};
 use crate::cli::context::Context;
 use crate::cli::failure::{Failure, shown_path};
 use crate::cli::trust_store::{TrustBy, TrustStore};
@@ -44,6 +44,10 @@ pub async fn all(context: &Context) -> Vec<Check> {
             checks.push(daemon(context, &instance).await);
             checks.push(tmux_server(&instance));
             checks.push(kept::service(context, &instance));
+            checks.push(caps::check(
+                &instance,
+                parts::check(context, &file).ok().and_then(|checked| checked.plan).as_ref(),
+            ));
         }
         Err(failure) => checks.push(from_failure("folders", &failure)),
     }

@@ -146,6 +146,18 @@ pub struct KeyTable {
     pub attempt_before: Option<Keys>,
     /// Back to the shell until `fg`.
     pub suspend: Option<Keys>,
+    /// The night as a timeline.
+    pub timeline: Option<Keys>,
+    /// Alerts, open and past.
+    pub alerts: Option<Keys>,
+    /// What failed for good.
+    pub dead_letters: Option<Keys>,
+    /// What comes next, and why not yet.
+    pub plan: Option<Keys>,
+    /// The report of this or a past night.
+    pub morning: Option<Keys>,
+    /// A note to it, for its next attempts.
+    pub note: Option<Keys>,
     /// Leave; the night goes on.
     pub quit: Option<Keys>,
 }

@@ -164,7 +164,7 @@ fn of_session(state: &State, name: &SessionName) -> Found {
 fn of_finding(state: &State, name: &SessionName, finding: &Finding) -> (String, Condition) {
     let (kind, project) = (finding.kind.as_str(), project_of(state, name));
     let severity = match finding.kind {
-        FindingKind::Stalled | FindingKind::DeadlineMissed => Severity::High,
+        FindingKind::Stalled | FindingKind::DeadlineMissed | FindingKind::Unkillable => Severity::High,
         FindingKind::DeadlineAtRisk | FindingKind::NoProgress | FindingKind::ZeroResult => Severity::Medium,
     };
     let same = same(kind, project.as_deref(), Some(name.as_str()), &finding.subject, "");

@@ -3,6 +3,8 @@
 mod dependencies;
 mod evening;
 mod lifecycle;
+mod long_night;
+mod nobody_watched;
 mod outage;
 mod reload;
 mod restart;

@@ -25,8 +25,9 @@ fn what_is_left_of_a_wait_survives_a_crash() {
     assert_eq!(desk.due_in(&desk.run("x").id), Some(seconds(3)));
     desk.pass(seconds(600));
     desk.crash();
-    assert_eq!(desk.due_in(&desk.run("x").id), Some(seconds(0)), "overdue");
-    desk.wait(seconds(0));
+    let late = desk.due_in(&desk.run("x").id).unwrap();
+    assert!(late <= seconds(60), "overdue for long, so not at once with all others: {late:?}");
+    desk.wait(late);
     assert_eq!(desk.word("x"), "starting");
 }
 
@@ -39,8 +40,10 @@ fn a_wait_over_a_reboot_goes_by_the_wall_clock_and_is_never_longer_than_it_was()
         desk.reboot(seconds(down));
         desk.at.wall = Wall(desk.at.wall.0 + jump);
         desk.crash();
-        assert_eq!(desk.due_in(&desk.run("x").id), Some(seconds(left)), "down {down} s, jump {jump} ms");
-        desk.wait(seconds(left));
+        let due = desk.due_in(&desk.run("x").id).unwrap();
+        // One that was over for long comes by chance within a minute.
+        assert!(due == seconds(left) || (left == 0 && due <= seconds(60)), "down {down} s, jump {jump} ms: {due:?}");
+        desk.wait(due);
         assert_eq!(desk.word("x"), "starting", "down {down} s, jump {jump} ms");
     }
 }
@@ -78,7 +81,7 @@ fn a_timeout_counts_on_through_a_crash() {
 fn nothing_is_started_by_an_old_plan() {
     let mut desk = Desk::open([session("x")]);
     desk.runs("x", code(1));
-    desk.pass(seconds(60));
+    desk.pass(seconds(20));
     desk.boot = "boot-1".to_owned();
     let mut night = desk.night.clone();
     let at = desk.at;

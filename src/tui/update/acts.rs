@@ -37,6 +37,7 @@ pub(super) fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
     let after_a_line = [
         (Intent::Snooze, Question::Snooze { target: session.clone() }),
         (Intent::Schedule, Question::Schedule { session: session.clone() }),
+        (Intent::Note, Question::Note { session: session.clone() }),
         (Intent::SendText, Question::Send { session }),
     ];
     if let Some((_, question)) = after_a_line.into_iter().find(|(meant, _)| *meant == intent) {

@@ -142,6 +142,8 @@ fn answered(question: &Question, text: &str) -> Result<Ask, String> {
             Ok(Ask::Alert { target: target.clone(), act: AlertAct::Snooze { seconds } })
         }
         Question::Search => Err("it is searched where it is asked for".to_owned()),
+        Question::Note { session } if text.trim().is_empty() => Err(format!("what should {session} know?")),
+        Question::Note { session } => Ok(Ask::Note { session: session.clone(), text: text.to_owned() }),
         Question::Add => {
             let words = shlex::split(text).ok_or("a quote is not closed")?;
             let [name, project, command @ ..] = words.as_slice() else {

@@ -78,6 +78,7 @@ pub fn line(question: &Question, typed: &Input, problem: Option<&str>, buf: &mut
             (format!(" Snooze the alerts of {target} "), "20m, 2h; empty: until something changes.")
         }
         Question::Search => (" Search ".to_owned(), "Capitals count when there are some. Enter searches."),
+        Question::Note { session } => (format!(" A note to {session} "), "Its next attempts are given it."),
         Question::Add => (" Add a session ".to_owned(), "NAME PROJECT COMMAND…"),
     };
     let inner = frame(&title, " Enter does it, Esc does not ", WIDTH, 6, buf, cx);

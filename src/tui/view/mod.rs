@@ -1,16 +1,27 @@
 //! The frame: header, tabs, body, footer, and what lies over them. A view is a function of what is known, what the
 //! person chose, and the time; it changes nothing.
 
+pub mod alerts;
+pub mod attempts;
+pub mod dead;
 pub mod dialog;
+pub mod events;
 pub mod help;
+mod lines;
 pub mod log;
+pub mod morning;
 pub mod night;
+pub mod notes;
+pub mod numbers;
 pub mod overview;
 pub mod palette;
+pub mod plan;
 pub mod preview;
 pub mod replay;
 pub mod screen;
 pub mod session;
+pub mod timeline;
+pub mod why;
 
 use super::cells::{clear, put, put_all, put_right, width};
 use super::intent::{Ask, Intent, Want};
@@ -399,24 +410,21 @@ fn footer(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
         }
     }
     let contexts = cx.ui.contexts();
+    // The way to all the others is always there.
+    let help = format!("{} help", cx.key("help"));
+    let end = area.right() - 1 - put_right(buf, area.x, area.y, area.width - 1, &help, cx.theme.dim);
     let mut x = area.x + 1;
     for (action, keys) in cx.ui.keys.all() {
         let (Some(hint), Some(key)) = (action.hint, keys.first()) else { continue };
-        if !contexts.contains(&action.context) {
+        if !contexts.contains(&action.context) || action.name == "help" {
             continue;
         }
         let key = key.to_string();
-        if x + width(&key) + 1 + width(hint) >= area.right() {
+        if x + width(&key) + 2 + width(hint) >= end {
             break;
         }
-        x += put_all(
-            buf,
-            x,
-            area.y,
-            area.right() - x,
-            &[(&key, cx.theme.key), (" ", cx.theme.dim), (hint, cx.theme.dim)],
-        );
-        x += 2;
+        let pieces = [(key.as_str(), cx.theme.key), (" ", cx.theme.dim), (hint, cx.theme.dim)];
+        x += put_all(buf, x, area.y, end - x, &pieces) + 2;
     }
 }
 

@@ -59,6 +59,10 @@ fn lines(session: &SessionStatus, cx: &Cx<'_>) -> Vec<(&'static str, String)> {
     for finding in session.findings.iter().filter(|f| f.resolved.is_none()) {
         lines.push(("found", finding.what.clone()));
     }
+    for note in &session.notes {
+        let given = if note.times_given == 0 { "for its next attempt" } else { "given" };
+        lines.push(("note", format!("{} ({given}): {}", note.id, note.text.replace('\n', " "))));
+    }
     if let Some(usage) = &session.usage {
         lines.push(("tokens", format!("{} in, {} out, ${:.2}", usage.input_tokens, usage.output_tokens, usage.usd)));
     }
