@@ -70,6 +70,7 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
         }
         Want::Nights => Detail::Nights(known.nights(&reader, &zone, None, NIGHTS).await.map_err(unreadable)?),
         Want::Screen(_)
+        | Want::Marks(_)
         | Want::Recording { .. }
         | Want::Log { .. }
         | Want::Span { .. }

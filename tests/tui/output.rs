@@ -29,7 +29,7 @@ fn story() -> Vec<u8> {
 }
 
 fn about(bytes: &[u8]) -> OutputAbout {
-    let step = bytes.len() as u64 / 100;
+    let step = (bytes.len() as u64 / 100).max(1);
     OutputAbout {
         schema: 1,
         attempt: ATTEMPT.into(),
@@ -83,35 +83,35 @@ fn serve(model: &mut Model, ui: &mut Ui) {
 }
 
 fn known(model: &Model, want: &Want) -> bool {
-    match want {
-        Want::Log { session, attempt } => model.shown.log(session, attempt.as_ref()).is_some(),
-        Want::Page { attempt, number, .. } => model.shown.page(attempt, *number).is_some(),
-        Want::Recording { session, .. } => model.shown.player(session).is_some(),
-        Want::Marks(_) => true,
-        Want::Span { .. } | Want::Times { .. } | Want::Find { .. } => false,
-        _ => true,
+    if let Want::Log { session, attempt } = want {
+        return model.shown.log(session, attempt.as_ref()).is_some();
     }
+    if let Want::Page { attempt, number, .. } = want {
+        return model.shown.page(attempt, *number).is_some();
+    }
+    if let Want::Recording { session, .. } = want {
+        return model.shown.player(session).is_some();
+    }
+    !matches!(want, Want::Span { .. } | Want::Times { .. } | Want::Find { .. })
 }
 
 fn answer(want: &Want, bytes: &[u8]) -> Detail {
     let whole = about(bytes);
     let total = bytes.len() as u64;
-    match want {
-        Want::Span { from, max, .. } => {
-            let to = (from + max).min(total);
-            Detail::Span(Span { from: *from, total, bytes: bytes[*from as usize..to as usize].to_vec() })
-        }
-        Want::Page { number, .. } => {
-            let from = span_of(*number).0.min(total);
-            Detail::Page(LogPage::read(*number, from, &bytes[from as usize..], 0, total, &whole.times))
-        }
-        Want::Find { search, from, backward, .. } => {
-            let page = LogPage::read(0, 0, bytes, 0, total, &[]);
-            let mut hits = (0..page.lines.len()).filter(|i| page.lines[*i].text.contains(search)).map(|i| (0, i));
-            Detail::Found(if *backward { hits.filter(|h| h < from).last() } else { hits.find(|h| h >= from) })
-        }
-        _ => Detail::Recording(Box::new(whole)),
+    if let Want::Span { from, max, .. } = want {
+        let to = (from + max).min(total);
+        return Detail::Span(Span { from: *from, total, bytes: bytes[*from as usize..to as usize].to_vec() });
     }
+    if let Want::Page { number, .. } = want {
+        let from = span_of(*number).0.min(total);
+        return Detail::Page(LogPage::read(*number, from, &bytes[from as usize..], 0, total, &whole.times));
+    }
+    if let Want::Find { search, from, backward, .. } = want {
+        let page = LogPage::read(0, 0, bytes, 0, total, &[]);
+        let mut hits = (0..page.lines.len()).filter(|i| page.lines[*i].text.contains(search)).map(|i| (0, i));
+        return Detail::Found(if *backward { hits.rfind(|h| h < from) } else { hits.find(|h| h >= from) });
+    }
+    Detail::Recording(Box::new(whole))
 }
 
 fn open(ui: &mut Ui, tab: Tab) {
@@ -271,4 +271,31 @@ fn a_recording_is_scrubbed_by_key_and_by_mouse() {
     model.shown.tick(NOW);
     model.shown.tick(nightkeep::core::time::Wall(NOW.0 + 500));
     assert!(shown(&model, &ui).contains("▶") && shown(&model, &ui).contains("2x"));
+}
+
+#[test]
+fn of_two_hundred_sessions_that_print_only_the_one_that_is_shown_costs_anything() {
+    let sessions = (0..200).map(|i| running(&format!("load-{i}"), "warehouse", "a line")).collect();
+    let mut model = model(status(sessions));
+    let mut ui = ui(&model, (200, 50));
+    let wanted = update::wants(&model, &ui);
+    let screens: Vec<_> = wanted.iter().filter(|want| matches!(want, Want::Screen(_))).collect();
+    assert_eq!(screens.len(), 1, "{wanted:?}");
+    let Want::Screen(first) = screens[0].clone() else { panic!("a screen") };
+    let news = |bytes| News::Followed { session: first.clone(), news: Ok(bytes) };
+    model.take(news(Followed::Other(OutputNews::About { about: Box::new(about(&[])) })), NOW);
+    model.take(news(Followed::Bytes { at: 0, bytes: story() }), NOW);
+    assert!(model.shown.screen(&first).is_some());
+    // Moving on lets the screen go: at any time one emulator is all there is.
+    press_only(&model, &mut ui, KeyCode::Down);
+    let wanted = update::wants(&model, &ui);
+    model.keep_details(&wanted);
+    assert!(model.shown.screen(&first).is_none());
+    assert!(wanted.iter().filter(|want| matches!(want, Want::Screen(_))).count() <= 1);
+}
+
+fn press_only(model: &Model, ui: &mut Ui, code: KeyCode) {
+    let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+    let asks = update::intent(ui, &event).map(|intent| update::update(model, ui, intent)).unwrap_or_default();
+    assert_eq!(asks, []);
 }
