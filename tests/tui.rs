@@ -10,6 +10,8 @@ mod history;
 mod house;
 #[path = "tui/night.rs"]
 mod night;
+#[path = "tui/output.rs"]
+mod output;
 #[path = "tui/program.rs"]
 mod program;
 #[path = "tui/shots.rs"]

@@ -93,15 +93,14 @@ pub async fn play(mut player: Player, source: &mut dyn Recordings, look: Look) -
                 changed = true;
                 let Some(intent) = intent(&keys, &event?) else { continue };
                 let was_playing = player.is_playing();
-                match intent {
-                    Intent::Quit | Intent::Back => return Ok(()),
-                    Intent::Redraw => screen.clear()?,
-                    Intent::Attempt { next } => other(&mut player, source, next),
-                    other => {
-                        if let Some(act) = meaning(other, body(area)) {
-                            act.to(&mut player);
-                        }
-                    }
+                if matches!(intent, Intent::Quit | Intent::Back) {
+                    return Ok(());
+                } else if intent == Intent::Redraw {
+                    screen.clear()?;
+                } else if let Intent::Attempt { next } = intent {
+                    other(&mut player, source, next);
+                } else if let Some(act) = meaning(intent, body(area)) {
+                    act.to(&mut player);
                 }
                 if player.is_playing() != was_playing {
                     ticked = Instant::now();

@@ -162,6 +162,7 @@ async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError> {
     match want {
         Want::Why(session) => Ok(Detail::Why(client.why(session).await?)),
         Want::Screen(_)
+        | Want::Marks(_)
         | Want::Recording { .. }
         | Want::Log { .. }
         | Want::Span { .. }

@@ -232,6 +232,8 @@ pub enum Want {
         /// The attempt's id.
         attempt: Option<String>,
     },
+    /// What happened to a session, for the scrub bar.
+    Marks(String),
     /// The same without its times.
     Log {
         /// Which session.
@@ -324,6 +326,7 @@ impl Want {
             | Self::Numbers(session)
             | Self::Notes(session)
             | Self::Screen(session)
+            | Self::Marks(session)
             | Self::Recording { session, .. }
             | Self::Log { session, .. } => Some(session),
             // What was written once does not change.

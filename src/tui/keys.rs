@@ -415,7 +415,7 @@ mod tests {
     #[test]
     fn the_file_knows_every_action_and_every_default_key() {
         let schema: serde_json::Value = serde_json::from_str(&crate::config::schema_json()).unwrap();
-        let known = schema["$defs"]["KeyTable"]["properties"].as_object().unwrap();
+        let known = schema["definitions"]["KeyTable"]["properties"].as_object().unwrap();
         let known: BTreeSet<&str> = known.keys().map(String::as_str).collect();
         assert_eq!(known, ACTIONS.iter().map(|a| a.name).collect());
         for key in ACTIONS.iter().flat_map(|action| action.keys) {

@@ -3,6 +3,7 @@
 use super::intent::Want;
 use super::live::TAIL;
 use super::logpage::{LogPage, OVER, PAGE, page_of, span_of};
+use super::marks::from_events;
 use super::model::{Detail, News};
 use super::view::log::{Spot, has};
 use crate::client::output::WhichAttempt;
@@ -16,6 +17,8 @@ use tokio::time::sleep;
 const SETTLED: Duration = Duration::from_millis(60);
 /// How long until a stream that broke is begun again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Things that happened, the newest, that become marks.
+const EVENTS_MAX: u32 = 500;
 /// Pages that a search reads at once.
 const PAGES_AT_ONCE: u64 = SPAN_MAX / PAGE - 1;
 
@@ -68,6 +71,11 @@ pub async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError>
         | Want::Plan
         | Want::Nights
         | Want::Report(_) => Err(ClientError::BadAnswer { problem: "that is no output".to_owned() }),
+        Want::Why(_) | Want::Screen(_) => Err(ClientError::BadAnswer { problem: "that is no output".to_owned() }),
+        Want::Marks(session) => {
+            let events = client.session_events(session, None, EVENTS_MAX).await?.events;
+            Ok(Detail::Marks(from_events(&events)))
+        }
         Want::Recording { session, attempt } => about(client, session, attempt.as_deref(), None, POINTS_MAX).await,
         Want::Log { session, attempt } => about(client, session, attempt.as_deref(), None, 2).await,
         Want::Times { session, attempt, from, to } => {
@@ -151,7 +159,7 @@ async fn find(
         let lines =
             read.iter().flat_map(|page| page.lines.iter().enumerate().map(|(i, line)| ((page.number, i), line)));
         let mut hits = lines.filter(|(_, line)| has(&line.text, search)).map(|(spot, _)| spot);
-        let hit = if backward { hits.filter(|spot| *spot < from).next_back() } else { hits.find(|spot| *spot >= from) };
+        let hit = if backward { hits.rfind(|spot| *spot < from) } else { hits.find(|spot| *spot >= from) };
         if hit.is_some() {
             return Ok(hit);
         }

@@ -3,6 +3,8 @@
 use super::player::{Mark, MarkKind};
 use crate::core::fact::{Commit, Entry, Fact};
 use crate::core::run::RunState;
+use crate::protocol::details::SessionEvent;
+use crate::status::zone::parse;
 use crate::terminal::{harmless, shorten};
 
 /// Longest text of a mark, in characters.
@@ -50,6 +52,26 @@ fn from_fact(entry: &Entry, session: &str) -> Option<Mark> {
         return mark(MarkKind::Other, &format!("{verb}: {result}")).filter(|_| ours);
     }
     None
+}
+
+/// The marks that a session's events give, as the daemon tells them.
+pub fn from_events(events: &[SessionEvent]) -> Vec<Mark> {
+    let kinds = [
+        ("attempt_started", MarkKind::Attempt),
+        ("attempt_ended", MarkKind::Attempt),
+        ("alert_moved", MarkKind::Alert),
+        ("finding", MarkKind::Other),
+        ("operator_acted", MarkKind::Other),
+    ];
+    let of = |event: &SessionEvent| {
+        let (_, kind) = kinds.iter().find(|(known, _)| *known == event.kind)?;
+        Some(Mark {
+            ms: parse(&event.at)?.0,
+            kind: *kind,
+            what: shorten(&harmless(&event.what), TEXT_MAX).into_owned(),
+        })
+    };
+    events.iter().filter_map(of).collect()
 }
 
 /// The marks that commits give.

@@ -3,6 +3,7 @@
 
 use super::intent::{Ask, Want};
 use super::logpage::LogPage;
+use super::player::Mark;
 use super::shown::Shown;
 use crate::client::output::{Followed, Span};
 use crate::core::fact::Fact;
@@ -70,6 +71,8 @@ pub enum Detail {
     Span(Span),
     /// A page of a log.
     Page(LogPage),
+    /// What happened to a session, for the scrub bar.
+    Marks(Vec<Mark>),
     /// Where a search found something.
     Found(Option<(u64, usize)>),
     /// A session's attempts.

@@ -97,7 +97,7 @@ impl Player {
         let times = Times::new(&about);
         let (emulator, size) = beginning(&about);
         let now = times.first();
-        Self {
+        let mut player = Self {
             times,
             marks: Vec::new(),
             emulator,
@@ -112,7 +112,9 @@ impl Player {
             reach: REACH,
             problem: None,
             about,
-        }
+        };
+        player.set_marks(Vec::new());
+        player
     }
     /// The same, that plays as far as it must instead of putting a screen together.
     pub fn exact(self) -> Self {
@@ -133,7 +135,7 @@ impl Player {
         // What happened before or after it is no part of it.
         let (first, last) = self.span();
         marks.retain(|mark| (first - 1000..=last + 1000).contains(&mark.ms));
-        marks.sort_by(|a, b| (a.ms, a.kind).cmp(&(b.ms, b.kind)));
+        marks.sort_by_key(|mark| (mark.ms, mark.kind));
         self.marks = marks;
     }
     /// What happened meanwhile, in the order of time.

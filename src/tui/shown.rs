@@ -70,6 +70,7 @@ impl ReplayAct {
 pub struct Shown {
     screens: BTreeMap<String, Live>,
     player: Option<(String, Player)>,
+    marks: Option<(String, Vec<Mark>)>,
     logs: BTreeMap<(String, Option<String>), OutputAbout>,
     pages: BTreeMap<(String, u64), LogPage>,
     ticked: Option<Wall>,
@@ -103,6 +104,7 @@ impl Shown {
             (Want::Log { session, attempt }, Ok(Detail::Recording(about))) => {
                 self.logs.insert((session.clone(), attempt.clone()), *about);
             }
+            (Want::Marks(session), Ok(Detail::Marks(marks))) => self.set_marks(session, marks),
             (Want::Page { attempt, number, .. }, Ok(Detail::Page(page))) => {
                 self.pages.insert((attempt.clone(), *number), page);
             }
@@ -135,6 +137,9 @@ impl Shown {
                 let mut new = Player::new(about);
                 new.seek(i64::MAX);
                 *player = Some((session.to_owned(), new));
+                if let Some((_, marks)) = self.marks.take().filter(|(of, _)| of == session) {
+                    self.set_marks(session, marks);
+                }
             }
         }
     }
@@ -152,8 +157,9 @@ impl Shown {
         if let Some((of, player)) = &mut self.player
             && of == session
         {
-            player.set_marks(marks);
+            player.set_marks(marks.clone());
         }
+        self.marks = Some((session.to_owned(), marks));
     }
     /// Does something to the recording that is shown.
     pub fn act(&mut self, act: ReplayAct) {

@@ -1,8 +1,8 @@
-//! The keys, from the key table.
+//! The keys that count in the view that is open, from the key table.
 
 use super::{Cx, dialog};
 use crate::tui::cells::put;
-use crate::tui::keys::Group;
+use crate::tui::keys::{Action, Context, Group};
 use crate::tui::ui::Ui;
 use ratatui::buffer::Buffer;
 
@@ -16,13 +16,22 @@ enum Line {
 }
 
 fn lines(ui: &Ui) -> Vec<Line> {
+    let contexts = ui.contexts();
     let mut lines = Vec::new();
     for group in Group::ALL {
+        let counts = |action: &Action| action.group == group && contexts.contains(&action.context);
+        let here: Vec<_> = ui.keys.all().filter(|(action, _)| counts(action)).collect();
+        if here.is_empty() {
+            continue;
+        }
         if !lines.is_empty() {
             lines.push(Line::Blank);
         }
         lines.push(Line::Heading(group.title()));
-        for (action, keys) in ui.keys.all().filter(|(action, _)| action.group == group) {
+        // What is special here comes first.
+        let (special, general): (Vec<_>, Vec<_>) =
+            here.into_iter().partition(|(action, _)| action.context != Context::Everywhere);
+        for (action, keys) in special.into_iter().chain(general) {
             let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
             let place = action.context.place().map_or_else(String::new, |place| format!(" ({place})"));
             lines.push(Line::Keys(keys.join(" "), format!("{}{place}", action.what)));

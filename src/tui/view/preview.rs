@@ -44,8 +44,12 @@ pub fn draw(session: &SessionStatus, area: Rect, buf: &mut Buffer, cx: &Cx<'_>) 
     let state = format!(" {} {} ", look.sign, look.word);
     let name = format!(" {} ", session.name);
     put_all(buf, area.x + 2, area.y, area.width.saturating_sub(4), &[(&name, cx.theme.heading), (&state, tone)]);
-    if session.output.is_some() {
-        screen::draw_of(&session.name, inner(area, cx), buf, cx);
+    let known = cx.model.shown.screen(&session.name).is_some_and(|live| live.emulator().is_some());
+    if session.output.is_some() && known {
+        let inner = inner(area, cx);
+        let margin = u16::from(inner.x > area.x);
+        let room = Rect { x: inner.x + margin, width: inner.width.saturating_sub(margin), ..inner };
+        screen::draw_of(&session.name, room, buf, cx);
     } else {
         overview::draw_of(session, inner(area, cx), buf, cx);
     }

@@ -82,7 +82,8 @@ pub fn beside(attempts: &[String], attempt: &str, next: bool) -> Option<String> 
 fn wants(model: &Model, ui: &Ui) -> Vec<Want> {
     let Some(session) = ui.opened.clone() else { return Vec::new() };
     let chosen = ui.replay.as_ref().filter(|(of, _)| *of == session).map(|(_, attempt)| attempt.clone());
-    let mut wants = vec![Want::Recording { session: session.clone(), attempt: chosen.clone() }];
+    let recording = Want::Recording { session: session.clone(), attempt: chosen.clone() };
+    let mut wants = vec![recording, Want::Marks(session.clone())];
     if let Some(player) = model.shown.player(&session)
         && chosen.is_none_or(|chosen| chosen == player.about().attempt)
     {
