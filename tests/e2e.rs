@@ -32,6 +32,8 @@ mod new_journal;
 mod operator;
 #[path = "e2e/outage.rs"]
 mod outage;
+#[path = "e2e/output.rs"]
+mod output;
 #[path = "e2e/ping.rs"]
 mod ping;
 #[path = "e2e/reach.rs"]

@@ -13,6 +13,7 @@ use crate::protocol::output::{
 };
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::output::{About, HowItEnded, OutputReader, attempts_in, times};
+use crate::recording::packed::log_bytes;
 use crate::recording::socket::News;
 use axum::Json;
 use axum::extract::State;
@@ -216,7 +217,7 @@ pub async fn follow(
     };
     let follower = Follower {
         at: from.max(about.kept.from),
-        told_sizes: about.sizes.len(),
+        promised: about.bytes,
         first: Some(shown(&about, &found.attempt, &found.all)),
         pending: about.sizes.len(),
         about,
@@ -239,9 +240,9 @@ struct Follower {
     first: Option<OutputAbout>,
     /// What was known at the last look.
     about: About,
-    /// How many sizes were known when it began: those are in the first news.
-    told_sizes: usize,
-    /// How many sizes have been told.
+    /// Bytes of the log when it began: up to here nothing is skipped.
+    promised: u64,
+    /// How many sizes have been told; those that were known when it began are in the first news.
     pending: usize,
     /// Lent to the thread that reads.
     reader: Option<OutputReader>,
@@ -280,7 +281,7 @@ impl Follower {
     }
     /// Whether it is too far behind, or what it would read was dropped: where it goes on.
     fn skip(&mut self) -> Option<u64> {
-        let behind = self.about.bytes.saturating_sub(self.at) > BEHIND_MAX && self.pending >= self.told_sizes;
+        let behind = self.about.bytes.saturating_sub(self.at) > BEHIND_MAX && self.at >= self.promised;
         let to = if behind { self.about.bytes - TAIL } else { self.at }.max(self.about.kept.from);
         (to > self.at).then(|| {
             self.at = to;
@@ -292,13 +293,15 @@ impl Follower {
         let mut reader = self.reader.take()?;
         let (at, next) = (self.at, self.about.sizes.get(self.pending).map(|size| size.at));
         let max = next.map_or(PIECE, |next| usize::try_from(next - at).unwrap_or(PIECE).min(PIECE));
-        let (reader, bytes) = tokio::task::spawn_blocking(move || {
+        let (reader, bytes, total) = tokio::task::spawn_blocking(move || {
             let bytes = reader.read(at, max);
-            (reader, bytes)
+            let total = log_bytes(reader.files().log()).unwrap_or(0);
+            (reader, bytes, total)
         })
         .await
         .ok()?;
         self.reader = Some(reader);
+        self.about.bytes = self.about.bytes.max(total);
         let bytes = bytes.inspect_err(|e| tracing::debug!("a followed output cannot be read on: {e}")).ok()?;
         self.at += bytes.len() as u64;
         Some((at, bytes))
@@ -320,10 +323,7 @@ impl Follower {
         }
         let Some(watch) = &mut self.watch else { return Some(()) };
         match watch.next().await {
-            Ok(Some(News::Output { bytes })) => {
-                self.about.bytes = self.about.bytes.max(bytes.saturating_sub(lost(&self.about)));
-                Some(())
-            }
+            Ok(Some(News::Output { .. })) => Some(()),
             Ok(Some(News::Hello { .. } | News::Event)) => self.look().await,
             Ok(Some(News::Ended) | None) | Err(_) => {
                 self.watch = None;
@@ -338,9 +338,4 @@ impl Follower {
         self.last = !self.about.lives;
         Some(())
     }
-}
-
-/// Bytes that the program wrote and the log does not have, beside those that were dropped at its front.
-fn lost(about: &About) -> u64 {
-    about.gaps().iter().map(|gap| gap.bytes).sum()
 }

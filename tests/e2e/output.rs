@@ -8,7 +8,8 @@ use nightkeep::recording::packed;
 use std::time::Duration;
 
 fn client(house: &House) -> Client {
-    let socket = house.status()["sessions"][0]["tmux"]["socket"].as_str().expect("a socket").replace("tmux.sock", "api.sock");
+    let socket =
+        house.status()["sessions"][0]["tmux"]["socket"].as_str().expect("a socket").replace("tmux.sock", "api.sock");
     Client::new(socket.as_ref()).expect("a client")
 }
 
@@ -70,7 +71,8 @@ fn output_is_followed_as_it_comes_and_its_end_is_told() {
 #[test]
 fn whoever_reads_nothing_holds_nobody_up_and_skips() {
     // 64 MiB: far more than what may wait for a reader anywhere on the way.
-    let house = House::new("[sessions.one]\ncommand = 'head -c 67108864 /dev/zero | tr \"\\\\0\" x; echo; echo done'\n");
+    let house =
+        House::new("[sessions.one]\ncommand = 'head -c 67108864 /dev/zero | tr \"\\\\0\" x; echo; echo done'\n");
     house.ok(&["up", "--trust"]);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
@@ -124,7 +126,8 @@ fn a_night_is_replayed_from_its_files_alone() {
     assert!((2.0..60.0).contains(&length), "{length}");
     assert_eq!(events.last().map(|(_, kind, data)| (kind.as_str(), data.as_str())), Some(("x", "3")));
 
-    let logs = std::fs::read_dir(house.logs().join("output/one")).expect("a folder").flatten().map(|entry| entry.path());
+    let logs =
+        std::fs::read_dir(house.logs().join("output/one")).expect("a folder").flatten().map(|entry| entry.path());
     let log = logs.into_iter().find(|path| path.extension().is_some_and(|e| e == "log")).expect("a log");
     packed::pack(&log, || true).expect("packed");
     assert_eq!(shown(), ("first\n".to_owned(), "second\n".to_owned()));

@@ -29,7 +29,7 @@ fn story() -> Vec<u8> {
 }
 
 fn about(bytes: &[u8]) -> OutputAbout {
-    let step = bytes.len() as u64 / 100;
+    let step = (bytes.len() as u64 / 100).max(1);
     OutputAbout {
         schema: 1,
         attempt: ATTEMPT.into(),
@@ -271,4 +271,31 @@ fn a_recording_is_scrubbed_by_key_and_by_mouse() {
     model.shown.tick(NOW);
     model.shown.tick(nightkeep::core::time::Wall(NOW.0 + 500));
     assert!(shown(&model, &ui).contains("▶") && shown(&model, &ui).contains("2x"));
+}
+
+#[test]
+fn of_two_hundred_sessions_that_print_only_the_one_that_is_shown_costs_anything() {
+    let sessions = (0..200).map(|i| running(&format!("load-{i}"), "warehouse", "a line")).collect();
+    let mut model = model(status(sessions));
+    let mut ui = ui(&model, (200, 50));
+    let wanted = update::wants(&model, &ui);
+    let screens: Vec<_> = wanted.iter().filter(|want| matches!(want, Want::Screen(_))).collect();
+    assert_eq!(screens.len(), 1, "{wanted:?}");
+    let Want::Screen(first) = screens[0].clone() else { panic!("a screen") };
+    let news = |bytes| News::Followed { session: first.clone(), news: Ok(bytes) };
+    model.take(news(Followed::Other(OutputNews::About { about: Box::new(about(&[])) })), NOW);
+    model.take(news(Followed::Bytes { at: 0, bytes: story() }), NOW);
+    assert!(model.shown.screen(&first).is_some());
+    // Moving on lets the screen go: at any time one emulator is all there is.
+    press_only(&model, &mut ui, KeyCode::Down);
+    let wanted = update::wants(&model, &ui);
+    model.keep_details(&wanted);
+    assert!(model.shown.screen(&first).is_none());
+    assert!(wanted.iter().filter(|want| matches!(want, Want::Screen(_))).count() <= 1);
+}
+
+fn press_only(model: &Model, ui: &mut Ui, code: KeyCode) {
+    let event = Event::Key(KeyEvent::new(code, KeyModifiers::NONE));
+    let asks = update::intent(ui, &event).map(|intent| update::update(model, ui, intent)).unwrap_or_default();
+    assert_eq!(asks, []);
 }

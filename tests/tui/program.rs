@@ -269,3 +269,50 @@ fn without_a_terminal_or_without_a_file_it_says_what_to_do() {
     desk.until_shown("`nightkeep init` writes one");
     desk.until_shown("left with 2");
 }
+
+#[test]
+fn what_a_session_shows_is_seen_live_searched_and_replayed() {
+    let program = "printf \"\\033[32mgreen words\\033[0m\\n\"; while read x; do echo \"heard $x\"; done";
+    let house = House::new(&format!("[sessions.talker]\ncommand = '''{program}'''\n"));
+    house.ok(&["up", "--trust"]);
+    house.until_state("talker", "running");
+    let desk = Desk::new(&house, 100, 30);
+    desk.open();
+    desk.until_shown("green words");
+    desk.keys(&["Down", "Enter"]);
+    desk.until_shown("Replay");
+    let to = |part: &str, holds: &dyn Fn(&str) -> bool| {
+        desk.until(part, |screen| {
+            if !holds(screen) {
+                desk.keys(&["Tab"]);
+                std::thread::sleep(Duration::from_millis(700));
+            }
+            holds(screen)
+        });
+    };
+    to("the live screen", &|screen| screen.contains("green words") && screen.contains(" live "));
+    let colours = desk.tmux(&["capture-pane", "-p", "-e", "-t", "desk"]);
+    assert!(colours.contains("\x1b[38;5;2mgreen words"), "{colours:?}");
+    house.ok(&["send", "talker", "hello\n"]);
+    desk.until_shown("heard hello");
+    to("the log", &|screen| screen.contains("at the end, follows") && screen.contains("heard hello"));
+    desk.keys(&["/"]);
+    desk.types("words");
+    desk.until_shown("/words");
+    to("the recording", &|screen| screen.contains("‖") && screen.contains("heard hello"));
+    desk.keys(&["Home"]);
+    desk.until("its beginning", |screen| screen.contains("green words") && !screen.contains("heard hello"));
+    desk.keys(&["Q"]);
+    desk.until_shown("left with 0");
+    desk.is_as_before();
+
+    let program = env!("CARGO_BIN_EXE_nightkeep");
+    desk.types("clear");
+    desk.types(&format!("{program} replay talker; echo \"gone with $?\""));
+    desk.until("a recording that plays", |screen| screen.contains("1x") && screen.contains("green words"));
+    desk.keys(&["End"]);
+    desk.until_shown("heard hello");
+    desk.keys(&["q"]);
+    desk.until_shown("gone with 0");
+    desk.is_as_before();
+}
