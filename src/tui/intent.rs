@@ -353,7 +353,7 @@ impl Want {
             | Self::Times { .. }
             | Self::Page { .. }
             | Self::Find { .. } => Duration::from_millis(500),
-            Self::Events { .. } | Self::Alerts | Self::Dead | Self::Queue => Duration::from_secs(1),
+            Self::Events { .. } | Self::Marks(_) | Self::Alerts | Self::Dead | Self::Queue => Duration::from_secs(1),
             Self::Numbers(_) => Duration::from_secs(3),
             // It is gone on with by the facts themselves.
             Self::Timeline => Duration::from_secs(60),

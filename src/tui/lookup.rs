@@ -71,7 +71,6 @@ pub async fn detail(client: &Client, want: &Want) -> Result<Detail, ClientError>
         | Want::Plan
         | Want::Nights
         | Want::Report(_) => Err(ClientError::BadAnswer { problem: "that is no output".to_owned() }),
-        Want::Why(_) | Want::Screen(_) => Err(ClientError::BadAnswer { problem: "that is no output".to_owned() }),
         Want::Marks(session) => {
             let events = client.session_events(session, None, EVENTS_MAX).await?.events;
             Ok(Detail::Marks(from_events(&events)))
