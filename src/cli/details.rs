@@ -45,6 +45,11 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
             let session = name(session)?;
             Detail::Events(details::events(&reader, &session, *before, EVENTS).await.map_err(unreadable)?)
         }
+        Want::Marks(session) => {
+            let session = name(session)?;
+            let found = details::events(&reader, &session, None, EVENTS).await.map_err(unreadable)?;
+            Detail::Marks(crate::tui::marks::from_events(&found.events))
+        }
         Want::Numbers(session) => {
             let session = name(session)?;
             Detail::Numbers(match &night {
