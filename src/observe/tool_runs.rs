@@ -5,54 +5,97 @@
 
 use crate::core::time::Wall;
 use crate::core::tool_run::{TOOL_RUNS_MAX, ToolKind, ToolRun};
-use regex::{Captures, Regex, RegexSet};
+use regex::{Captures, Regex};
 use std::collections::BTreeSet;
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 /// Bytes of a line that are looked at; no tool's summary is longer.
 const PART: usize = 400;
 /// Packages of a `go test` that are remembered, to know when the next run begins.
 const PACKAGES_MAX: usize = 5000;
 
-/// What a line of summary looks like, and how it is read. `c` holds counts, `t` a total, `d` the time it took.
-const FORMS: &[(Form, &str)] = &[
-    (Form::CargoTest, r"^test result: (?P<end>ok|FAILED)\. (?P<c>\d+ passed; .+?)(?:; finished in (?P<d>[\d.]+)s)?$"),
-    (Form::Nextest, r"^\s*Summary \[ *(?P<d>[\d.]+)s\] (?:\d+/)?(?P<t>\d+) tests? run: (?P<c>\d+ passed.*)$"),
+/// What a line of summary looks like: what its text can begin with, what it must contain, and how it is read. `c` holds
+/// counts, `t` a total, `d` the time it took. A pattern is made ready only when a line may fit it: that takes longer than
+/// to read a thousand lines, and most programs never need it.
+const FORMS: &[(Form, &str, &str, &str)] = &[
+    (
+        Form::CargoTest,
+        "t",
+        "test result: ",
+        r"^test result: (?P<end>ok|FAILED)\. (?P<c>[0-9]+ passed; .+?)(?:; finished in (?P<d>[0-9.]+)s)?$",
+    ),
+    (
+        Form::Nextest,
+        "S",
+        "tests run: ",
+        r"^\s*Summary \[ *(?P<d>[0-9.]+)s\] (?:[0-9]+/)?(?P<t>[0-9]+) tests? run: (?P<c>[0-9]+ passed.*)$",
+    ),
     (
         Form::Pytest,
-        r"^(?:=+ )?(?P<c>(?:\d+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun|subtests passed)(?:, )?)+|no tests ran) in (?P<d>[\d.]+)s(?: \([\d:]+\))?(?: =+)?$",
+        "=n0123456789",
+        " in ",
+        r"^(?:=+ )?(?P<c>(?:[0-9]+ (?:passed|failed|errors?|skipped|deselected|xfailed|xpassed|warnings?|rerun|subtests passed)(?:, )?)+|no tests ran) in (?P<d>[0-9.]+)s(?: \([0-9:]+\))?(?: =+)?$",
     ),
-    (Form::Jest, r"^Tests: +(?P<c>(?:\d+ (?:failed|skipped|todo|passed|total)(?:, )?)+)$"),
-    (Form::Vitest, r"^\s*Tests {2,}(?P<c>(?:\d+ (?:failed|passed|skipped|todo|expected fail)(?: \| )?)+) \(\d+\)$"),
-    (Form::GoOk, r"^ok  ?\t(?P<name>\S+)\t(?:(?P<d>[\d.]+)s|(?P<cached>\(cached\)))(?P<none>.*no tests to run.*)?"),
-    (Form::GoFail, r"^FAIL\t(?P<name>\S+)(?:\t(?P<d>[\d.]+)s| \[(?:build|setup) failed\])"),
+    (Form::Jest, "T", "Tests: ", r"^Tests: +(?P<c>(?:[0-9]+ (?:failed|skipped|todo|passed|total)(?:, )?)+)$"),
+    (
+        Form::Vitest,
+        "T",
+        "Tests  ",
+        r"^\s*Tests {2,}(?P<c>(?:[0-9]+ (?:failed|passed|skipped|todo|expected fail)(?: \| )?)+) \([0-9]+\)$",
+    ),
+    (
+        Form::GoOk,
+        "o",
+        "\t",
+        r"^ok  ?\t(?P<name>\S+)\t(?:(?P<d>[0-9.]+)s|(?P<cached>\(cached\)))(?P<none>.*no tests to run.*)?",
+    ),
+    (Form::GoFail, "F", "FAIL\t", r"^FAIL\t(?P<name>\S+)(?:\t(?P<d>[0-9.]+)s| \[(?:build|setup) failed\])"),
     (
         Form::Maven,
-        r"^(?:\[(?:INFO|WARNING|ERROR)\] )?Tests run: (?P<t>\d+), (?P<k>Failures: \d+, Errors: \d+, Skipped: \d+)$",
+        "[T",
+        "Tests run: ",
+        r"^(?:\[(?:INFO|WARNING|ERROR)\] )?Tests run: (?P<t>[0-9]+), (?P<k>Failures: [0-9]+, Errors: [0-9]+, Skipped: [0-9]+)$",
     ),
-    (Form::MavenEnd, r"^\[(?:INFO|ERROR)\] BUILD (?P<end>SUCCESS|FAILURE)$"),
-    (Form::GradleTests, r"^(?P<t>\d+) tests? completed(?:, (?P<c>\d+ .*))?$"),
-    (Form::GradleEnd, r"^BUILD (?P<end>SUCCESSFUL|FAILED) in (?P<span>[\dms h]+)$"),
-    (Form::GradleTasks, r"^\d+ actionable tasks?: (?P<tasks>.+)$"),
-    (Form::PhpunitOk, r"^OK \((?P<t>\d+) tests?, \d+ assertions?\)$"),
-    (Form::Phpunit, r"^Tests: (?P<t>\d+), Assertions: \d+(?:, (?P<k>\w.*?))?\.$"),
-    (Form::Rspec, r"^(?P<t>\d+) examples?, (?P<c>\d+ failures?(?:, \d+ \w+.*)?)$"),
-    (Form::Node, r"^(?:# |ℹ )(?P<word>tests|pass|fail|cancelled|skipped|todo|duration_ms) (?P<n>[\d.]+)$"),
-    (Form::Mocha, r"^ {2}(?P<c>\d+ (?:passing|failing|pending))(?: \((?P<span>[\dms]+)\))?$"),
-    (Form::PlaywrightBegin, r"^Running \d+ tests? using \d+ workers?$"),
+    (Form::MavenEnd, "[", "] BUILD ", r"^\[(?:INFO|ERROR)\] BUILD (?P<end>SUCCESS|FAILURE)$"),
+    (Form::GradleTests, "0123456789", " completed", r"^(?P<t>[0-9]+) tests? completed(?:, (?P<c>[0-9]+ .*))?$"),
+    (Form::GradleEnd, "B", "BUILD ", r"^BUILD (?P<end>SUCCESSFUL|FAILED) in (?P<span>[0-9ms h]+)$"),
+    (Form::GradleTasks, "0123456789", " actionable ", r"^[0-9]+ actionable tasks?: (?P<tasks>.+)$"),
+    (Form::PhpunitOk, "O", "OK (", r"^OK \((?P<t>[0-9]+) tests?, [0-9]+ assertions?\)$"),
+    (Form::Phpunit, "T", ", Assertions: ", r"^Tests: (?P<t>[0-9]+), Assertions: [0-9]+(?:, (?P<k>\w.*?))?\.$"),
+    (Form::Rspec, "0123456789", " example", r"^(?P<t>[0-9]+) examples?, (?P<c>[0-9]+ failures?(?:, [0-9]+ \w+.*)?)$"),
+    (Form::Node, "#ℹ", " ", r"^(?:# |ℹ )(?P<word>tests|pass|fail|cancelled|skipped|todo|duration_ms) (?P<n>[0-9.]+)$"),
+    (Form::Mocha, "0123456789", "ing", r"^ {2}(?P<c>[0-9]+ (?:passing|failing|pending))(?: \((?P<span>[0-9ms]+)\))?$"),
+    (Form::PlaywrightBegin, "R", "Running ", r"^Running [0-9]+ tests? using [0-9]+ workers?$"),
     (
         Form::Playwright,
-        r"^ {2}(?P<c>\d+ (?:passed|failed|skipped|flaky|interrupted|did not run))(?: \((?P<span>[\d.]+m?s|[\d.]+m|[\d.]+h)\))?$",
+        "0123456789",
+        "  ",
+        r"^ {2}(?P<c>[0-9]+ (?:passed|failed|skipped|flaky|interrupted|did not run))(?: \((?P<span>[0-9.]+m?s|[0-9.]+m|[0-9.]+h)\))?$",
     ),
-    (Form::Unittest, r"^Ran (?P<t>\d+) tests? in (?P<d>[\d.]+)s$"),
-    (Form::UnittestEnd, r"^(?P<end>OK|FAILED)(?: \((?P<pairs>\w[\w ]*=\d+(?:, \w[\w ]*=\d+)*)\))?$"),
-    (Form::Ctest, r"^\d+% tests passed, (?P<f>\d+) tests? failed out of (?P<t>\d+)$"),
-    (Form::Dotnet, r"^(?:Passed|Failed)! +- (?P<k>Failed: +\d+, Passed: +\d+, Skipped: +\d+), Total: +\d+"),
-    (Form::CargoBegin, r"^ +(?:Compiling|Checking) \S+ v\d"),
-    (Form::CargoEnd, r"^ +Finished (?:`(?P<profile>[\w-]+)` profile|\w+) .*target\(s\) in (?P<span>[\dms. h]+)$"),
-    (Form::CargoFailed, r"^error: could not compile `[^`]+`"),
-    (Form::Tsc, r"^Found (?P<f>\d+) errors?(?: in .*)?\.(?: Watching for file changes\.)?$"),
-    (Form::Eslint, r"^✖ \d+ problems? \((?P<f>\d+) errors?, \d+ warnings?\)$"),
+    (Form::Unittest, "R", "Ran ", r"^Ran (?P<t>[0-9]+) tests? in (?P<d>[0-9.]+)s$"),
+    (Form::UnittestEnd, "OF", "", r"^(?P<end>OK|FAILED)(?: \((?P<pairs>\w[\w ]*=[0-9]+(?:, \w[\w ]*=[0-9]+)*)\))?$"),
+    (
+        Form::Ctest,
+        "0123456789",
+        "% tests passed",
+        r"^[0-9]+% tests passed, (?P<f>[0-9]+) tests? failed out of (?P<t>[0-9]+)$",
+    ),
+    (
+        Form::Dotnet,
+        "PF",
+        "! ",
+        r"^(?:Passed|Failed)! +- (?P<k>Failed: +[0-9]+, Passed: +[0-9]+, Skipped: +[0-9]+), Total: +[0-9]+",
+    ),
+    (Form::CargoBegin, "C", "ing ", r"^ +(?:Compiling|Checking) \S+ v[0-9]"),
+    (
+        Form::CargoEnd,
+        "F",
+        "Finished ",
+        r"^ +Finished (?:`(?P<profile>[\w-]+)` profile|\w+) .*target\(s\) in (?P<span>[0-9ms. h]+)$",
+    ),
+    (Form::CargoFailed, "e", "error: could not compile", r"^error: could not compile `[^`]+`"),
+    (Form::Tsc, "F", "Found ", r"^Found (?P<f>[0-9]+) errors?(?: in .*)?\.(?: Watching for file changes\.)?$"),
+    (Form::Eslint, "✖", "✖ ", r"^✖ [0-9]+ problems? \((?P<f>[0-9]+) errors?, [0-9]+ warnings?\)$"),
 ];
 
 /// Which tool's line it is.
@@ -88,15 +131,19 @@ enum Form {
     Eslint,
 }
 
-struct Forms {
-    any: RegexSet,
-    each: Vec<Regex>,
-}
+static READ: [OnceLock<Regex>; FORMS.len()] = [const { OnceLock::new() }; FORMS.len()];
 
-static READ: LazyLock<Forms> = LazyLock::new(|| Forms {
-    any: RegexSet::new(FORMS.iter().map(|(_, pattern)| pattern)).expect("constant patterns"),
-    each: FORMS.iter().map(|(_, pattern)| Regex::new(pattern).expect("a constant pattern")).collect(),
-});
+/// Which form a line has, and what of it was found.
+fn read(line: &str) -> Option<(Form, Captures<'_>)> {
+    let first = line.trim_start().chars().next()?;
+    FORMS.iter().zip(&READ).find_map(|((form, begins, contains, pattern), read)| {
+        if !begins.contains(first) || !line.contains(contains) {
+            return None;
+        }
+        let regex = read.get_or_init(|| Regex::new(pattern).expect("a constant pattern"));
+        Some((*form, regex.captures(line)?))
+    })
+}
 
 /// Finds the runs in a sequence of lines.
 #[derive(Debug, Default)]
@@ -192,9 +239,8 @@ impl ToolRuns {
             return false;
         }
         let line = line.trim_end();
-        let Some(which) = READ.any.matches(line).iter().next() else { return false };
-        let Some(found) = READ.each[which].captures(line) else { return false };
-        let changed = self.take(FORMS[which].0, &found, at, runs);
+        let Some((form, found)) = read(line) else { return false };
+        let changed = self.take(form, &found, at, runs);
         if runs.len() > TOOL_RUNS_MAX {
             runs.remove(0);
         }

@@ -106,6 +106,8 @@ fn told(fact: &Fact) -> Option<Line> {
             let what = format!("attempt {}: {good} of {} checks hold", attempt.number, results.len());
             line("checks_done", if missed.is_empty() { 1 } else { 3 }, what).shown_by(missed.join("; "))
         }
+        // The note itself tells more.
+        Fact::OperatorActed { verb, result, .. } if verb == "note" && Fact::is_done(result) => return None,
         Fact::OperatorActed { verb, by, result, .. } => {
             let reason =
                 by.reason.as_ref().map_or_else(String::new, |reason| format!(", because: {}", harmless(reason)));

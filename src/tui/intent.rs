@@ -348,7 +348,6 @@ impl Want {
             | Self::Notes(_)
             | Self::Marks(_)
             | Self::Screen(_)
-            | Self::Marks(_)
             | Self::Span { .. }
             | Self::Times { .. }
             | Self::Page { .. }

@@ -195,16 +195,18 @@ impl Sim {
         let of_state = self.rng.choice(by_state.into_values()).unwrap_or_default();
         let names = if of_state.is_empty() || self.rng.bool() { names } else { of_state };
         let session = self.rng.choice(names).unwrap_or_else(|| plan::name(77));
-        if self.rng.u8(0..16) == 0 {
+        // Drawn apart, so that notes change nothing else of a seed's night.
+        let mut aside = fastrand::Rng::with_seed(self.world.t);
+        if aside.u8(0..8) == 0 {
             let known: Vec<String> = night.state.notes.known.values().map(|note| note.id()).collect();
-            let note = self.rng.choice(known).filter(|_| self.rng.bool());
-            return match note {
-                Some(note) => self.step(Event::NoteDone { note, by: anna("done") }),
+            let by = anna("know this");
+            match aside.choice(known).filter(|_| aside.bool()) {
+                Some(note) => self.step(Event::NoteDone { note, by })?,
                 None => {
-                    let text = format!("note {}", self.rng.u8(0..9));
-                    self.step(Event::Note { session, text, by: anna("know this") })
+                    let text = format!("note {}", aside.u8(0..9));
+                    self.step(Event::Note { session: session.clone(), text, by })?;
                 }
-            };
+            }
         }
         match self.rng.u8(0..18) {
             0 => self.up(vec![session]),

@@ -128,6 +128,8 @@ pub struct KeyTable {
     pub times: Option<Keys>,
     /// The attempt before.
     pub log_attempt_before: Option<Keys>,
+    /// The attempt after.
+    pub log_attempt_after: Option<Keys>,
     /// Play or pause.
     pub play: Option<Keys>,
     /// Play faster.
@@ -144,6 +146,8 @@ pub struct KeyTable {
     pub previous_mark: Option<Keys>,
     /// The attempt before.
     pub attempt_before: Option<Keys>,
+    /// The attempt after.
+    pub attempt_after: Option<Keys>,
     /// Back to the shell until `fg`.
     pub suspend: Option<Keys>,
     /// The night as a timeline.
@@ -156,8 +160,22 @@ pub struct KeyTable {
     pub plan: Option<Keys>,
     /// The report of this or a past night.
     pub morning: Option<Keys>,
+    /// Less of the night, larger.
+    pub zoom_in: Option<Keys>,
+    /// More of the night, smaller.
+    pub zoom_out: Option<Keys>,
+    /// The whole night, up to now.
+    pub now: Option<Keys>,
+    /// You know: it is not told again.
+    pub ack: Option<Keys>,
+    /// It is over.
+    pub resolve: Option<Keys>,
+    /// A second chance for a dead letter.
+    pub retry: Option<Keys>,
     /// A note to it, for its next attempts.
     pub note: Option<Keys>,
+    /// The note is settled.
+    pub settle: Option<Keys>,
     /// Leave; the night goes on.
     pub quit: Option<Keys>,
 }

@@ -145,7 +145,7 @@ fn row(one: &Shown<'_>, cx: &Cx<'_>) -> Line {
     let times = if one.alert.count > 1 { format!("  {}×", one.alert.count) } else { String::new() };
     Line {
         pieces: vec![
-            (format!("{sign} {:<9}", one.alert.state), style),
+            (format!("{sign} {:<10}", one.alert.state), style),
             (format!("{:<9}{:<5}{when:>5}  ", one.alert.severity, one.alert.id), cx.theme.dim),
             (one.alert.title.clone(), if one.over.is_some() { cx.theme.dim } else { cx.theme.text }),
             (times, cx.theme.dim),

@@ -179,7 +179,7 @@ fn draw_one(series: &Series, span: &Span, marked: bool, area: Rect, buf: &mut Bu
     }
     let top = series.total.filter(|total| !output && *total >= highest).unwrap_or(highest);
     // A number that hardly moves far from 0 would be a full block.
-    let bottom = if lowest > 0.0 && lowest > highest * 0.5 && top <= highest {
+    let bottom = if lowest > 0.0 && highest > lowest && lowest > highest * 0.5 && top <= highest {
         lowest - (highest - lowest) * 0.2
     } else {
         lowest.min(0.0)

@@ -95,7 +95,7 @@ fn areas(area: Rect) -> Areas {
 
 fn names(model: &Model, ui: &Ui) -> u16 {
     let widest = shown(model, ui).iter().map(|session| width(&session.name)).max().unwrap_or(0);
-    (widest + 2).clamp(NAMES.0, NAMES.1.min(ui.area.width / 4))
+    (widest + 4).clamp(NAMES.0, NAMES.1.min(ui.area.width / 4))
 }
 
 /// Now on the axis: what the clock says, unless nobody watches any more or the night is over.
