@@ -1,7 +1,11 @@
 //! The daemon's API as a client sees it: HTTP over the instance's Unix socket, typed, every call with a deadline.
 
+pub mod output;
 pub mod sse;
 
+use crate::protocol::details::{
+    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
+};
 use crate::protocol::{
     AddRequest, AlertRequest, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest,
     ScheduleRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
@@ -172,6 +176,68 @@ impl Client {
     pub async fn channel_test(&self, channel: &str) -> Result<ChannelTested, ClientError> {
         self.call(self.http.post(url(&format!("/v1/channels/{channel}/test"))), TEST_DEADLINE).await
     }
+    /// The attempts of a session. The name must be a checked one; as in all that follow.
+    pub async fn attempts(&self, session: &str) -> Result<Attempts, ClientError> {
+        self.get(&format!("/v1/sessions/{session}/attempts")).await
+    }
+    /// Facts about a session before a number, newest first.
+    pub async fn session_events(
+        &self,
+        session: &str,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<SessionEvents, ClientError> {
+        let before = before.map_or_else(String::new, |before| format!("&before={before}"));
+        self.get(&format!("/v1/sessions/{session}/events?limit={limit}{before}")).await
+    }
+    /// The numbers of a session over the open or last night, or over the one named.
+    pub async fn numbers(&self, session: &str, night: Option<&str>) -> Result<Numbers, ClientError> {
+        self.get(&of_night(&format!("/v1/sessions/{session}/metrics"), night)).await
+    }
+    /// The notes to a session.
+    pub async fn notes(&self, session: &str) -> Result<SessionNotes, ClientError> {
+        self.get(&format!("/v1/sessions/{session}/notes")).await
+    }
+    /// Writes a note to a session.
+    pub async fn note(&self, session: &str, request: &NoteRequest) -> Result<Done, ClientError> {
+        self.post(&format!("/v1/sessions/{session}/notes"), request).await
+    }
+    /// Says that a note is settled.
+    pub async fn note_done(&self, id: &str, request: &NoteDoneRequest) -> Result<Done, ClientError> {
+        self.post(&format!("/v1/notes/{id}/done"), request).await
+    }
+    /// Runs that failed for good.
+    pub async fn dead(&self) -> Result<DeadLetters, ClientError> {
+        self.get("/v1/dead").await
+    }
+    /// What comes next, and why not yet.
+    pub async fn queue(&self) -> Result<Queue, ClientError> {
+        self.get("/v1/queue").await
+    }
+    /// The alerts of a night, open and over.
+    pub async fn alert_history(&self, night: Option<&str>) -> Result<AlertHistory, ClientError> {
+        self.get(&of_night("/v1/alerts/history", night)).await
+    }
+    /// What each session of a night did when, as `report::timeline::Timeline` or another form of it.
+    pub async fn timeline<T: DeserializeOwned>(&self, night: Option<&str>) -> Result<T, ClientError> {
+        self.reckon(&of_night("/v1/timeline", night)).await
+    }
+    /// The report of a night, as `report::model::Report` or another form of it.
+    pub async fn report<T: DeserializeOwned>(&self, night: Option<&str>) -> Result<T, ClientError> {
+        self.reckon(&of_night("/v1/report", night)).await
+    }
+    /// Past nights, as `report::nights::Nights` or another form of it.
+    pub async fn nights<T: DeserializeOwned>(&self, limit: u32) -> Result<T, ClientError> {
+        self.reckon(&format!("/v1/nights?limit={limit}")).await
+    }
+    /// Tonight as it would go, as `status::tonight::Tonight` or another form of it.
+    pub async fn plan<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        self.get("/v1/plan").await
+    }
+    /// What has to be made of a whole night first may take its time.
+    async fn reckon<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.call(self.http.get(url(path)), DEED_DEADLINE).await
+    }
     /// The journal's facts after `seq`, then each new one as it comes.
     pub async fn events(&self, after: i64) -> Result<EventStream, ClientError> {
         let request = self.http.get(url(&format!("/v1/events?after={after}")));
@@ -296,6 +362,10 @@ impl EventStream {
             }));
         }
     }
+}
+
+fn of_night(path: &str, night: Option<&str>) -> String {
+    night.map_or_else(|| path.to_owned(), |night| format!("{path}?night={night}"))
 }
 
 fn url(path: &str) -> String {

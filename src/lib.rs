@@ -5,9 +5,9 @@
 //! types; [`status`] tells how things stand, [`report`] what happened; [`harvest`] reads what agents wrote, [`verdict`] holds it against what was seen.
 //!
 //! At the rim: [`shim`] is the recorder, [`recording`] its files; [`adapters`] turn the world into events; [`store`] is
-//! the journal; [`daemon`] runs the loop between them, [`client`] asks it; [`cli`] is what a person types. [`instance`]
-//! says which file lies where, [`os`] has clocks, processes and commands. `tests/architecture.rs` checks who may use
-//! whom.
+//! the journal; [`daemon`] runs the loop between them, [`client`] asks it; [`tui`] is the dashboard, [`cli`] what a person
+//! types. [`instance`] says which file lies where, [`os`] has clocks, processes and commands. `tests/architecture.rs`
+//! checks who may use whom.
 
 pub mod adapters;
 pub mod cli;
@@ -26,4 +26,5 @@ pub mod shim;
 pub mod status;
 pub mod store;
 pub mod terminal;
+pub mod tui;
 pub mod verdict;

@@ -3,6 +3,9 @@
 //! Field names and words are the contract of `docs/cli.md`; fields are only ever added. Times are RFC 3339 in UTC,
 //! spans are seconds as numbers, sizes are bytes.
 
+pub mod details;
+pub mod output;
+
 use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
 use crate::core::retention::Because;
@@ -145,6 +148,9 @@ pub struct SessionStatus {
     /// What was found about its run.
     #[serde(default)]
     pub findings: Vec<FindingStatus>,
+    /// Notes of the operator that are not settled.
+    #[serde(default)]
+    pub notes: Vec<details::NoteStatus>,
 }
 
 /// How an attempt ended.

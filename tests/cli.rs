@@ -8,5 +8,6 @@ mod cli {
     mod home;
     mod offline;
     mod online;
+    mod replay;
     mod words;
 }

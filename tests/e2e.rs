@@ -16,6 +16,8 @@ mod api;
 mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
+#[path = "e2e/details.rs"]
+mod details;
 #[path = "e2e/exactness.rs"]
 mod exactness;
 #[path = "e2e/file_gone.rs"]
@@ -32,6 +34,8 @@ mod new_journal;
 mod operator;
 #[path = "e2e/outage.rs"]
 mod outage;
+#[path = "e2e/output.rs"]
+mod output;
 #[path = "e2e/ping.rs"]
 mod ping;
 #[path = "e2e/reach.rs"]

@@ -10,5 +10,7 @@ mod html;
 mod nights;
 #[path = "report/status.rs"]
 mod status;
+#[path = "report/timeline.rs"]
+mod timeline;
 #[path = "report/totals.rs"]
 mod totals;

@@ -81,9 +81,23 @@ pub struct Watch {
 
 /// Begins to watch. Comes back when the recorder has said who it is.
 pub async fn watch(socket: &Path) -> Result<Watch, ShimError> {
+    begin(socket, &Request::Watch).await
+}
+
+/// Begins to watch with news of output as often as once in `every`. A recorder that does not know this is watched at
+/// its own pace.
+pub async fn follow(socket: &Path, every: Duration) -> Result<Watch, ShimError> {
+    let every_ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
+    match begin(socket, &Request::Follow { every_ms }).await {
+        Err(ShimError::HungUp { .. }) => watch(socket).await,
+        other => other,
+    }
+}
+
+async fn begin(socket: &Path, request: &Request) -> Result<Watch, ShimError> {
     within(socket, async {
         let mut link = Link::open(socket).await?;
-        link.send(&Request::Watch, &[]).await?;
+        link.send(request, &[]).await?;
         match link.news().await? {
             Some(News::Hello { attempt, shim_pid, bytes }) => {
                 Ok(Watch { attempt, shim_pid, bytes, link, ended: false })

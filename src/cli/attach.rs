@@ -4,6 +4,7 @@ use super::context::Context;
 use super::external;
 use super::failure::{Exit, Failure, session_name};
 use super::now;
+use crate::core::ids::SessionName;
 use crate::instance::Instance;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -31,34 +32,62 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     context.no_json("attach")?;
     let name = session_name(&args.name)?;
     let instance = context.instance()?;
-    if in_our_tmux(&instance) {
-        let what = "this terminal is a session of nightkeep itself";
-        return Err(Failure::new(Exit::Refused, what)
-            .hint(format!("from here, switch with the tmux prefix and s; or attach from outside to {name}")));
-    }
+    not_inside(&instance, &name)?;
     if !std::io::stdin().is_terminal() || !context.out.stdout_terminal {
         return Err(Failure::new(Exit::Failed, "attach needs a terminal")
             .hint(format!("`nightkeep logs -f {name}` shows the output without one")));
     }
-    let server = [OsString::from("-S"), instance.tmux_socket().into()];
-    // `=` asks for exactly this name: tmux would take a beginning of it as well.
-    let target = OsString::from(format!("={name}"));
-    let has = [server.as_slice(), &["has-session".into(), "-t".into(), target.clone()]].concat();
     context.block_on(async {
-        match external::ask("tmux", &has, TMUX_DEADLINE).await {
-            Ok(answer) if answer.ok => Ok(()),
-            Ok(_) => Err(not_running(context, &instance, name.as_str()).await),
-            Err(why) => Err(Failure::new(Exit::Failed, format!("cannot ask tmux: {why}"))
-                .hint("`nightkeep doctor` tells how to install it")),
+        if is_there(&instance, &name).await? {
+            Ok(())
+        } else {
+            Err(not_running(context, &instance, name.as_str()).await)
         }
     })?;
-    let mut attach = [server.as_slice(), &["attach-session".into()]].concat();
-    if args.read_only {
-        attach.push("-r".into());
-    }
-    attach.extend(["-t".into(), target]);
-    let error = external::become_program("tmux", &attach);
+    let error = external::become_program("tmux", &attach_words(&instance, &name, args.read_only));
     Err(Failure::io("cannot start tmux", &error))
+}
+
+/// Shows a session on this terminal and comes back when it is left.
+pub async fn visit(instance: &Instance, name: &SessionName) -> Result<(), Failure> {
+    not_inside(instance, name)?;
+    if !is_there(instance, name).await? {
+        return Err(Failure::new(Exit::Failed, format!("{name} does not run, there is nothing to attach to")));
+    }
+    let words = attach_words(instance, name, false);
+    external::lend_terminal("tmux", &words).await.map(drop).map_err(|e| Failure::io("cannot start tmux", &e))
+}
+
+fn not_inside(instance: &Instance, name: &SessionName) -> Result<(), Failure> {
+    if !in_our_tmux(instance) {
+        return Ok(());
+    }
+    Err(Failure::new(Exit::Refused, "this terminal is a session of nightkeep itself")
+        .hint(format!("from here, switch with the tmux prefix and s; or attach from outside to {name}")))
+}
+
+/// `-S SOCKET`, and the target. `=` asks for exactly this name: tmux would take a beginning of it as well.
+fn server_and_target(instance: &Instance, name: &SessionName) -> ([OsString; 2], [OsString; 2]) {
+    ([OsString::from("-S"), instance.tmux_socket().into()], ["-t".into(), OsString::from(format!("={name}"))])
+}
+
+/// Whether tmux has a session of that name.
+async fn is_there(instance: &Instance, name: &SessionName) -> Result<bool, Failure> {
+    let (server, target) = server_and_target(instance, name);
+    let has = [server.as_slice(), &["has-session".into()], &target].concat();
+    external::ask("tmux", &has, TMUX_DEADLINE).await.map(|answer| answer.ok).map_err(|why| {
+        Failure::new(Exit::Failed, format!("cannot ask tmux: {why}")).hint("`nightkeep doctor` tells how to install it")
+    })
+}
+
+fn attach_words(instance: &Instance, name: &SessionName, read_only: bool) -> Vec<OsString> {
+    let (server, target) = server_and_target(instance, name);
+    let mut words = [server.as_slice(), &["attach-session".into()]].concat();
+    if read_only {
+        words.push("-r".into());
+    }
+    words.extend(target);
+    words
 }
 
 /// Whether this terminal is a pane of the instance's own tmux server: a session would be shown inside itself.

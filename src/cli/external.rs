@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the command line's only place that starts programs")]
 
 use crate::os::leftovers;
+use rustix::process::Pid;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
@@ -9,6 +10,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Environment that belongs to the tmux client we may stand in.
 const TMUX_ENV: [&str; 2] = ["TMUX", "TMUX_PANE"];
@@ -21,6 +23,9 @@ const SESSION_ENV: [&str; 6] = [
     leftovers::INSTANCE_VARIABLE,
     leftovers::JOURNAL_VARIABLE,
 ];
+
+/// How long a program that has the terminal may take to give it back.
+const LEAVE_WITHIN: Duration = Duration::from_secs(2);
 
 /// How a program that was asked something answered.
 #[derive(Debug)]
@@ -52,6 +57,28 @@ pub fn become_program<S: AsRef<OsStr>>(program: &str, args: &[S]) -> io::Error {
         command.env_remove(name);
     }
     command.exec()
+}
+
+/// Lends the terminal to a program until it ends; gives whether it exited 0. When we are asked to end, so is it: it puts
+/// the terminal back as it found it.
+pub async fn lend_terminal<S: AsRef<OsStr>>(program: &str, args: &[S]) -> io::Result<bool> {
+    let mut command = tokio::process::Command::new(program);
+    command.args(args).kill_on_drop(true);
+    for name in TMUX_ENV {
+        command.env_remove(name);
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut child = command.spawn()?;
+    tokio::select! {
+        status = child.wait() => return Ok(status?.success()),
+        _ = terminate.recv() => {}
+    }
+    if let Some(pid) = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) {
+        // One that ended meanwhile needs no signal.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+    }
+    let ended = tokio::time::timeout(LEAVE_WITHIN, child.wait()).await;
+    ended.map_or(Ok(false), |status| Ok(status?.success()))
 }
 
 /// Starts this program again as the daemon of a file: in the file's folder, without stdin, talking to its log. It makes

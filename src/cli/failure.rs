@@ -88,6 +88,10 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         self.exit
     }
+    /// What failed, then what to do about it, a line each, for places that show them in their own way.
+    pub fn told(&self) -> Vec<String> {
+        self.what.iter().chain(&self.hints).map(|line| harmless(line)).collect()
+    }
     /// The lines for stderr: `error: …`, then `hint: …`; empty when there is nothing to say.
     pub fn lines(&self) -> Vec<String> {
         let error = self.what.iter().map(|what| format!("error: {}", harmless(what)));

@@ -12,7 +12,8 @@ use crate::core::ids::AttemptId;
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::recording::attempt::AttemptFiles;
-use attempts::{ended, in_order};
+use attempts::ended;
+pub use attempts::in_order;
 use notify::Watcher as _;
 use printer::Printer;
 use std::time::Duration;
@@ -51,19 +52,8 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let name = session_name(&args.name)?;
     let instance = context.instance()?;
     let all = in_order(&instance, &name);
-    let wanted = match (args.attempt, all.last()) {
-        (_, None) => return Err(no_output(&instance, name.as_str())),
-        (None, Some(last)) => last.clone(),
-        (Some(number), Some(last)) => {
-            let id = AttemptId { run: last.run.clone(), number };
-            if !all.contains(&id) {
-                let known: Vec<String> =
-                    all.iter().filter(|a| a.run == last.run).map(|a| a.number.to_string()).collect();
-                return Err(Failure::new(Exit::NotFound, format!("run {} has no attempt {number}", last.run))
-                    .hint(format!("it has {}", known.join(", "))));
-            }
-            id
-        }
+    let Some(wanted) = wanted(&all, args.attempt)? else {
+        return Err(no_output(&instance, name.as_str()));
     };
     let zone = jiff::tz::TimeZone::system();
     let since = args.since.map(|since| since.resolve(clock::wall(), &zone));
@@ -78,6 +68,18 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         tell_lost(context, &instance, &wanted);
         Ok(())
     }
+}
+
+/// The attempt of that number of the last run, or the last one. `None` when there is no output at all.
+pub fn wanted(all: &[AttemptId], number: Option<u32>) -> Result<Option<AttemptId>, Failure> {
+    let (Some(last), Some(number)) = (all.last(), number) else { return Ok(all.last().cloned()) };
+    let id = AttemptId { run: last.run.clone(), number };
+    if all.contains(&id) {
+        return Ok(Some(id));
+    }
+    let known: Vec<String> = all.iter().filter(|a| a.run == last.run).map(|a| a.number.to_string()).collect();
+    Err(Failure::new(Exit::NotFound, format!("run {} has no attempt {number}", last.run))
+        .hint(format!("it has {}", known.join(", "))))
 }
 
 /// Prints what comes until the run has ended.
@@ -146,7 +148,7 @@ fn tell_lost(context: &Context, instance: &Instance, attempt: &AttemptId) {
 }
 
 /// The failure for a session without output.
-fn no_output(instance: &Instance, name: &str) -> Failure {
+pub fn no_output(instance: &Instance, name: &str) -> Failure {
     let folders = std::fs::read_dir(instance.state().join("output")).into_iter().flatten().flatten();
     let mut known: Vec<String> = folders.filter_map(|e| e.file_name().into_string().ok()).collect();
     let declared = place::declared_sessions(instance.file());

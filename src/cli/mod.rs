@@ -11,7 +11,9 @@ mod clean;
 mod completions;
 mod context;
 mod daemon;
+mod dashboard;
 mod dead;
+mod details;
 mod doctor;
 mod down;
 mod export;
@@ -25,11 +27,13 @@ mod launch;
 mod logs;
 mod man;
 mod nights;
+mod note;
 mod now;
 mod output;
 mod parts;
 mod place;
 mod plan;
+mod replay;
 mod report;
 mod schedule;
 mod schema;
@@ -56,7 +60,7 @@ use std::process::ExitCode;
 /// Keeps terminal sessions going overnight and tells in the morning what really happened.
 ///
 /// Declare what is to run in sessions.toml, begin the night with `nightkeep up`, read `nightkeep report` in the morning.
-/// Without a command: `status`.
+/// Without a command: the dashboard; without a terminal, `status`.
 #[derive(Debug, Parser)]
 #[command(name = "nightkeep", version, after_help = AFTER_HELP)]
 struct Cli {
@@ -110,6 +114,7 @@ enum Command {
     Why(why::Args),
     Attach(attach::Args),
     Logs(logs::Args),
+    Replay(replay::Args),
     Send(send::Args),
     Start(verbs::StartArgs),
     Stop(verbs::StopArgs),
@@ -118,6 +123,7 @@ enum Command {
     Release(verbs::ReleaseArgs),
     Skip(verbs::SkipArgs),
     Schedule(schedule::Args),
+    Note(note::Args),
     Add(add::Args),
     Dead(dead::Args),
     Alerts(alerts::Args),
@@ -179,6 +185,9 @@ fn command_definition() -> clap::Command {
 
 fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
     let Some(command) = command else {
+        if dashboard::is_possible(context) {
+            return dashboard::run(context);
+        }
         return status::run(&status::Args::default(), context);
     };
     match &command {
@@ -192,6 +201,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Why(args) => why::run(args, context),
         Command::Attach(args) => attach::run(args, context),
         Command::Logs(args) => logs::run(args, context),
+        Command::Replay(args) => replay::run(args, context),
         Command::Send(args) => send::run(args, context),
         Command::Start(args) => verbs::start(args, context),
         Command::Stop(args) => verbs::stop(args, context),
@@ -200,6 +210,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Release(args) => verbs::release(args, context),
         Command::Skip(args) => verbs::skip(args, context),
         Command::Schedule(args) => schedule::run(args, context),
+        Command::Note(args) => note::run(args, context),
         Command::Add(args) => add::run(args, context),
         Command::Dead(args) => dead::run(args, context),
         Command::Alerts(args) => alerts::run(args, context),

@@ -9,7 +9,6 @@ use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
-use crate::core::run::Outcome;
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::{self, history};
@@ -18,6 +17,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
+use crate::protocol::details::SessionNotes;
 use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
@@ -151,7 +151,7 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
             for (name, session) in &state.added {
                 plan.sessions.entry(name.clone()).or_insert_with(|| session.clone());
             }
-            lasted(&state)
+            status::tonight::lasted(&state)
         }
         None => BTreeMap::new(),
     };
@@ -161,19 +161,8 @@ pub async fn forecast(context: &Context, instance: &Instance, plan: &Plan) -> Re
     Ok(Shown { json, text: status::tonight::text(&tonight, context.out.width) })
 }
 
-/// How long the newest good run of each session ran, all attempts together. One that failed tells nothing of the work.
-fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
-    let ended = state.runs.values().filter(|run| run.state.outcome() == Some(Outcome::Succeeded));
-    ended
-        .map(|run| {
-            let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
-            (run.id.session.clone(), ran)
-        })
-        .collect()
-}
-
 /// The journal, when there is one.
-async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
+pub async fn journal(instance: &Instance) -> Result<Option<Reader>, Failure> {
     let path = instance.journal();
     if !path.exists() {
         return Ok(None);
@@ -199,7 +188,8 @@ async fn state(instance: &Instance, journal: &Reader) -> Result<State, Failure> 
     history::state(journal).await.map_err(|e| unreadable(instance, &e))
 }
 
-fn zone_of(plan: &Plan) -> TimeZone {
+/// The zone of a plan, else the system's.
+pub fn zone_of(plan: &Plan) -> TimeZone {
     plan.timezone.as_deref().and_then(|name| TimeZone::get(name).ok()).unwrap_or_else(TimeZone::system)
 }
 
@@ -207,6 +197,7 @@ fn zone_of(plan: &Plan) -> TimeZone {
 pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
     let state = state(instance, &journal).await?;
+    let seq = journal.last_seq().await.map_err(|e| unreadable(instance, &e))?;
     let context = StatusContext {
         works: None,
         daemon: None,
@@ -215,7 +206,7 @@ pub async fn journal_status(instance: &Instance, at: At) -> Result<Option<Status
         node: &daemon::host_name(),
         tmux_socket: &instance.tmux_socket().display().to_string(),
         output_path: &|attempt| instance.shown_output_log(attempt),
-        seq: journal.last_seq().await.map_err(|e| unreadable(instance, &e))?,
+        seq,
         zone: &zone_of(&state.plan),
     };
     Ok(Some(status::project(&state, at, &context)))
@@ -234,6 +225,14 @@ pub async fn journal_why(instance: &Instance, name: &SessionName, at: At) -> Res
         .map(|(_, entry)| entry)
         .collect();
     Ok(status::why::why(&state, name, &history, at, &zone_of(&state.plan)))
+}
+
+/// The notes of a session from the journal; `None` when it knows no such session.
+pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Option<SessionNotes>, Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(None) };
+    let state = state(instance, &journal).await?;
+    let known = state.session(name).is_some() || state.runs.keys().any(|run| run.session == *name);
+    Ok(known.then(|| status::notes::of_session(&state, name)))
 }
 
 /// All nights, each with its trend; `None` when there was none yet.

@@ -75,11 +75,13 @@ impl Since {
     }
 }
 
-/// Reads `02:00` (the last one), `2h` (ago) or an RFC 3339 time.
+/// Reads `02:00` or `02:00:30` (the last one), `2h` (ago) or an RFC 3339 time.
 pub fn since(text: &str) -> Result<Since, String> {
     let clock = || -> Option<Since> {
-        let (hour, minute) = text.split_once(':').filter(|(h, m)| (1..=2).contains(&h.len()) && m.len() == 2)?;
-        Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok().map(Since::Clock)
+        let (hour, rest) = text.split_once(':').filter(|(h, _)| (1..=2).contains(&h.len()))?;
+        let (minute, second) = rest.split_once(':').unwrap_or((rest, "00"));
+        let two = |part: &str| part.parse().ok().filter(|_| part.len() == 2);
+        Time::new(hour.parse().ok()?, two(minute)?, two(second)?, 0).ok().map(Since::Clock)
     };
     clock()
         .or_else(|| text.parse::<Timestamp>().ok().map(Since::At))
@@ -139,7 +141,8 @@ mod tests {
         assert_eq!(resolve("23:00"), "2026-11-21T22:00:00Z");
         assert_eq!(resolve("2h"), "2026-11-21T22:30:00Z");
         assert_eq!(resolve("2026-11-21T20:00:00Z"), "2026-11-21T20:00:00Z");
-        for bad in ["24:00", "12:60", "1:2", "noon", "", "-02:00", "2026-11-21"] {
+        assert_eq!(resolve("00:10:30"), "2026-11-21T23:10:30Z");
+        for bad in ["24:00", "1:02:3", "12:60", "1:2", "noon", "", "-02:00", "2026-11-21"] {
             assert!(since(bad).is_err(), "{bad:?}");
         }
     }

@@ -178,6 +178,7 @@ impl Turn<'_> {
         }
         let plan = Box::new(self.state().plan.clone());
         self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
+        self.carry_notes();
         self.end_by_clock(false);
     }
 

@@ -246,6 +246,22 @@ pub enum Event {
         /// What is known of it.
         what: String,
     },
+    /// `note`: the operator wants a session to know something.
+    Note {
+        /// Which session.
+        session: SessionName,
+        /// What.
+        text: String,
+        /// Who.
+        by: Actor,
+    },
+    /// `note --done`: a note is settled.
+    NoteDone {
+        /// Its id: `n3`.
+        note: String,
+        /// Who.
+        by: Actor,
+    },
     /// Nobody watched for a while: the machine slept, or the daemon stood still.
     StoodStill {
         /// How long, in milliseconds.

@@ -318,6 +318,11 @@ pub enum Fact {
         /// Why, in words.
         why: String,
     },
+    /// A note to a session was written, or is settled; the whole of it, not a difference.
+    NoteMoved {
+        /// It.
+        note: Box<super::note::Note>,
+    },
     /// Nobody watched until now: the machine slept, or the daemon stood still.
     StoodStill {
         /// How long, in milliseconds.
@@ -379,7 +384,8 @@ impl Fact {
             | Self::ProjectParked { .. }
             | Self::DaemonCrashed { .. }
             | Self::StoodStill { .. }
-            | Self::SafeMode { .. } => None,
+            | Self::SafeMode { .. }
+            | Self::NoteMoved { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

@@ -10,7 +10,8 @@
 //! `why`: what holds a run up · `breaker` and `guard`: what holds starts back while something outside is down · `stall`:
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
-//! `limit`: how long a usage limit is waited for.
+//! `limit`: how long a usage limit is waited for ·
+//! `note`: what the operator wants a session to know.
 
 pub mod alert;
 mod attempt;
@@ -28,6 +29,7 @@ pub mod ids;
 mod invariants;
 pub mod limit;
 pub mod night;
+pub mod note;
 mod operator;
 pub mod pause;
 pub mod plan;

@@ -140,6 +140,8 @@ impl Turn<'_> {
             Event::Sampled { attempt, quiet, deadlines } => self.sampled(&attempt, quiet.as_ref(), &deadlines),
             Event::Sensed { key, seen } => self.sensed(&key, &seen),
             Event::DaemonCrashed { what } => self.daemon_crashed(what),
+            Event::Note { session, text, by } => self.note(&session, &text, &by),
+            Event::NoteDone { note, by } => self.note_done(&note, &by),
             Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
         }

@@ -3,7 +3,7 @@
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -75,6 +75,7 @@ enum Part {
     Calendar,
     LastNights,
     Breakers,
+    Notes,
 }
 
 impl State {
@@ -122,6 +123,7 @@ impl State {
                 ("world", "calendar") => serde_json::from_str(&body).map(|calendar| state.calendar = calendar),
                 ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
+                ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -174,6 +176,7 @@ impl State {
             Part::Calendar => row("world", "calendar".into(), &self.calendar),
             Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
+            Part::Notes => row("world", "notes".into(), &self.notes),
         }
     }
 
@@ -192,7 +195,12 @@ impl State {
                 parts.extend(open.map(|run| Part::Run(run.id.clone())));
             }
             Fact::SessionAdded { .. } => parts.extend([Part::Added]),
-            Fact::NightOpened { .. } => parts.extend([Part::Night, Part::Added, Part::Calendar, Part::Breakers]),
+            Fact::NightOpened { .. } => {
+                parts.extend([Part::Night, Part::Added, Part::Calendar, Part::Breakers]);
+                // Without a note it never had a row.
+                parts.extend((self.notes.last > 0).then_some(Part::Notes));
+            }
+            Fact::NoteMoved { .. } => parts.extend([Part::Notes]),
             Fact::NightClosing { .. } | Fact::NightClosed { .. } => parts.extend([Part::Night, Part::Calendar]),
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
@@ -215,6 +223,7 @@ impl State {
             }
             Fact::AttemptIntended { attempt } => {
                 parts.extend([Part::Night, Part::Breakers, Part::Run(attempt.run.clone())]);
+                parts.extend(self.notes.open(&attempt.run.session).next().map(|_| Part::Notes));
             }
             Fact::AttemptStarted { attempt, .. }
             | Fact::OutputObserved { attempt, .. }

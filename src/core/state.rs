@@ -46,6 +46,9 @@ pub struct State {
     /// What holds starts back.
     #[serde(default)]
     pub breakers: Breakers,
+    /// What operators want sessions to know.
+    #[serde(default)]
+    pub notes: super::note::Notes,
 }
 
 /// One night.
@@ -179,7 +182,11 @@ impl State {
                     run.removed = true;
                 }
             }
-            Fact::AttemptIntended { attempt } => self.intend(attempt, at),
+            Fact::AttemptIntended { attempt } => {
+                self.notes.intended(attempt);
+                self.intend(attempt, at);
+            }
+            Fact::NoteMoved { note } => self.notes.moved(note),
             Fact::AttemptStarted { attempt, started } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.started = Some(started.clone());
@@ -358,6 +365,7 @@ impl State {
             reported: false,
         });
         self.breakers.parked.clear();
+        self.notes.new_night();
         self.added.clear();
         self.runs.retain(|_, run| kept(run, Some(id)));
     }

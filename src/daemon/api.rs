@@ -2,9 +2,12 @@
 //!
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
+mod details;
+
 use super::channels::{tested, try_channel};
 use super::doorway::Doorway;
 use super::inbox::{Closed, Inbox};
+use super::output;
 use super::peer::Peer;
 use super::perform::Rim;
 use super::retention;
@@ -51,14 +54,14 @@ pub struct Api {
 }
 
 /// A refusal on its way out.
-struct Refused(StatusCode, Refusal);
+pub(super) struct Refused(StatusCode, Refusal);
 
 impl Refused {
-    fn new(status: StatusCode, exit_code: u8, error: impl Into<String>, hints: &[&str]) -> Self {
+    pub(super) fn new(status: StatusCode, exit_code: u8, error: impl Into<String>, hints: &[&str]) -> Self {
         let hints = hints.iter().map(|&h| h.to_owned()).collect();
         Self(status, Refusal { error: error.into(), hints, exit_code })
     }
-    fn bad_request(error: impl Into<String>) -> Self {
+    pub(super) fn bad_request(error: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, 2, error, &[])
     }
     fn unknown_session(name: &str, state: &Night) -> Self {
@@ -111,7 +114,7 @@ impl<T: serde::de::DeserializeOwned> FromRequest<Api> for Body<T> {
 }
 
 /// The name in a path, refused like anything else when it cannot be read.
-struct Named(String);
+pub(super) struct Named(pub(super) String);
 
 impl FromRequestParts<Api> for Named {
     type Rejection = Refused;
@@ -124,7 +127,7 @@ impl FromRequestParts<Api> for Named {
 }
 
 /// The parameters behind the path, refused like anything else when they cannot be read.
-struct Asked<T>(T);
+pub(super) struct Asked<T>(pub(super) T);
 
 impl<T: serde::de::DeserializeOwned> FromRequestParts<Api> for Asked<T> {
     type Rejection = Refused;
@@ -176,6 +179,10 @@ fn router(api: Api) -> Router {
         .route("/v1/alerts", get(alerts))
         .route("/v1/alerts/{id}", post(alert_act))
         .route("/v1/channels/{name}/test", post(channel_test))
+        .route("/v1/sessions/{name}/output", get(output::bytes))
+        .route("/v1/sessions/{name}/output/about", get(output::about))
+        .route("/v1/sessions/{name}/output/follow", get(output::follow))
+        .merge(details::routes())
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -539,7 +546,7 @@ fn session_plan<'a>(state: &'a Night, name: &SessionName) -> Option<&'a crate::c
     state.plan.sessions.get(name).or_else(|| state.added.get(name))
 }
 
-async fn known_session(inbox: &Inbox, name: &str) -> Result<SessionName, Refused> {
+pub(super) async fn known_session(inbox: &Inbox, name: &str) -> Result<SessionName, Refused> {
     let wanted = name.to_owned();
     inbox
         .look(move |state, _| {

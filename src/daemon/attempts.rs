@@ -1,6 +1,7 @@
 //! Attempts as deeds: a start through tmux, a stop through the recorder, a line typed into a session.
 
 use super::earlier;
+use super::notes;
 use super::perform::Rim;
 use crate::adapters::shim_client;
 use crate::adapters::tmux::SessionStart;
@@ -74,7 +75,8 @@ impl Rim {
     async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {
         let run_dir = self.instance.run_dir(attempt);
         let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
-        let spec = self.spec(attempt, session, output_cap);
+        let mut spec = self.spec(attempt, session, output_cap);
+        let notes = notes::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
         let output = spec.output.clone();
         tokio::task::spawn_blocking({
             let run_dir = run_dir.clone();
@@ -83,8 +85,8 @@ impl Rim {
                 for dir in [run_dir.as_path(), output.parent().unwrap_or(&run_dir)] {
                     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
                 }
-                spec.write(&run_dir)?;
-                Ok(())
+                notes.write()?;
+                Ok(spec.write(&run_dir)?)
             }
         })
         .await??;

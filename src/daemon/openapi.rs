@@ -1,6 +1,8 @@
 //! The OpenAPI document of the daemon's API, assembled from one table of routes and the types' own schemas.
 
 use super::api::Health;
+use super::openapi_details;
+use crate::protocol::output::{OutputAbout, OutputNews};
 use crate::protocol::{
     AddRequest, AlertRequest, AlertStatus, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal,
     RetryRequest, ScheduleRequest, SendRequest, Status, UpRequest, VerbRequest, Why,
@@ -9,12 +11,12 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value, json};
 
 /// One route: method, path, what it does, the request's and the answer's schema.
-struct Route {
-    method: &'static str,
-    path: &'static str,
-    does: &'static str,
-    request: Option<Value>,
-    answer: Value,
+pub(super) struct Route {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) does: &'static str,
+    pub(super) request: Option<Value>,
+    pub(super) answer: Value,
 }
 
 /// The document as JSON text.
@@ -22,7 +24,8 @@ pub fn openapi_json() -> String {
     let mut schemas = SchemaSettings::draft2020_12()
         .with(|settings| settings.definitions_path = "/components/schemas".into())
         .into_generator();
-    let routes = routes(&mut schemas);
+    let mut routes = routes(&mut schemas);
+    routes.extend(openapi_details::routes(&mut schemas));
     let refusal = schema::<Refusal>(&mut schemas);
     let mut paths = Map::new();
     for route in routes {
@@ -44,7 +47,7 @@ pub fn openapi_json() -> String {
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
+pub(super) fn schema<T: schemars::JsonSchema>(schemas: &mut SchemaGenerator) -> Value {
     schemas.subschema_for::<T>().to_value()
 }
 
@@ -129,6 +132,31 @@ fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             None,
             schema::<ChannelTested>(schemas),
         ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output",
+            "A span of the recorded output as it was written: of the last attempt, or of `run` and `attempt`; `max` bytes \
+             (at most 1 MiB) from the byte `from`. The headers x-nightkeep-attempt, x-nightkeep-from and \
+             x-nightkeep-bytes tell whose, where it begins, and how much there is.",
+            None,
+            json!({ "type": "string", "contentMediaType": "application/octet-stream" }),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output/about",
+            "What is recorded about an output: size, gaps, terminal sizes, and when it came (`points` points of time \
+             between the bytes `from` and `to`).",
+            None,
+            schema::<OutputAbout>(schemas),
+        ),
+        route(
+            "get",
+            "/v1/sessions/{name}/output/follow",
+            "The output from the byte `from`, or `tail` bytes before the end, and what comes, until the attempt ends: \
+             server-sent events. Whoever falls behind by 4 MiB skips.",
+            None,
+            schema::<OutputNews>(schemas),
+        ),
     ]
 }
 
@@ -138,8 +166,8 @@ fn operation(route: &Route, refusal: &Value) -> Value {
     if route.path.contains("{name}") {
         parameters.push(json!({ "name": "name", "in": "path", "required": true, "schema": { "type": "string" } }));
     }
-    if route.path == "/v1/events" {
-        parameters.push(json!({ "name": "after", "in": "query", "schema": { "type": "integer" } }));
+    for (name, kind) in openapi_details::parameters(route.path) {
+        parameters.push(json!({ "name": name, "in": "query", "schema": { "type": kind } }));
     }
     let mut operation = json!({
         "summary": route.does,

@@ -1,7 +1,9 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::details::Details;
 use super::inbox::{Closed, Inbox};
+use super::output::LastRead;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
 use super::sampler::Sampler;
@@ -52,6 +54,8 @@ pub struct Rim {
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
+    last_read: LastRead,
+    details: Details,
 }
 
 /// That the daemon is to end.
@@ -105,6 +109,8 @@ impl Rim {
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
+            last_read: LastRead::default(),
+            details: Details::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -124,6 +130,14 @@ impl Rim {
     /// The journal.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+    /// The log that was read last over the API.
+    pub fn last_read(&self) -> &LastRead {
+        &self.last_read
+    }
+    /// What was asked of nights before.
+    pub fn details(&self) -> &Details {
+        &self.details
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {

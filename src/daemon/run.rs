@@ -456,18 +456,19 @@ fn new_event(entry: &Entry, state: &State) -> NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
         night: entry.fact.night().or_else(|| night_of(&entry.fact, state)).map(ToString::to_string),
-        session: session_of(&entry.fact),
+        session: session_of(&entry.fact, state),
         kind,
         body: body.to_string(),
     }
 }
 
 /// The session a fact is about, so that `why` finds it.
-fn session_of(fact: &Fact) -> Option<String> {
-    if let Fact::AlertMoved { alert, .. } = fact {
-        return alert.session.clone();
-    }
-    fact.run().map(|run| run.session.to_string())
+fn session_of(fact: &Fact, state: &State) -> Option<String> {
+    let session = crate::status::events::session_of(fact)?;
+    // A verb may be meant for something else that has a name: a channel, a clean-up.
+    let is_verb = matches!(fact, Fact::OperatorActed { .. });
+    let known = || state.session(&session).is_some() || state.latest_run(&session).is_some();
+    (!is_verb || known()).then(|| session.to_string())
 }
 
 /// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.

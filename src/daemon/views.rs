@@ -8,7 +8,7 @@ use crate::core::state::State;
 use crate::os::clock;
 use crate::protocol::{DaemonStatus, Status, StreamedFact, Why};
 use crate::status;
-use crate::store::Filter;
+use crate::store::{Filter, Look};
 use std::sync::PoisonError;
 
 impl Rim {
@@ -45,9 +45,17 @@ impl Rim {
     pub async fn why(&self, name: &SessionName) -> anyhow::Result<Option<Why>> {
         let state = self.inbox.look(|state, _| state.clone()).await?;
         let night = state.night.as_ref().map(|night| night.id.to_string());
-        let filter = Filter { night, session: Some(name.to_string()), ..Filter::default() };
-        let history: Vec<Entry> =
-            history::entries(self.journal.reader(), filter).await?.into_iter().map(|(_, entry)| entry).collect();
+        // What the output told stands in the state.
+        let mut look = Look { night, session: Some(name.to_string()), but: &["output_observed"], ..Look::default() };
+        let mut history: Vec<Entry> = Vec::new();
+        loop {
+            let page = self.journal.reader().look(&look).await?;
+            let Some(last) = page.last() else { break };
+            look.after = last.seq;
+            for event in &page {
+                history.push(history::entry(event)?);
+            }
+        }
         Ok(status::why::why(&state, name, &history, clock::now(), &zone(state.plan.timezone.as_deref())))
     }
 

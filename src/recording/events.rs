@@ -65,6 +65,9 @@ pub enum RecorderEvent {
         cols: u16,
         /// Rows.
         rows: u16,
+        /// Bytes of the log so far: what comes behind them is for the new size. Not told by early recorders.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
     },
     /// The recorder got a signal.
     Signal {
@@ -225,7 +228,7 @@ mod tests {
     use super::*;
 
     fn resize(t: u64) -> Line {
-        Line { t, m: t, event: RecorderEvent::Resize { cols: 80, rows: 24 } }
+        Line { t, m: t, event: RecorderEvent::Resize { cols: 80, rows: 24, at: None } }
     }
 
     #[test]

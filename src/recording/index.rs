@@ -83,6 +83,10 @@ impl IndexReader {
         let after = self.partition(|frame| frame.t <= t)?;
         Ok(self.before(after)?.map_or(0, |frame| frame.offset.saturating_add(frame.len)))
     }
+    /// The number of the last frame that begins at or before an offset; 0 when there is none.
+    pub fn number_at(&self, offset: u64) -> io::Result<u64> {
+        Ok(self.partition(|frame| frame.offset <= offset)?.saturating_sub(1))
+    }
     fn before(&self, number: u64) -> io::Result<Option<Frame>> {
         match number.checked_sub(1) {
             Some(previous) => self.frame(previous),

@@ -12,6 +12,7 @@ use std::path::Path;
 pub mod attempt;
 pub mod events;
 pub mod index;
+pub mod output;
 pub mod packed;
 pub mod socket;
 pub mod spec;

@@ -16,6 +16,11 @@ pub const CLIENTS_MAX: usize = 8;
 pub enum Request {
     /// Send [`News`] from now on, beginning with [`News::Hello`].
     Watch,
+    /// As [`Request::Watch`], with [`News::Output`] as often as once in so many milliseconds: for somebody who looks on.
+    Follow {
+        /// Least milliseconds between two; at least [`FOLLOW_NEWS_MS`], at most [`OUTPUT_NEWS_MS`].
+        every_ms: u64,
+    },
     /// Type `len` bytes that follow this line. Answered with [`Answer`].
     Input {
         /// Bytes that follow; at most 1 MiB.
@@ -74,6 +79,8 @@ pub enum News {
 
 /// Least milliseconds between two [`News::Output`] to one watcher.
 pub const OUTPUT_NEWS_MS: u64 = 1000;
+/// The same for those who follow closely, at the fastest.
+pub const FOLLOW_NEWS_MS: u64 = 20;
 
 /// Any line that a recorder sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,6 +118,7 @@ mod tests {
         assert_eq!(encode(&input), b"{\"cmd\":\"input\",\"len\":3,\"paste\":true}\n");
         assert_eq!(decode::<Request>(b"{\"cmd\":\"watch\"}"), Some(Request::Watch));
         assert_eq!(decode::<Request>(b"{\"cmd\":\"fly\"}"), None);
+        assert_eq!(encode(&Request::Follow { every_ms: 50 }), b"{\"cmd\":\"follow\",\"every_ms\":50}\n");
         let hello = News::Hello { attempt: "2026-11-21/a/1.1".into(), shim_pid: 7, bytes: 9 };
         assert_eq!(decode_reply(&encode(&hello)), Some(Reply::News(hello)));
         let no = Answer { ok: false, error: Some("no".into()) };

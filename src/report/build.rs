@@ -3,6 +3,7 @@
 use super::facts::{Facts, OutageFact, ProjectFacts};
 use super::fingerprints::{errors, retries};
 use super::fold::{gap_span, ran, seconds, window_span};
+use super::model::NoteReport;
 use super::model::{
     AlertReport, CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare,
     TimelineRow, Totals, Unreadable, Verdict, Window,
@@ -14,6 +15,7 @@ use crate::core::alert::{Alert, Stage};
 use crate::core::fact::GitBase;
 use crate::core::guard::thing;
 use crate::core::ids::ProjectName;
+use crate::core::note::Note;
 use crate::core::run::{Outcome, RunState};
 use crate::core::time::Wall;
 use crate::protocol::SCHEMA;
@@ -65,8 +67,15 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
             last_seq: facts.read.2,
         },
         outages: outages(facts),
+        notes: notes(facts),
         totals,
     }
+}
+
+/// The notes that are carried or were settled in the night.
+fn notes(facts: &Facts) -> Vec<NoteReport> {
+    let told = |note: &Note| NoteReport { session: note.session.to_string(), note: crate::status::notes::status(note) };
+    facts.notes.values().map(told).collect()
 }
 
 /// The exit code of `report --check`: 0 all well, 1 something needs you, 2 something failed or was contradicted by a

@@ -7,6 +7,7 @@ use crate::core::exit::{Ending, ExitRecord, Verdict};
 use crate::core::fact::{GitBase, ProjectWork};
 use crate::core::finding::Finding;
 use crate::core::ids::{AttemptId, NightId, ProjectName, RunId, SessionName};
+use crate::core::note::Note;
 use crate::core::plan::{Plan, SessionPlan};
 use crate::core::progress::LastNights;
 use crate::core::run::{CheckResult, OutputSeen, RunState, Started};
@@ -66,6 +67,8 @@ pub struct Facts {
     pub messages: Messages,
     /// Outages, in the order in which they began.
     pub outages: Vec<OutageFact>,
+    /// Notes to sessions as they were last, by number.
+    pub notes: BTreeMap<u64, Note>,
     /// Facts told, and the sequence numbers of the first and the last.
     pub read: (u64, i64, i64),
 }

@@ -87,6 +87,7 @@ impl Folder {
             alerts: BTreeMap::new(),
             messages: Messages::default(),
             outages: Vec::new(),
+            notes: BTreeMap::new(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -205,6 +206,11 @@ impl Folder {
                 let word = if *on { "safe mode: nothing is started" } else { "safe mode is over" };
                 self.moment(at, None, format!("{word}: {why}"), 3);
             }
+            Fact::NoteMoved { note } if tonight => {
+                if self.facts.notes.insert(note.number, (**note).clone()).is_none() && note.is_open() {
+                    self.moment(at, Some(&note.session), format!("note {}: {}", note.id(), note.text), 1);
+                }
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -247,7 +253,8 @@ impl Folder {
             | Fact::ProjectParked { .. }
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
-            | Fact::SafeMode { .. } => return false,
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => return false,
         }
         true
     }

@@ -43,6 +43,10 @@ impl Folder {
             self.facts.runs.insert(id, run);
             return true;
         }
+        if let Fact::AttemptIntended { attempt } = &entry.fact {
+            let open = self.facts.notes.values_mut().filter(|note| note.session == id.session && note.is_open());
+            open.for_each(|note| note.give(attempt));
+        }
         let Some(run) = self.facts.runs.get_mut(&id) else { return false };
         let mut told: Option<(String, u8)> = None;
         match &entry.fact {
@@ -122,7 +126,8 @@ impl Folder {
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
-            | Fact::SafeMode { .. } => {}
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);

@@ -247,5 +247,6 @@ pub(super) fn is_quiet(report: &Report) -> bool {
         && totals.error_kinds == 0
         && report.window.gaps.is_empty()
         && report.operator.is_empty()
+        && report.notes.is_empty()
         && report.projects.iter().all(|p| !p.rewritten)
 }

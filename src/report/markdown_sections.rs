@@ -2,7 +2,7 @@
 
 use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
-use super::model::{AlertReport, ProjectReport, SessionReport, TimelineRow, ToolReport};
+use super::model::{AlertReport, NoteReport, ProjectReport, SessionReport, TimelineRow, ToolReport};
 use super::text::{metric, tool};
 use crate::protocol::FindingStatus;
 use crate::status::text::{count, cut_at_word, span_of_seconds};
@@ -20,7 +20,7 @@ impl Page<'_> {
             self.projects(),
         ];
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
-        out.extend([self.alerts(), self.not_run(), self.timeline()]);
+        out.extend([self.alerts(), self.notes(), self.not_run(), self.timeline()]);
         if self.full {
             out.insert(3, self.details());
         }
@@ -386,6 +386,29 @@ impl Page<'_> {
             name: "Alerts",
             above: Vec::new(),
             rows: self.report.alerts.iter().map(row).collect(),
+            most: 8,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    fn notes(&self) -> Section {
+        let row = |NoteReport { session, note }: &NoteReport| {
+            let given = match (note.times_given, note.given.last()) {
+                (0, _) | (_, None) => "not given to an attempt yet".to_owned(),
+                (n, Some(last)) => format!("given to {}, last {last}", count(u64::from(n), "attempt", "attempts")),
+            };
+            let then = match (&note.settled, &note.settled_by) {
+                (Some(at), Some(by)) => format!("settled {} by {}", self.at(at), prose(by)),
+                (Some(at), None) => format!("settled {}", self.at(at)),
+                (None, _) => "open".to_owned(),
+            };
+            let text = prose(&cut_at_word(&note.text.replace('\n', " "), 240));
+            vec![format!("- {} {} to {}: {text}; {given}; {then}", self.at(&note.at), note.id, prose(session))]
+        };
+        Section {
+            name: "Your notes",
+            above: Vec::new(),
+            rows: self.report.notes.iter().map(row).collect(),
             most: 8,
             more: "in the JSON.".to_owned(),
         }

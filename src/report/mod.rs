@@ -18,6 +18,9 @@ pub mod nights;
 pub mod passage;
 mod sessions;
 pub mod text;
+pub mod timeline;
+mod timeline_fold;
+mod timeline_lane;
 
 pub use build::{build, check_code};
 pub use fold::{Folder, fold, fold_as_of};

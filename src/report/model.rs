@@ -59,6 +59,19 @@ pub struct Report {
     /// What was down for a time: providers, the disk, the memory, ...
     #[serde(default)]
     pub outages: Vec<Outage>,
+    /// Notes to sessions: those that are carried, and those settled in this night; oldest first.
+    #[serde(default)]
+    pub notes: Vec<NoteReport>,
+}
+
+/// A note from an operator to a session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct NoteReport {
+    /// The session.
+    pub session: String,
+    /// The note.
+    #[serde(flatten)]
+    pub note: crate::protocol::details::NoteStatus,
 }
 
 /// A time in which something was down, and what waited for it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub type Elapsed = u64;
 
 /// Adds up the time between facts: by the monotonic clock within a boot, by the wall clock across one.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Passage {
     last: Option<At>,
     boot: Option<String>,

@@ -2,7 +2,7 @@
 //! input, and what waits to be read by them.
 
 use crate::recording::socket::{
-    Answer, CLIENTS_MAX, INPUT_MAX, LINE_MAX, News, OUTPUT_NEWS_MS, Request, decode, encode,
+    Answer, CLIENTS_MAX, FOLLOW_NEWS_MS, INPUT_MAX, LINE_MAX, News, OUTPUT_NEWS_MS, Request, decode, encode,
 };
 use rustix::event::PollFlags;
 use rustix::fs::Mode;
@@ -76,6 +76,8 @@ struct Client {
     waiting: Vec<u8>,
     /// The output it was told of, and when.
     watch: Option<(u64, u64)>,
+    /// Least nanoseconds between two news of output to it.
+    every: u64,
     /// An answer is due; nothing more is read before it.
     busy: bool,
     /// It is closed when it has read what waits.
@@ -204,8 +206,19 @@ impl Server {
         self.next_id += 1;
         let (came, waiting) = (Vec::new(), Vec::new());
         let (id, busy, closing, gone) = (self.next_id, false, false, false);
-        let mut client =
-            Client { id, stream, came, payload: None, waiting, watch: None, busy, closing, gone, active: now };
+        let mut client = Client {
+            id,
+            stream,
+            came,
+            payload: None,
+            waiting,
+            watch: None,
+            every: 0,
+            busy,
+            closing,
+            gone,
+            active: now,
+        };
         if self.clients.len() < CLIENTS_MAX {
             self.clients.push(client);
         } else {
@@ -229,7 +242,7 @@ impl Client {
     }
     fn deadline(&self, total: u64) -> Option<u64> {
         match self.watch {
-            Some((told, at)) => (told != total && self.waiting.is_empty()).then_some(at + OUTPUT_NEWS_MS * MS),
+            Some((told, at)) => (told != total && self.waiting.is_empty()).then_some(at + self.every),
             None => (!self.busy).then_some(self.active + IDLE),
         }
     }
@@ -274,10 +287,8 @@ impl Client {
             };
             let line: Vec<u8> = self.came.drain(..=end).collect();
             match decode(&line) {
-                Some(Request::Watch) => {
-                    self.watch = Some((total, now));
-                    self.send(&News::Hello { attempt: attempt.to_owned(), shim_pid: std::process::id(), bytes: total });
-                }
+                Some(Request::Watch) => self.begin_watch(attempt, total, now, OUTPUT_NEWS_MS),
+                Some(Request::Follow { every_ms }) => self.begin_watch(attempt, total, now, every_ms),
                 Some(Request::Input { len, paste }) => match usize::try_from(len) {
                     Ok(len) if len as u64 <= INPUT_MAX => self.payload = Some((len, paste)),
                     Ok(_) | Err(_) => self.refuse("the input is too long"),
@@ -290,6 +301,11 @@ impl Client {
                 None => self.refuse("not a request"),
             }
         }
+    }
+    fn begin_watch(&mut self, attempt: &str, total: u64, now: u64, every_ms: u64) {
+        self.every = every_ms.clamp(FOLLOW_NEWS_MS, OUTPUT_NEWS_MS) * MS;
+        self.watch = Some((total, now));
+        self.send(&News::Hello { attempt: attempt.to_owned(), shim_pid: std::process::id(), bytes: total });
     }
     fn ask(&mut self, what: What, asks: &mut Vec<Ask>) {
         self.busy = true;

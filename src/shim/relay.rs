@@ -439,7 +439,8 @@ impl Relay {
     fn resize(&mut self, size: (u16, u16)) -> std::io::Result<()> {
         terminal::resize(self.parts.inner.as_fd(), size)?;
         self.parts.size = size;
-        self.record(RecorderEvent::Resize { cols: size.0, rows: size.1 });
+        let at = Some(self.parts.output.len());
+        self.record(RecorderEvent::Resize { cols: size.0, rows: size.1, at });
         Ok(())
     }
     fn hung_up(&mut self, now: u64) {

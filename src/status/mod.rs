@@ -2,7 +2,13 @@
 //!
 //! All of it is computed from the state (or from the document made of it) and from the time handed in.
 
+pub mod alerts;
+pub mod attempts;
+pub mod events;
+pub mod notes;
+pub mod numbers;
 pub mod project;
+pub mod queue;
 pub mod table;
 pub mod text;
 pub mod tonight;

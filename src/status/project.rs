@@ -81,7 +81,12 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
 fn alerts(state: &State) -> Vec<AlertStatus> {
     let mut standing = state.alerts.standing();
     standing.sort_by_key(|alert| std::cmp::Reverse(alert.number));
-    let status = |alert: &&Alert| AlertStatus {
+    standing.into_iter().map(alert).collect()
+}
+
+/// An alert for documents.
+pub(super) fn alert(alert: &Alert) -> AlertStatus {
+    AlertStatus {
         id: alert.id(),
         severity: alert.severity.as_str().to_owned(),
         state: alert.word().to_owned(),
@@ -94,8 +99,7 @@ fn alerts(state: &State) -> Vec<AlertStatus> {
         command: alert.command.clone(),
         count: alert.count,
         told: alert.told.iter().filter(|(_, told)| told.delivered).map(|(name, _)| name.clone()).collect(),
-    };
-    standing.iter().map(status).collect()
+    }
 }
 
 /// What is down, and the projects that are parked.
@@ -206,6 +210,7 @@ fn session(
             })
             .unwrap_or_default(),
         findings: run.map(|run| run.findings.iter().map(finding).collect()).unwrap_or_default(),
+        notes: state.notes.open(name).map(super::notes::status).collect(),
     }
 }
 
@@ -271,7 +276,7 @@ fn by_output(run: &Run, now: At) -> Option<Activity> {
 }
 
 /// The same for a run that may stand behind a breaker: then it is that which is tried next.
-fn next_of(run: &Run, state: &State) -> Option<Wall> {
+pub(super) fn next_of(run: &Run, state: &State) -> Option<Wall> {
     let breaker = state.held_by(run).and_then(|key| state.breakers.by_key.get(&key));
     match (breaker.and_then(|breaker| breaker.until()), &run.state) {
         (Some(until), RunState::Limited { .. }) => Some(until.wall),
@@ -343,7 +348,7 @@ fn not_asked(name: &SessionName, plan: Option<&SessionPlan>, state: &State) -> S
     }
 }
 
-fn exit(attempt: &Attempt) -> Option<ExitStatus> {
+pub(super) fn exit(attempt: &Attempt) -> Option<ExitStatus> {
     let exit = attempt.exit.as_ref()?;
     let verdict = attempt.verdict.as_ref();
     Some(ExitStatus {
@@ -383,7 +388,7 @@ fn metrics(
     out
 }
 
-fn metric(
+pub(super) fn metric(
     name: &str,
     total: Option<f64>,
     seen: Option<&MetricSeen>,

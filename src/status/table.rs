@@ -192,6 +192,11 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
         lines
             .push((Tone::Bad, format!("Needs you: {}{more}. Try `nightkeep why {}`.", needing.join(", "), needing[0])));
     }
+    let noted: Vec<&str> = status.sessions.iter().filter(|s| !s.notes.is_empty()).map(|s| s.name.as_str()).collect();
+    if let Some(first) = noted.first() {
+        let more = if noted.len() > 1 { format!(" and {} more", noted.len() - 1) } else { String::new() };
+        lines.push((Tone::Dim, format!("Open notes to {first}{more}: `nightkeep note {first}` tells them.")));
+    }
     let night_open = status.night.as_ref().is_some_and(|n| n.to.as_ref().is_none_or(|to| is_to_come(to, now)));
     if status.night.is_none() || !night_open {
         lines.push((Tone::Normal, "`nightkeep up` begins a night.".into()));

@@ -5,6 +5,8 @@ use super::zone::{day_hh_mm, from_label, label, parse, rfc3339};
 use crate::core::calendar::{AtEnd, StartAt, next, next_cron, next_or_now};
 use crate::core::ids::SessionName;
 use crate::core::plan::{DependencyOn, Plan, SessionPlan};
+use crate::core::run::Outcome;
+use crate::core::state::State;
 use crate::core::time::Wall;
 use crate::protocol::SCHEMA;
 use jiff::tz::TimeZone;
@@ -278,6 +280,17 @@ fn planned(
         cron: None,
         deadline: None,
     }
+}
+
+/// How long the newest good run of each session ran, all attempts together. One that failed tells nothing of the work.
+pub fn lasted(state: &State) -> BTreeMap<SessionName, Duration> {
+    let ended = state.runs.values().filter(|run| run.state.outcome() == Some(Outcome::Succeeded));
+    ended
+        .map(|run| {
+            let ran = run.attempts.iter().filter_map(|a| a.exit.as_ref()).map(|exit| exit.ran).sum();
+            (run.id.session.clone(), ran)
+        })
+        .collect()
 }
 
 /// The forecast as aligned text; every line fits the width.

@@ -11,6 +11,7 @@ use crate::core::fact::{Entry, Fact};
 use crate::core::finding::Finding;
 use crate::core::guard::{FOR_ALL, limit_words, thing};
 use crate::core::ids::SessionName;
+use crate::core::note::Note;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
 use crate::core::state::State;
@@ -34,6 +35,9 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
     if let Some(run) = run {
         from_run(run, history, zone, &mut steps);
         from_history(run, history, &mut steps);
+        for note in state.notes.of(name) {
+            steps.push(note_written(note));
+        }
         let known = history.iter().any(|e| matches!(&e.fact, Fact::RunMoved { run: id, .. } if *id == run.id));
         if !known {
             steps.push(step(run.since.wall, moved(&run.state, &run.reason), None));
@@ -152,6 +156,17 @@ fn found(at: Wall, finding: &Finding) -> Step {
     step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty()))
 }
 
+/// A note of the operator, and whether it is still carried.
+fn note_written(note: &Note) -> Step {
+    let given = match note.times_given {
+        0 => "not given yet".to_owned(),
+        n => format!("given to {}", super::text::count(n.into(), "attempt", "attempts")),
+    };
+    let standing = if note.is_open() { "open" } else { "settled" };
+    let what = format!("note {} ({standing}, {given}): {}", note.id(), harmless(&note.text));
+    step(note.at, what, Some(harmless(&note.by.who)))
+}
+
 fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
     for (i, entry) in history.iter().enumerate() {
         let at = entry.at.wall;
@@ -172,7 +187,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 steps.push(step(at, format!("attempt {}: stop decided: {}", attempt.number, harmless(reason)), None));
             }
             Fact::Finding { run: id, finding } if *id == run.id => steps.push(found(at, finding)),
-            Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() => {
+            // Of a note the note itself tells more.
+            Fact::OperatorActed { verb, target, by, result } if target == run.id.session.as_str() && verb != "note" => {
                 let mut who = harmless(&by.who);
                 if let Some(reason) = &by.reason {
                     who.push_str(&format!(", because: {}", harmless(reason)));
@@ -227,7 +243,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
-            | Fact::SafeMode { .. } => {}
+            | Fact::SafeMode { .. }
+            | Fact::NoteMoved { .. } => {}
         }
     }
 }

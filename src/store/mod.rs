@@ -6,6 +6,7 @@
 mod chain;
 mod error;
 mod journal;
+mod look;
 mod model;
 mod open;
 mod reader;
@@ -15,6 +16,7 @@ mod writer;
 
 pub use error::JournalError;
 pub use journal::Journal;
+pub use look::Look;
 pub use model::{Broken, Event, Filter, NewEvent, NewRow, NightSpan, PAGE_MAX, Row};
 pub use open::FORMAT;
 pub use reader::Reader;

@@ -212,6 +212,10 @@ impl Reader {
         Ok(read_id(&self.pool).await?.unwrap_or_default())
     }
 
+    pub(super) fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
     /// Lets the connections go.
     pub async fn close(&self) {
         self.pool.close().await;

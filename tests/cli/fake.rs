@@ -156,6 +156,7 @@ pub fn status(sessions: &[(&str, &str)]) -> Status {
 fn session(name: &str, state: &str) -> SessionStatus {
     SessionStatus {
         findings: Vec::new(),
+        notes: Vec::new(),
         name: name.into(),
         project: None,
         state: state.into(),

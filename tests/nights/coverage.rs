@@ -66,6 +66,8 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Acted { .. } => ("acted", About::All),
         Event::AlertAct { act, .. } => (act.as_str(), About::All),
         Event::Sent { .. } => ("sent", About::All),
+        Event::Note { session, .. } => ("note", About::Session(session)),
+        Event::NoteDone { .. } => ("note done", About::All),
     }
 }
 

@@ -195,6 +195,19 @@ impl Sim {
         let of_state = self.rng.choice(by_state.into_values()).unwrap_or_default();
         let names = if of_state.is_empty() || self.rng.bool() { names } else { of_state };
         let session = self.rng.choice(names).unwrap_or_else(|| plan::name(77));
+        // Drawn apart, so that notes change nothing else of a seed's night.
+        let mut aside = fastrand::Rng::with_seed(self.world.t);
+        if aside.u8(0..8) == 0 {
+            let known: Vec<String> = night.state.notes.known.values().map(|note| note.id()).collect();
+            let by = anna("know this");
+            match aside.choice(known).filter(|_| aside.bool()) {
+                Some(note) => self.step(Event::NoteDone { note, by })?,
+                None => {
+                    let text = format!("note {}", aside.u8(0..9));
+                    self.step(Event::Note { session: session.clone(), text, by })?;
+                }
+            }
+        }
         match self.rng.u8(0..18) {
             0 => self.up(vec![session]),
             1 => self.up(Vec::new()),

@@ -57,7 +57,9 @@ fn sizes_reach_the_program_and_the_record() {
     bed.until_log_has("24 80");
     for (cols, rows) in [(100, 30), (200, 50), (81, 25)] {
         shim.resize(cols, rows);
-        until("the line", || bed.has_event(|e| *e == RecorderEvent::Resize { cols, rows }));
+        until("the line", || {
+            bed.has_event(|e| matches!(e, RecorderEvent::Resize { cols: c, rows: r, .. } if (*c, *r) == (cols, rows)))
+        });
         bed.until_log_has(&format!("{rows} {cols}"));
     }
     std::fs::write(bed.path("over"), "").unwrap();
@@ -70,7 +72,7 @@ fn a_size_that_is_not_the_specs_is_the_first_line_after_the_start() {
     bed.spec.size = (200, 50);
     bed.run();
     assert_eq!(bed.log(), b"24 80\r\n", "what the viewer has is true");
-    assert_eq!(bed.events()[1], RecorderEvent::Resize { cols: 80, rows: 24 });
+    assert_eq!(bed.events()[1], RecorderEvent::Resize { cols: 80, rows: 24, at: Some(0) });
 }
 
 #[test]

@@ -3,23 +3,13 @@
 use crate::core::ids::{AttemptId, SessionName};
 use crate::instance::Instance;
 use crate::recording::events::{EVENTS_FILE, LOCK_FILE, Line, RecorderEvent};
+use crate::recording::output;
 use std::fs::{self, File};
 use std::path::Path;
 
 /// The attempts of a session that left a log, oldest first.
 pub fn in_order(instance: &Instance, session: &SessionName) -> Vec<AttemptId> {
-    let entries = fs::read_dir(instance.output_dir(session)).into_iter().flatten().flatten();
-    let mut attempts: Vec<AttemptId> =
-        entries.filter_map(|entry| from_file_name(session, entry.file_name().to_str()?)).collect();
-    attempts.sort();
-    // A packing that was cut short leaves both forms.
-    attempts.dedup();
-    attempts
-}
-
-/// Reads `2026-11-21-1.2.log`, compressed or not.
-fn from_file_name(session: &SessionName, name: &str) -> Option<AttemptId> {
-    AttemptId::from_file_stem(session, name.strip_suffix(".zst").unwrap_or(name).strip_suffix(".log")?)
+    output::attempts_in(&instance.output_dir(session), session)
 }
 
 /// Whether the attempt will write no more: its end is recorded, or its recorder is gone.

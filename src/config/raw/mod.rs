@@ -4,17 +4,19 @@
 //! shape (unknown keys, wrong types) is made with that schema. The doc comments are what an editor shows.
 
 mod alerts;
+mod dashboard;
 mod session;
 mod words;
 
 pub use alerts::{Address, Alerts, Channel, ChannelKind, Elsewhere, Escalation, Ping, Secret, Severity};
+pub use dashboard::{Dashboard, KeyTable, Keys, Theme};
 pub use session::{
     After, AfterEntry, Answer, AnswerKind, Budget, CommandText, Exhausted, ExitCode, FailureWord, Metric, Resume,
     Retry, Session, Success,
 };
 pub use words::{
-    ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, Pattern, Period, WORDS, Weekday, Word,
-    WrittenCondition, pattern,
+    ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, KeyName, Pattern, Period, WORDS,
+    Weekday, Word, WrittenCondition, pattern,
 };
 
 use schemars::JsonSchema;
@@ -54,6 +56,8 @@ pub struct File {
     pub paths: Paths,
     /// Trust in this file.
     pub security: Security,
+    /// How the dashboard looks and what its keys do.
+    pub dashboard: Dashboard,
 }
 
 /// When the night is.

@@ -159,8 +159,15 @@ word! {
     crash_loop
 }
 
+word! {
+    /// A key of the keyboard.
+    KeyName(String), "Key", "a key such as \"x\", \"ctrl-l\" or \"page-up\"",
+    Some(KEY_PATTERN),
+    key_name
+}
+
 /// All forms of small values.
-pub const WORDS: [Word; 9] = [
+pub const WORDS: [Word; 10] = [
     Period::WORD,
     Delay::WORD,
     ByteSize::WORD,
@@ -170,7 +177,20 @@ pub const WORDS: [Word; 9] = [
     Pattern::WORD,
     Condition::WORD,
     CrashLoop::WORD,
+    KeyName::WORD,
 ];
+
+const KEY_PATTERN: &str = "^(ctrl-|alt-)*(.|space|enter|esc|tab|shift-tab|backspace|delete|up|down|left|right|home|end|\
+    page-up|page-down|f([1-9]|1[0-9]|2[0-4]))$";
+
+fn key_name(text: &str) -> Result<String, Fault> {
+    let known = regex::Regex::new(KEY_PATTERN).is_ok_and(|key| key.is_match(text));
+    if known && !text.chars().any(char::is_control) {
+        return Ok(text.to_owned());
+    }
+    Err(Fault::new(format!("there is no key {}", quoted(text)))
+        .with_help("keys are written x, X, space, enter, page-up, f5, ctrl-l or alt-x"))
+}
 
 /// Longest pattern, in bytes.
 const PATTERN_MAX: usize = 10_000;
