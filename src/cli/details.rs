@@ -76,6 +76,7 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
             Detail::Marks(from_events(&page.events))
         }
         Want::Screen(_)
+        | Want::Marks(_)
         | Want::Recording { .. }
         | Want::Log { .. }
         | Want::Span { .. }

@@ -338,7 +338,7 @@ impl Want {
     }
     /// Whether it changes with every line that the session's program writes.
     pub fn tells_of_output(&self) -> bool {
-        matches!(self, Self::Attempts(_) | Self::Numbers(_))
+        matches!(self, Self::Attempts(_) | Self::Numbers(_) | Self::Recording { .. } | Self::Log { .. })
     }
     /// How long it may be old: a change is waited out so long before it is loaded again.
     pub fn may_be_old(&self) -> Duration {
@@ -346,16 +346,14 @@ impl Want {
             Self::Why(_)
             | Self::Attempts(_)
             | Self::Notes(_)
-            | Self::Marks(_)
             | Self::Screen(_)
-            | Self::Recording { .. }
-            | Self::Log { .. }
+            | Self::Marks(_)
             | Self::Span { .. }
             | Self::Times { .. }
             | Self::Page { .. }
             | Self::Find { .. } => Duration::from_millis(500),
-            Self::Events { .. } | Self::Marks(_) | Self::Alerts | Self::Dead | Self::Queue => Duration::from_secs(1),
-            Self::Numbers(_) => Duration::from_secs(3),
+            Self::Events { .. } | Self::Alerts | Self::Dead | Self::Queue => Duration::from_secs(1),
+            Self::Numbers(_) | Self::Recording { .. } | Self::Log { .. } => Duration::from_secs(3),
             // It is gone on with by the facts themselves.
             Self::Timeline => Duration::from_secs(60),
             Self::Plan | Self::Nights | Self::Report(_) => Duration::from_secs(30),

@@ -117,7 +117,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let mut wanted = Vec::new();
         for i in 0..20_000 {
-            wanted.push((log.len() as u64, format!("line {i} {}", "x".repeat(rng.usize(0..60)))));
+            wanted.push((log.len() as u64, format!("line {i} {}", "x".repeat(rng.usize(1..60)))));
             log.extend(format!("{}\r\n", wanted[i].1).into_bytes());
         }
         let got: Vec<_> = lines(&log, 0).into_iter().map(|line| (line.at, line.text)).collect();

@@ -83,35 +83,35 @@ fn serve(model: &mut Model, ui: &mut Ui) {
 }
 
 fn known(model: &Model, want: &Want) -> bool {
-    match want {
-        Want::Log { session, attempt } => model.shown.log(session, attempt.as_ref()).is_some(),
-        Want::Page { attempt, number, .. } => model.shown.page(attempt, *number).is_some(),
-        Want::Recording { session, .. } => model.shown.player(session).is_some(),
-        Want::Marks(_) => true,
-        Want::Span { .. } | Want::Times { .. } | Want::Find { .. } => false,
-        _ => true,
+    if let Want::Log { session, attempt } = want {
+        return model.shown.log(session, attempt.as_ref()).is_some();
     }
+    if let Want::Page { attempt, number, .. } = want {
+        return model.shown.page(attempt, *number).is_some();
+    }
+    if let Want::Recording { session, .. } = want {
+        return model.shown.player(session).is_some();
+    }
+    !matches!(want, Want::Span { .. } | Want::Times { .. } | Want::Find { .. })
 }
 
 fn answer(want: &Want, bytes: &[u8]) -> Detail {
     let whole = about(bytes);
     let total = bytes.len() as u64;
-    match want {
-        Want::Span { from, max, .. } => {
-            let to = (from + max).min(total);
-            Detail::Span(Span { from: *from, total, bytes: bytes[*from as usize..to as usize].to_vec() })
-        }
-        Want::Page { number, .. } => {
-            let from = span_of(*number).0.min(total);
-            Detail::Page(LogPage::read(*number, from, &bytes[from as usize..], 0, total, &whole.times))
-        }
-        Want::Find { search, from, backward, .. } => {
-            let page = LogPage::read(0, 0, bytes, 0, total, &[]);
-            let mut hits = (0..page.lines.len()).filter(|i| page.lines[*i].text.contains(search)).map(|i| (0, i));
-            Detail::Found(if *backward { hits.filter(|h| h < from).last() } else { hits.find(|h| h >= from) })
-        }
-        _ => Detail::Recording(Box::new(whole)),
+    if let Want::Span { from, max, .. } = want {
+        let to = (from + max).min(total);
+        return Detail::Span(Span { from: *from, total, bytes: bytes[*from as usize..to as usize].to_vec() });
     }
+    if let Want::Page { number, .. } = want {
+        let from = span_of(*number).0.min(total);
+        return Detail::Page(LogPage::read(*number, from, &bytes[from as usize..], 0, total, &whole.times));
+    }
+    if let Want::Find { search, from, backward, .. } = want {
+        let page = LogPage::read(0, 0, bytes, 0, total, &[]);
+        let mut hits = (0..page.lines.len()).filter(|i| page.lines[*i].text.contains(search)).map(|i| (0, i));
+        return Detail::Found(if *backward { hits.rfind(|h| h < from) } else { hits.find(|h| h >= from) });
+    }
+    Detail::Recording(Box::new(whole))
 }
 
 fn open(ui: &mut Ui, tab: Tab) {

@@ -299,6 +299,9 @@ fn what_a_session_shows_is_seen_live_searched_and_replayed() {
     desk.keys(&["/"]);
     desk.types("words");
     desk.until_shown("/words");
+    // Of a program that has ended the times are all there.
+    house.ok(&["stop", "talker"]);
+    house.until_state("talker", "stopped");
     to("the recording", &|screen| screen.contains("‖") && screen.contains("heard hello"));
     desk.keys(&["Home"]);
     desk.until("its beginning", |screen| screen.contains("green words") && !screen.contains("heard hello"));
