@@ -346,7 +346,6 @@ impl Want {
             Self::Why(_)
             | Self::Attempts(_)
             | Self::Notes(_)
-            | Self::Marks(_)
             | Self::Screen(_)
             | Self::Span { .. }
             | Self::Times { .. }
