@@ -178,22 +178,4 @@ pub struct KeyTable {
     pub settle: Option<Keys>,
     /// Leave; the night goes on.
     pub quit: Option<Keys>,
-    /// The attempt after, in the log.
-    pub log_attempt_after: Option<Keys>,
-    /// The attempt after.
-    pub attempt_after: Option<Keys>,
-    /// Show less, larger.
-    pub zoom_in: Option<Keys>,
-    /// Show more, smaller.
-    pub zoom_out: Option<Keys>,
-    /// Back to now.
-    pub now: Option<Keys>,
-    /// The alert is known.
-    pub ack: Option<Keys>,
-    /// The alert is over.
-    pub resolve: Option<Keys>,
-    /// A second chance for a dead letter.
-    pub retry: Option<Keys>,
-    /// A note is settled.
-    pub settle: Option<Keys>,
 }
