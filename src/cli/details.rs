@@ -9,6 +9,7 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::status;
 use crate::tui::intent::Want;
+use crate::tui::marks::from_events;
 use crate::tui::model::Detail;
 
 /// Nights of the list, and events of a page.
@@ -64,6 +65,11 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
             Detail::Plan(status::tonight::tonight(&state.plan, &lasted, now.wall, &zone))
         }
         Want::Nights => Detail::Nights(known.nights(&reader, &zone, None, NIGHTS).await.map_err(unreadable)?),
+        Want::Marks(session) => {
+            let session = name(session)?;
+            let page = details::events(&reader, &session, None, details::EVENTS_MAX).await.map_err(unreadable)?;
+            Detail::Marks(from_events(&page.events))
+        }
         Want::Screen(_)
         | Want::Recording { .. }
         | Want::Log { .. }

@@ -346,6 +346,7 @@ impl Want {
             Self::Why(_)
             | Self::Attempts(_)
             | Self::Notes(_)
+            | Self::Marks(_)
             | Self::Screen(_)
             | Self::Span { .. }
             | Self::Times { .. }
