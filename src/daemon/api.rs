@@ -202,7 +202,7 @@ async fn guard(
     }
     if request.method() != axum::http::Method::GET {
         let recorders = api.inbox.look(|state, _| recorder_pids(state)).await?;
-        if peer.descends_from(&recorders) {
+        if peer.is_inside(&api.rim.instance().runs(), &recorders) {
             return Err(Refused::new(
                 StatusCode::FORBIDDEN,
                 5,

@@ -5,9 +5,11 @@
 //! cut its ancestry (see `docs/security.md`).
 
 use super::doorway::Doorway;
+use crate::os::ancestry;
 use axum::extract::connect_info::Connected;
 use axum::serve::IncomingStream;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// The peer of a connection.
@@ -49,18 +51,12 @@ impl Peer {
             None => who,
         }
     }
-    /// Whether the peer or one of its ancestors is one of these processes (our recorders).
-    pub fn descends_from(self, recorders: &BTreeSet<u32>) -> bool {
-        let mut pid = self.pid;
-        // No process tree is deeper than this; the bound guards against a race that makes a loop.
-        for _ in 0..256 {
-            match pid {
-                None | Some(0 | 1) => return false,
-                Some(p) if recorders.contains(&p) => return true,
-                Some(p) => pid = parent_of(p),
-            }
-        }
-        false
+    /// Whether the peer or one of its ancestors is a recorder whose run lies below `runs`, or one of `recorders`. A program
+    /// can ask before its start is in the journal, so what the state knows is not enough.
+    pub fn is_inside(self, runs: &Path, recorders: &BTreeSet<u32>) -> bool {
+        let ours =
+            |pid: u32| recorders.contains(&pid) || ancestry::recorder(pid).is_some_and(|run| run.starts_with(runs));
+        self.pid.is_some_and(|pid| ancestry::lineage(pid).any(ours))
     }
 }
 
@@ -84,12 +80,6 @@ fn users_in(passwd: &str) -> BTreeMap<u32, String> {
     users
 }
 
-/// The parent of a process, from `/proc/PID/stat` (field 4; the name before it may hold blanks and parentheses).
-fn parent_of(pid: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(1)?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,9 +95,9 @@ mod tests {
     #[test]
     fn a_descendant_is_recognised_and_a_stranger_is_not() {
         let me = Peer { uid: Some(0), pid: Some(std::process::id()) };
-        let parent = parent_of(std::process::id()).unwrap();
-        assert!(me.descends_from(&BTreeSet::from([std::process::id()])));
-        assert!(me.descends_from(&BTreeSet::from([parent])));
-        assert!(!me.descends_from(&BTreeSet::from([u32::MAX])));
+        let inside = |recorder: u32| me.is_inside(Path::new("/srv/logs/runs"), &BTreeSet::from([recorder]));
+        assert!(inside(std::process::id()));
+        assert!(inside(std::os::unix::process::parent_id()));
+        assert!(!inside(u32::MAX));
     }
 }

@@ -1,5 +1,6 @@
 //! The operating system, as thin as it can be: the only place that reads clocks, boot id and process tables.
 
+pub mod ancestry;
 pub mod clock;
 pub mod command;
 pub mod dying;
