@@ -321,8 +321,8 @@ pub fn depend(session: &mut SessionPlan, i: usize, rng: &mut Rng) {
 
 pub fn plan(rng: &mut Rng) -> Plan {
     let count = match rng.u8(0..60) {
-        0..45 => rng.usize(1..7),
-        45..59 => rng.usize(7..13),
+        0..45 => rng.usize(1..6),
+        45..59 => rng.usize(6..12),
         _ => rng.usize(16..41),
     };
     let mut sessions = BTreeMap::new();
