@@ -2,7 +2,7 @@
 //!
 //! A pure part and a rim. What is known ([`model`]) and what the person chose ([`ui`]) give a frame ([`view`]); a key, a
 //! click or a word of the palette means an [`intent::Intent`], which [`update`] turns into changes of the ui and into
-//! [`intent::Ask`]s. The rim ([`run`], [`feed`]) owns the terminal, the daemon's API and the time; it performs what is
+//! [`intent::Ask`]s. The rim ([`mod@run`], [`feed`]) owns the terminal, the daemon's API and the time; it performs what is
 //! asked and hands in what comes of it as [`model::News`].
 //!
 //! A new view is a file with a [`view::Page`] and a line in [`ui::View`] or [`ui::Tab`].
