@@ -110,8 +110,11 @@ impl House {
     pub fn daemon_pid(&self) -> Option<u32> {
         let text = fs::read_to_string(self.logs().join("daemon.lock")).ok()?;
         let pid: u32 = text.lines().next()?.trim().parse().ok()?;
-        let cmdline = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-        String::from_utf8_lossy(&cmdline).contains("nightkeep").then_some(pid)
+        // A process that is killed loses its command line first and its files last.
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let ended = stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']));
+        let threads = fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        (stat.contains("(nightkeep)") && !(ended && threads <= 1)).then_some(pid)
     }
     /// The tmux server's process id as the journal knows it.
     pub fn tmux_pid(&self) -> Option<u32> {

@@ -27,7 +27,11 @@ fn db(house: &House) -> PathBuf {
 
 /// Brings all of the journal into its one file.
 fn settle(house: &House) {
-    sql(house, "PRAGMA wal_checkpoint(TRUNCATE)");
+    let wal = house.logs().join("nightkeep.db-wal");
+    house.until("all of the journal is in its file", || {
+        sql(house, "PRAGMA wal_checkpoint(TRUNCATE)");
+        fs::metadata(&wal).map_or(0, |wal| wal.len()) == 0
+    });
 }
 
 fn sql(house: &House, text: &str) {

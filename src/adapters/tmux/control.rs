@@ -58,6 +58,8 @@ struct Request {
 #[derive(Debug, Default)]
 struct Waiting {
     replies: VecDeque<oneshot::Sender<Block>>,
+    /// tmux has answered the attach, the only command that is on the client's command line.
+    attached: bool,
     closed: Option<String>,
     leaving: Option<Leaving>,
     /// Nobody listens any more once the handle is dropped.
@@ -88,7 +90,8 @@ impl Drop for Leaving {
 impl Drop for Control {
     fn drop(&mut self) {
         let mut waiting = lock(&self.waiting);
-        if waiting.replies.is_empty() || waiting.closed.is_some() {
+        let owed = !waiting.attached || !waiting.replies.is_empty();
+        if !owed || waiting.closed.is_some() {
             // The task owns the client process, which is killed with it.
             self.reader.abort();
         } else {
@@ -111,9 +114,11 @@ impl Control {
         let (requests, queue) = mpsc::channel(NOTICES);
         let (notices, hints) = mpsc::channel(NOTICES);
         let waiting = Arc::new(Mutex::new(Waiting { notices: Some(notices), ..Waiting::default() }));
+        let (attached, in_session) = oneshot::channel();
         let (over, ended) = oneshot::channel();
-        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting), ended));
-        let reader = tokio::spawn(read_replies(child, stdout, Arc::clone(&waiting), over)).abort_handle();
+        let turns = Turns { in_session, ended };
+        tokio::spawn(write_requests(stdin, queue, Arc::clone(&waiting), turns));
+        let reader = tokio::spawn(read_replies(child, stdout, Arc::clone(&waiting), attached, over)).abort_handle();
         Ok((Self { requests, waiting, reader, socket: socket.to_path_buf() }, hints))
     }
 
@@ -145,18 +150,28 @@ impl Control {
     }
 }
 
-/// Writes commands in order, each noted in the row of waiting ones before it is sent. Keeps the pipe until the reader has
-/// ended.
+/// What the writer learns from the reader.
+struct Turns {
+    in_session: oneshot::Receiver<()>,
+    ended: oneshot::Receiver<()>,
+}
+
+/// Writes commands in order, each noted in the row of waiting ones before it is sent. The first one waits for the answer
+/// to the attach: tmux may answer it before, by a connection that it is about to refuse. Keeps the pipe until the reader
+/// has ended.
 async fn write_requests(
     mut stdin: ChildStdin,
     mut queue: mpsc::Receiver<Request>,
     waiting: Arc<Mutex<Waiting>>,
-    ended: oneshot::Receiver<()>,
+    turns: Turns,
 ) {
+    if turns.in_session.await.is_err() {
+        return;
+    }
     while let Some(Request { line, reply }) = queue.recv().await {
         {
             let mut waiting = lock(&waiting);
-            if waiting.closed.is_some() {
+            if waiting.closed.is_some() || waiting.leaving.is_some() {
                 return;
             }
             waiting.replies.push_back(reply);
@@ -167,7 +182,7 @@ async fn write_requests(
         }
     }
     // Nothing is sent; the other end is dropped.
-    let _ = ended.await;
+    let _ = turns.ended.await;
 }
 
 /// Reads until the connection ends, then wakes everybody who waits.
@@ -175,11 +190,13 @@ async fn read_replies(
     mut child: Child,
     mut stdout: ChildStdout,
     waiting: Arc<Mutex<Waiting>>,
+    in_session: oneshot::Sender<()>,
     _over: oneshot::Sender<()>,
 ) {
+    // Dropped only when the reason of the end is noted.
+    let mut in_session = Some(in_session);
     let mut parser = Parser::new();
     let mut chunk = vec![0; 16 << 10];
-    let mut attached = false;
     let mut why = None;
     'connection: loop {
         let n = match stdout.read(&mut chunk).await {
@@ -199,13 +216,22 @@ async fn read_replies(
                         break 'connection;
                     }
                 }
-                // tmux's own: the first one answers the attach. After a refusal commands would still be answered for
-                // a moment, by a connection that is about to end.
-                Said::Block(block) if !attached && !block.ok => {
+                // tmux's own: the first one answers the attach.
+                Said::Block(block) if in_session.is_some() && !block.ok => {
                     why = Some(text(&block.lines));
                     break 'connection;
                 }
-                Said::Block(_) => attached = true,
+                Said::Block(_) => {
+                    let Some(tell) = in_session.take() else { continue };
+                    let mut waiting = lock(&waiting);
+                    waiting.attached = true;
+                    if waiting.leaving.is_some() {
+                        why = Some("the connection was given up".to_owned());
+                        break 'connection;
+                    }
+                    // The writer is there as long as the handle or the reader is.
+                    let _ = tell.send(());
+                }
                 Said::Notification(line) => {
                     if let Some(notices) = &lock(&waiting).notices {
                         let _ = notices.try_send(Notice::Notification(line));
