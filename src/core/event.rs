@@ -276,6 +276,11 @@ pub enum Event {
         /// What lives on.
         left: Vec<Remaining>,
     },
+    /// Something was collected for the report.
+    Evidence {
+        /// It.
+        evidence: super::evidence::Evidence,
+    },
 }
 
 /// What was seen of a guarded thing.

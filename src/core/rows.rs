@@ -240,6 +240,11 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }

@@ -254,7 +254,12 @@ impl Folder {
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
             | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => return false,
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => return false,
         }
         true
     }

@@ -127,7 +127,12 @@ impl Folder {
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
             | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => {}
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);

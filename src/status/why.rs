@@ -244,7 +244,12 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
             | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => {}
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => {}
         }
     }
 }
