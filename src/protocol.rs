@@ -5,6 +5,7 @@
 
 pub mod details;
 pub mod output;
+pub mod prompts;
 
 use crate::core::alert::AlertAct;
 use crate::core::event::{Verb, When};
@@ -151,6 +152,9 @@ pub struct SessionStatus {
     /// Notes of the operator that are not settled.
     #[serde(default)]
     pub notes: Vec<details::NoteStatus>,
+    /// What it asks and waits with.
+    #[serde(default)]
+    pub prompt: Option<prompts::PromptStatus>,
 }
 
 /// How an attempt ended.

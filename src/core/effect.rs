@@ -79,4 +79,20 @@ pub enum Effect {
         /// Which attempt.
         attempt: AttemptId,
     },
+    /// Type an answer, if its question still stands on the screen, and see that it is taken; then report `AnswerTyped`,
+    /// and what is asked now by `Prompted`.
+    Answer {
+        /// For which ticket.
+        ticket: u64,
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What makes the question the same, as [`mark`](super::ticket::mark).
+        mark: String,
+        /// What is said.
+        say: super::ticket::Say,
+        /// When it was decided: what the recorder typed later may be this.
+        since: super::time::Mono,
+        /// A daemon before this one may have typed it already.
+        again: bool,
+    },
 }

@@ -281,6 +281,33 @@ pub enum Event {
         /// It.
         evidence: super::evidence::Evidence,
     },
+    /// The screen of an attempt was looked at for a question: when one comes, when it stands still, when it is gone.
+    Prompted {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What it asks; `None` when it is known that it asks nothing.
+        asked: Option<Box<super::ticket::Asked>>,
+    },
+    /// `answer`: a person answers what a session asks.
+    Answer {
+        /// Which session.
+        session: SessionName,
+        /// A number, a key, a word, or a text for a question.
+        said: String,
+        /// The ticket they saw: `t3`.
+        ticket: Option<String>,
+        /// Who.
+        by: Actor,
+    },
+    /// What came of typing an answer.
+    AnswerTyped {
+        /// For which ticket.
+        ticket: u64,
+        /// What was typed, a key or text each.
+        typed: Vec<String>,
+        /// What came of it.
+        outcome: super::ticket::Typed,
+    },
 }
 
 /// What was seen of a guarded thing.

@@ -367,6 +367,14 @@ pub enum Fact {
         /// It.
         summary: Box<NightSummary>,
     },
+    /// An agent asks something, it was answered, or it is over; the whole of it, not a difference. Journaled before
+    /// anything is typed.
+    TicketMoved {
+        /// It.
+        ticket: Box<super::ticket::Ticket>,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 impl Fact {
@@ -388,6 +396,7 @@ impl Fact {
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. } => Some(&attempt.run),
+            Self::TicketMoved { ticket, .. } => Some(&ticket.attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }

@@ -11,8 +11,9 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know.
+//! `note`: what the operator wants a session to know · `ticket`: what an agent asks, and who answers.
 
+pub mod agent;
 pub mod alert;
 mod attempt;
 pub mod breaker;
@@ -53,6 +54,7 @@ pub mod success;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod testing;
+pub mod ticket;
 pub mod time;
 pub mod tool_run;
 mod turn;

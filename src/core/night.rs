@@ -145,6 +145,9 @@ impl Turn<'_> {
             Event::NoteDone { note, by } => self.note_done(&note, &by),
             Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
+            Event::Prompted { attempt, asked } => self.prompted(&attempt, asked.as_deref()),
+            Event::Answer { session, said, ticket, by } => self.answer_ticket(&session, &said, ticket.as_deref(), &by),
+            Event::AnswerTyped { ticket, typed, outcome } => self.answer_typed(ticket, &typed, &outcome),
         }
     }
 

@@ -136,6 +136,9 @@ pub struct SessionPlan {
     /// What may happen by itself after a usage limit.
     #[serde(default)]
     pub resume: ResumePolicy,
+    /// What may be answered by itself to a prompt of its agent.
+    #[serde(default)]
+    pub answers: Vec<super::ticket::policy::AnswerRule>,
 }
 
 /// Most that a session's whole tree of processes may take; `None` is no limit.

@@ -44,6 +44,7 @@ impl Turn<'_> {
             }
         }
         self.take_up_breakers();
+        self.take_up_answers();
         self.note_bases();
         let Some(night) = &self.state().night else { return };
         let (id, closed, reported) = (night.id.clone(), night.closed.is_some(), night.reported);

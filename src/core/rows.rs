@@ -3,7 +3,7 @@
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar`, `notes` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes`, `tickets` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -76,6 +76,7 @@ enum Part {
     LastNights,
     Breakers,
     Notes,
+    Tickets,
 }
 
 impl State {
@@ -124,6 +125,7 @@ impl State {
                 ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
+                ("world", "tickets") => serde_json::from_str(&body).map(|tickets| state.tickets = tickets),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -177,6 +179,7 @@ impl State {
             Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
             Part::Notes => row("world", "notes".into(), &self.notes),
+            Part::Tickets => row("world", "tickets".into(), &self.tickets),
         }
     }
 
@@ -199,6 +202,7 @@ impl State {
                 parts.extend([Part::Night, Part::Added, Part::Calendar, Part::Breakers]);
                 // Without a note it never had a row.
                 parts.extend((self.notes.last > 0).then_some(Part::Notes));
+                parts.extend((self.tickets.last > 0).then_some(Part::Tickets));
             }
             Fact::NoteMoved { .. } => parts.extend([Part::Notes]),
             Fact::NightClosing { .. } | Fact::NightClosed { .. } => parts.extend([Part::Night, Part::Calendar]),
@@ -225,9 +229,13 @@ impl State {
                 parts.extend([Part::Night, Part::Breakers, Part::Run(attempt.run.clone())]);
                 parts.extend(self.notes.open(&attempt.run.session).next().map(|_| Part::Notes));
             }
+            Fact::TicketMoved { .. } => parts.extend([Part::Tickets]),
+            Fact::AttemptEnded { attempt, .. } => {
+                parts.insert(Part::Run(attempt.run.clone()));
+                parts.extend((self.tickets.last > 0).then_some(Part::Tickets));
+            }
             Fact::AttemptStarted { attempt, .. }
             | Fact::OutputObserved { attempt, .. }
-            | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }

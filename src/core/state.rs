@@ -49,6 +49,9 @@ pub struct State {
     /// What operators want sessions to know.
     #[serde(default)]
     pub notes: super::note::Notes,
+    /// What agents ask.
+    #[serde(default)]
+    pub tickets: super::ticket::Tickets,
 }
 
 /// One night.
@@ -187,6 +190,7 @@ impl State {
                 self.intend(attempt, at);
             }
             Fact::NoteMoved { note } => self.notes.moved(note),
+            Fact::TicketMoved { ticket, why: _ } => self.tickets.moved(ticket),
             Fact::AttemptStarted { attempt, started } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.started = Some(started.clone());
@@ -198,6 +202,7 @@ impl State {
                 }
             }
             Fact::AttemptEnded { attempt: id, exit, verdict, counted } => {
+                self.tickets.attempt_ended(id, at.wall);
                 if let Some(attempt) = self.attempt_mut(id) {
                     attempt.exit = Some(exit.clone());
                     attempt.verdict = verdict.clone();
@@ -371,6 +376,7 @@ impl State {
         });
         self.breakers.parked.clear();
         self.notes.new_night();
+        self.tickets.new_night();
         self.added.clear();
         self.runs.retain(|_, run| kept(run, Some(id)));
     }

@@ -55,6 +55,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         provider: None,
         caps: Caps::default(),
         resume: crate::core::limit::ResumePolicy::default(),
+        answers: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use crate::core::note::Note;
 use crate::core::plan::{Plan, SessionPlan};
 use crate::core::progress::LastNights;
 use crate::core::run::{CheckResult, OutputSeen, RunState, Started};
+use crate::core::ticket::Tickets;
 use crate::core::time::{At, Wall};
 use std::collections::BTreeMap;
 
@@ -69,6 +70,8 @@ pub struct Facts {
     pub outages: Vec<OutageFact>,
     /// Notes to sessions as they were last, by number.
     pub notes: BTreeMap<u64, Note>,
+    /// What sessions asked.
+    pub tickets: Tickets,
     /// Facts told, and the sequence numbers of the first and the last.
     pub read: (u64, i64, i64),
 }

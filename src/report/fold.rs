@@ -13,6 +13,7 @@ use crate::core::ids::{NightId, SessionName};
 use crate::core::plan::Plan;
 use crate::core::progress::LastNights;
 use crate::core::retention;
+use crate::core::ticket::Tickets;
 use crate::core::time::{At, Wall};
 use crate::status::text;
 use std::collections::BTreeMap;
@@ -88,6 +89,7 @@ impl Folder {
             messages: Messages::default(),
             outages: Vec::new(),
             notes: BTreeMap::new(),
+            tickets: Tickets::default(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -211,6 +213,12 @@ impl Folder {
                     self.moment(at, Some(&note.session), format!("note {}: {}", note.id(), note.text), 1);
                 }
             }
+            Fact::TicketMoved { ticket, why } if tonight => {
+                self.facts.tickets.moved(ticket);
+                let weight = if ticket.is_open() { 3 } else { 2 };
+                let what = format!("{} {}: {why}", ticket.id(), ticket.word());
+                self.moment(at, Some(ticket.session()), what, weight);
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -259,7 +267,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return false,
+            | Fact::NightSummed { .. }
+            | Fact::TicketMoved { .. } => return false,
         }
         true
     }

@@ -47,6 +47,9 @@ impl Folder {
             let open = self.facts.notes.values_mut().filter(|note| note.session == id.session && note.is_open());
             open.for_each(|note| note.give(attempt));
         }
+        if let Fact::AttemptEnded { attempt, .. } = &entry.fact {
+            self.facts.tickets.attempt_ended(attempt, at);
+        }
         let Some(run) = self.facts.runs.get_mut(&id) else { return false };
         let mut told: Option<(String, u8)> = None;
         match &entry.fact {
@@ -132,7 +135,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => {}
+            | Fact::NightSummed { .. }
+            | Fact::TicketMoved { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);

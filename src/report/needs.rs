@@ -9,6 +9,7 @@ use crate::core::ids::SessionName;
 use crate::core::plan::DependencyOn;
 use crate::core::run::{Outcome, RunState};
 use crate::core::success::missed;
+use crate::core::ticket::{Stage, Ticket};
 use crate::status::words;
 use crate::status::zone::rfc3339;
 use sha2::{Digest, Sha256};
@@ -28,6 +29,7 @@ pub fn stable_id(kind: &str, parts: &[&str]) -> String {
 /// How urgent a need is: what blocks everything until it is settled comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
+    Question,
     Credentials,
     Failed,
     Partial,
@@ -39,6 +41,7 @@ enum Kind {
 impl Kind {
     fn as_str(self) -> &'static str {
         match self {
+            Self::Question => "question",
             Self::Credentials => "credentials",
             Self::Failed => "failed",
             Self::Partial => "partial",
@@ -68,6 +71,26 @@ pub fn needs(facts: &Facts) -> Vec<Need> {
             },
         ));
     }
+    for (name, run) in &newest {
+        let Some(ticket) = unanswered(facts, run) else { continue };
+        let asks = quote(&ticket.words());
+        let note = ticket.note.as_ref().map_or_else(String::new, |note| format!("; {}", quote(note)));
+        let (what, command) = if ticket.is_over() {
+            (format!("{name} was never answered when it ended: it {asks}{note}"), format!("nightkeep why {name}"))
+        } else {
+            (format!("{name} {asks}{note}"), format!("nightkeep answer {name}"))
+        };
+        let need = Need {
+            id: stable_id("n", &[Kind::Question.as_str(), name.as_str(), &ticket.mark]),
+            kind: Kind::Question.as_str().to_owned(),
+            session: Some(name.to_string()),
+            what,
+            since: rfc3339(ticket.since),
+            blocks: blocks(facts, &newest, name, run),
+            command,
+        };
+        out.push((Kind::Question, need));
+    }
     if let Some((at, problem)) = &facts.broken_file {
         let need = Need {
             id: stable_id("n", &[Kind::Config.as_str()]),
@@ -84,6 +107,18 @@ pub fn needs(facts: &Facts) -> Vec<Need> {
         (a, y.blocks.len(), &x.since, &x.session).cmp(&(b, x.blocks.len(), &y.since, &y.session))
     });
     out.into_iter().map(|(_, need)| need).collect()
+}
+
+/// What a run still asks, or asked when its last attempt ended.
+fn unanswered<'f>(facts: &'f Facts, run: &RunFacts) -> Option<&'f Ticket> {
+    let last = facts.tickets.known.values().rfind(|ticket| ticket.attempt.run == run.id)?;
+    let newest = run.attempts.last().is_some_and(|attempt| attempt.id == last.attempt);
+    match last.stage {
+        Stage::Open => Some(last),
+        // An attempt that came after it, or a good end, shows that it did not matter.
+        Stage::Expired { .. } if newest && run.state.outcome() != Some(Outcome::Succeeded) => Some(last),
+        Stage::Expired { .. } | Stage::Answering { .. } | Stage::Answered { .. } | Stage::Gone { .. } => None,
+    }
 }
 
 fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> {

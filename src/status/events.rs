@@ -182,6 +182,11 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::FilesSeen { .. }
         | Fact::Reviewed { .. }
         | Fact::NightSummed { .. } => return None,
+        Fact::TicketMoved { ticket, why } => {
+            let weight = if ticket.is_open() { 3 } else { 1 };
+            let what = format!("{} {}: {}", ticket.id(), ticket.word(), harmless(why));
+            line("ticket_moved", weight, what).shown_by(harmless(&format!("{}; rule {}", ticket.words(), ticket.rule)))
+        }
     })
 }
 

@@ -6,6 +6,7 @@ pub mod alerts;
 pub mod attempts;
 pub mod events;
 pub mod notes;
+pub mod tickets;
 pub mod numbers;
 pub mod project;
 pub mod queue;

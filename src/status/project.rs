@@ -164,7 +164,7 @@ fn session(
 ) -> SessionStatus {
     let last = run.and_then(Run::last_attempt);
     let live_attempt = run.and_then(|run| run.state.live_attempt());
-    let activity = run.and_then(|run| activity(run, now, ctx));
+    let activity = run.and_then(|run| asks(run, state, ctx).or_else(|| activity(run, now, ctx)));
     SessionStatus {
         name: name.to_string(),
         project: plan.and_then(|p| p.project.as_ref()).map(ToString::to_string),
@@ -211,6 +211,7 @@ fn session(
             .unwrap_or_default(),
         findings: run.map(|run| run.findings.iter().map(finding).collect()).unwrap_or_default(),
         notes: state.notes.open(name).map(super::notes::status).collect(),
+        prompt: state.tickets.standing(name).map(super::tickets::status),
     }
 }
 
@@ -232,6 +233,15 @@ struct Activity {
     word: &'static str,
     evidence: String,
     confidence: &'static str,
+}
+
+/// What a running program asks, if it does.
+fn asks(run: &Run, state: &State, ctx: &StatusContext<'_>) -> Option<Activity> {
+    let attempt = run.state.live_attempt().filter(|_| ctx.live)?;
+    let ticket = state.tickets.standing_of(attempt)?;
+    let rule = if ticket.rule.is_empty() { "its screen" } else { &ticket.rule };
+    let evidence = harmless(&format!("{rule}: {}", ticket.words()));
+    Some(Activity { word: "prompting", evidence, confidence: "high" })
 }
 
 /// What a running program does, as far as its output tells: it works, or nobody knows.
@@ -324,6 +334,10 @@ fn reason(
     }
     if let Some(found) = run.finding(FindingKind::Unkillable, "").filter(|_| run.is_unkillable()) {
         words = if words.is_empty() { harmless(&found.what) } else { format!("{words}; {}", harmless(&found.what)) };
+    }
+    let ticket = run.state.live_attempt().and_then(|attempt| state.tickets.standing_of(attempt));
+    if let Some(ticket) = ticket {
+        words = harmless(&ticket.words());
     }
     if run.state.is_ended() || ctx.live {
         return words;

@@ -16,6 +16,7 @@ use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
 use crate::core::state::State;
 use crate::core::success::missed;
+use crate::core::ticket::Ticket;
 use crate::core::time::{At, Wall};
 use crate::protocol::{SCHEMA, Why, WhyStep};
 use jiff::tz::TimeZone;
@@ -37,6 +38,12 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
         from_history(run, history, &mut steps);
         for note in state.notes.of(name) {
             steps.push(note_written(note));
+        }
+        for ticket in state.tickets.of(name).filter(|ticket| ticket.attempt.run == run.id) {
+            let told = history.iter().any(|e| matches!(&e.fact, Fact::TicketMoved { ticket: t, .. } if t.number == ticket.number));
+            if !told {
+                steps.push(step(ticket.since, asked(ticket), Some(super::tickets::outcome(ticket))));
+            }
         }
         let known = history.iter().any(|e| matches!(&e.fact, Fact::RunMoved { run: id, .. } if *id == run.id));
         if !known {
@@ -156,6 +163,12 @@ fn found(at: Wall, finding: &Finding) -> Step {
     step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty()))
 }
 
+/// What an agent asked.
+fn asked(ticket: &Ticket) -> String {
+    let about = if ticket.prompt.about.is_empty() { ticket.prompt.kind.as_str() } else { &ticket.prompt.about };
+    format!("{} ({}): {}", ticket.id(), harmless(about), harmless(&ticket.words()))
+}
+
 /// A note of the operator, and whether it is still carried.
 fn note_written(note: &Note) -> Step {
     let given = match note.times_given {
@@ -197,6 +210,11 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 let asked = history.iter().position(|e| e.at.wall == at).unwrap_or(i);
                 let what = format!("operator: {}: {}", harmless(verb), harmless(result));
                 steps.push(Step { place: asked, ..step(at, what, Some(who)) });
+            }
+            Fact::TicketMoved { ticket, why } if ticket.attempt.run == run.id => {
+                let what = format!("{} {}: {}", ticket.id(), ticket.word(), harmless(why));
+                let seen = format!("{} of {}: {}", ticket.rule, ticket.profile, ticket.words());
+                steps.push(step(at, what, Some(harmless(&seen))));
             }
             Fact::AlertMoved { alert, why } if alert.session.as_deref() == Some(run.id.session.as_str()) => {
                 let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
@@ -249,6 +267,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
+            | Fact::TicketMoved { .. }
             | Fact::NightSummed { .. } => {}
         }
     }
@@ -266,6 +285,11 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
         RunState::Waiting { on } => format!("it starts once these have ended well: {}", dependencies(on, state)),
         RunState::Queued => queued(run, state, now),
         RunState::Starting { .. } => "the recorder reports the start, or that it failed".to_owned(),
+        RunState::Running { attempt } if state.tickets.standing_of(attempt).is_some_and(Ticket::is_open) => {
+            let offers = state.tickets.standing_of(attempt).map(Ticket::offers).unwrap_or_default();
+            let offers = if offers.is_empty() { "with a text".to_owned() } else { harmless(&offers) };
+            format!("it waits for you: `nightkeep answer {name} CHOICE` ({offers})")
+        }
         RunState::Running { .. } => {
             let limit = plan.and_then(|p| p.timeout).zip(run.last_attempt().and_then(|a| a.started.as_ref()));
             match limit {

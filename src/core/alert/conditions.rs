@@ -11,6 +11,7 @@ use crate::core::queue::satisfies;
 use crate::core::run::{Outcome, Run};
 use crate::core::schedule::PAST_DEADLINE;
 use crate::core::state::State;
+use crate::core::ticket::Ticket;
 use crate::core::time::Mono;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -24,6 +25,8 @@ const SPIKE_MINUTES: usize = 10;
 const SPIKE_TIMES: u64 = 5;
 /// ... and fewer than this end it.
 const SPIKE_OVER: u64 = 50;
+/// The kind of an alert about an agent that asks.
+pub(super) const WAITS: &str = "waiting_for_you";
 /// Says which masks made a fingerprint, so that other masks do not regroup history.
 const FINGERPRINT_VERSION: &str = "v1";
 
@@ -158,7 +161,31 @@ fn of_session(state: &State, name: &SessionName) -> Found {
         let (same, condition) = of_finding(state, name, finding);
         (same, Condition { because_of: end.clone(), ..condition })
     });
-    ended.into_iter().chain(findings).collect()
+    let asks = state.tickets.standing(name).filter(|ticket| ticket.is_open()).map(|ticket| of_ticket(state, name, ticket));
+    ended.into_iter().chain(findings).chain(asks).collect()
+}
+
+/// What an agent asks and nobody answered yet. The same question is the same alert.
+fn of_ticket(state: &State, name: &SessionName, ticket: &Ticket) -> (String, Condition) {
+    let project = project_of(state, name);
+    let mut body = vec![clean(&ticket.words())];
+    let offers = ticket.offers();
+    if !offers.is_empty() {
+        body.push(clean(&format!("choices: {offers}")));
+    }
+    body.extend(ticket.note.as_deref().map(clean));
+    let what = if offers.is_empty() { "TEXT" } else { "CHOICE" };
+    body.push(format!("answer with: nightkeep answer {name} --ticket {} {what}", ticket.id()));
+    let condition = Condition {
+        severity: Severity::High,
+        session: Some(name.to_string()),
+        title: format!("{name} waits for you"),
+        body: body.join("\n"),
+        command: Some(format!("nightkeep answer {name}")),
+        project: project.clone(),
+        ..plain(WAITS)
+    };
+    (same(WAITS, project.as_deref(), Some(name.as_str()), &ticket.mark, ""), condition)
 }
 
 /// What was found about a run that somebody should know.

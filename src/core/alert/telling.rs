@@ -61,9 +61,10 @@ impl Rules {
         let (after, _) = self.steps.get(usize::try_from(step % count).ok()?)?;
         (step / count < LOOPS).then(|| last.saturating_mul(step / count) + *after)
     }
-    /// How many steps of the escalation are due: by time for critical alerts, else those that somebody asked for.
+    /// How many steps of the escalation are due: by time for critical alerts and for agents that wait for somebody, else
+    /// those that somebody asked for.
     pub(super) fn steps_due(&self, alert: &Alert, now: Mono) -> u32 {
-        if alert.severity < Severity::Critical {
+        if alert.severity < Severity::Critical && alert.kind != WAITS {
             return alert.escalated;
         }
         let open = now.since(alert.opened);

@@ -1,0 +1,48 @@
+//! What sessions ask, for documents and people.
+
+use super::text::harmless;
+use super::zone::rfc3339;
+use crate::core::ticket::{Stage, Ticket};
+use crate::protocol::prompts::{ChoiceStatus, PromptStatus};
+
+/// A ticket for documents.
+pub fn status(ticket: &Ticket) -> PromptStatus {
+    let prompt = &ticket.prompt;
+    let choice = |(at, choice): (usize, &crate::core::agent::Choice)| ChoiceStatus {
+        number: at + 1,
+        key: choice.key.as_deref().map(harmless),
+        label: harmless(&choice.label),
+    };
+    PromptStatus {
+        ticket: ticket.id(),
+        kind: prompt.kind.as_str().to_owned(),
+        about: harmless(&prompt.about),
+        text: harmless(&prompt.text()),
+        command: prompt.command.as_deref().map(harmless),
+        choices: prompt.choices.iter().enumerate().map(choice).collect(),
+        since: rfc3339(ticket.since),
+        state: ticket.word().to_owned(),
+        note: ticket.note.as_deref().map(harmless),
+        rule: harmless(&ticket.rule),
+    }
+}
+
+/// What a ticket came to, in words.
+pub fn outcome(ticket: &Ticket) -> String {
+    match &ticket.stage {
+        Stage::Open => match &ticket.note {
+            Some(note) => format!("waits for you: {}", harmless(note)),
+            None => "waits for you".to_owned(),
+        },
+        Stage::Answering { answer } => format!("is being answered: {}", harmless(&answer.words)),
+        Stage::Answered { answer, seen, .. } => {
+            let by = match &answer.rule {
+                Some(rule) => format!("the rule {}", harmless(&rule.words)),
+                None => harmless(&answer.by.who),
+            };
+            format!("answered by {by}: {}; {}", harmless(&answer.words), harmless(seen))
+        }
+        Stage::Gone { .. } => "gone without an answer".to_owned(),
+        Stage::Expired { .. } => "never answered; the attempt ended with it".to_owned(),
+    }
+}
