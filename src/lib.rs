@@ -10,6 +10,7 @@
 //! checks who may use whom.
 
 pub mod adapters;
+pub mod agents;
 pub mod cli;
 pub mod client;
 pub mod config;

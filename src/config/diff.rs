@@ -134,6 +134,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         provider,
         caps: Caps { memory, processes },
         resume,
+        answers,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -164,5 +165,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("max_memory", memory.map_or("none".to_owned(), show_size)),
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
         shown("resume", resume_words(*resume)),
+        hidden("answers", answers),
     ]
 }

@@ -11,7 +11,8 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `ticket`: what an agent asks, and who answers.
+//! `note`: what the operator wants a session to know · `agent`: what a coding agent does · `ticket`: what one asks, and
+//! who answers.
 
 pub mod agent;
 pub mod alert;

@@ -51,6 +51,7 @@ pub fn session(text: &str) -> SessionPlan {
         provider: None,
         caps: Caps::default(),
         resume: nightkeep::core::limit::ResumePolicy::default(),
+        answers: Vec::new(),
     }
 }
 

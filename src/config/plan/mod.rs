@@ -4,6 +4,7 @@
 
 mod agents;
 mod alerts;
+mod answers;
 mod channels;
 mod graph;
 mod later;

@@ -4,7 +4,7 @@ use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::raw::{self, After, CommandText};
 use super::super::suggest;
-use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
+use super::{ARGUMENT_MAX, Build, agents, answers, requirement, retry, timing};
 use crate::core::calendar::ClockTime;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::limit::ResumePolicy;
@@ -97,6 +97,7 @@ pub(crate) fn session_plan(
         provider: provider(build, layers),
         caps: caps(build, layers),
         resume: resume(layers),
+        answers: answers::rules(build, layers),
     })
 }
 

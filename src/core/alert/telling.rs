@@ -1,6 +1,7 @@
 //! What is to be told where: one message at a time, within quiet hours, groups and caps. What may not be told now is not
 //! queued; it is wanted still at the next look, and told together with the rest then.
 
+use super::conditions::WAITS;
 use super::lifecycle::Scene;
 use super::message::{Message, MessageKind, Severity};
 use super::{Alert, Alerts, ChannelLog, Stage, Told};
@@ -346,7 +347,7 @@ pub(super) fn next_telling(ground: &Ground<'_>) -> Option<Mono> {
         }
     };
     for alert in ground.news.iter().filter(|alert| alert.stage == Stage::Open) {
-        if alert.severity == Severity::Critical
+        if (alert.severity == Severity::Critical || alert.kind == WAITS)
             && let Some(after) = rules.step_after(rules.steps_due(alert, scene.now))
         {
             sooner(alert.opened.plus(after));

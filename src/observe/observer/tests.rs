@@ -47,6 +47,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         provider: None,
         caps: Caps::default(),
         resume: ResumePolicy::default(),
+        answers: Vec::new(),
     }
 }
 
