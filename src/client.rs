@@ -6,6 +6,7 @@ pub mod sse;
 use crate::protocol::details::{
     AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
 };
+use crate::protocol::prompts::AnswerRequest;
 use crate::protocol::{
     AddRequest, AlertRequest, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest,
     ScheduleRequest, SendRequest, Status, StreamedFact, UpRequest, VerbRequest, Why,
@@ -193,6 +194,10 @@ impl Client {
     /// The numbers of a session over the open or last night, or over the one named.
     pub async fn numbers(&self, session: &str, night: Option<&str>) -> Result<Numbers, ClientError> {
         self.get(&of_night(&format!("/v1/sessions/{session}/metrics"), night)).await
+    }
+    /// Answers what a session asks, and waits until it is seen that the answer was taken.
+    pub async fn answer(&self, session: &str, request: &AnswerRequest) -> Result<Done, ClientError> {
+        self.post(&format!("/v1/sessions/{session}/answer"), request).await
     }
     /// The notes to a session.
     pub async fn notes(&self, session: &str) -> Result<SessionNotes, ClientError> {

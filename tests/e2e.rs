@@ -5,6 +5,8 @@
     reason = "what a long test counted, or why it could not run here, is for people to read"
 )]
 
+#[path = "e2e/agent.rs"]
+mod agent;
 #[path = "e2e/house.rs"]
 mod house;
 
@@ -38,6 +40,8 @@ mod outage;
 mod output;
 #[path = "e2e/ping.rs"]
 mod ping;
+#[path = "e2e/prompts.rs"]
+mod prompts;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

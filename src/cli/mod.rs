@@ -4,6 +4,7 @@
 
 mod add;
 mod alerts;
+mod answer;
 mod attach;
 mod channel_test;
 mod check;
@@ -116,6 +117,7 @@ enum Command {
     Logs(logs::Args),
     Replay(replay::Args),
     Send(send::Args),
+    Answer(answer::Args),
     Start(verbs::StartArgs),
     Stop(verbs::StopArgs),
     Restart(verbs::RestartArgs),
@@ -203,6 +205,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Logs(args) => logs::run(args, context),
         Command::Replay(args) => replay::run(args, context),
         Command::Send(args) => send::run(args, context),
+        Command::Answer(args) => answer::run(args, context),
         Command::Start(args) => verbs::start(args, context),
         Command::Stop(args) => verbs::stop(args, context),
         Command::Restart(args) => verbs::restart(args, context),

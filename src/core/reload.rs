@@ -160,6 +160,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         provider,
         caps: Caps { memory, processes },
         resume,
+        answers,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -184,6 +185,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("max_memory", *memory != old.caps.memory),
         ("max_processes", *processes != old.caps.processes),
         ("resume", *resume != old.resume),
+        ("answers", *answers != old.answers),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

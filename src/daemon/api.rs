@@ -3,6 +3,7 @@
 //! Handlers only translate: a request becomes an event or a look, the answer comes from the journaled facts.
 
 mod details;
+mod prompts;
 
 use super::channels::{tested, try_channel};
 use super::doorway::Doorway;
@@ -183,6 +184,7 @@ fn router(api: Api) -> Router {
         .route("/v1/sessions/{name}/output/about", get(output::about))
         .route("/v1/sessions/{name}/output/follow", get(output::follow))
         .merge(details::routes())
+        .merge(prompts::routes())
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))

@@ -5,6 +5,7 @@ use crate::protocol::Done;
 use crate::protocol::details::{
     AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
 };
+use crate::protocol::prompts::AnswerRequest;
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
 use crate::status::tonight::Tonight;
@@ -61,6 +62,13 @@ pub(super) fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             path: "/v1/notes/{name}/done",
             does: "Says that a note is settled; the name is its id.",
             request: Some(schema::<NoteDoneRequest>(schemas)),
+            answer: schema::<Done>(schemas),
+        },
+        Route {
+            method: "post",
+            path: "/v1/sessions/{name}/answer",
+            does: "Answers what it asks, and waits until it is seen that the answer was taken.",
+            request: Some(schema::<AnswerRequest>(schemas)),
             answer: schema::<Done>(schemas),
         },
         get("/v1/dead", "Runs that failed for good, newest first.", schema::<DeadLetters>(schemas)),

@@ -4,6 +4,7 @@ use super::checks;
 use super::details::Details;
 use super::inbox::{Closed, Inbox};
 use super::output::LastRead;
+use super::prompts::{Prompts, ToType};
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
 use super::sampler::Sampler;
@@ -56,6 +57,7 @@ pub struct Rim {
     night_open: watch::Sender<bool>,
     last_read: LastRead,
     details: Details,
+    prompts: Prompts,
 }
 
 /// That the daemon is to end.
@@ -111,6 +113,7 @@ impl Rim {
             night_open: watch::channel(false).0,
             last_read: LastRead::default(),
             details: Details::default(),
+            prompts: Prompts::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -138,6 +141,10 @@ impl Rim {
     /// What was asked of nights before.
     pub fn details(&self) -> &Details {
         &self.details
+    }
+    /// What agents ask.
+    pub fn prompts(&self) -> &Prompts {
+        &self.prompts
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {
@@ -309,6 +316,10 @@ impl Rim {
             }
             Effect::LookForRemains { attempt } => {
                 tokio::spawn(async move { rim.look_for_remains(attempt).await });
+            }
+            Effect::Answer { ticket, attempt, mark, say, since, again } => {
+                let wanted = ToType { ticket, attempt, mark, say, since, again };
+                tokio::spawn(async move { rim.answer(wanted).await });
             }
             // The loop keeps the waits; it never hands one on.
             Effect::Arm { .. } => {}

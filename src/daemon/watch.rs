@@ -3,8 +3,10 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
+use super::attempts::SIZE;
 use super::earlier;
 use super::inbox::Inbox;
+use super::onlooker;
 use super::perform::{Rim, zone};
 use crate::adapters::shim_client;
 use crate::core::event::Event;
@@ -51,6 +53,9 @@ impl Watchers {
         tasks.retain(|_, task| !task.is_finished());
         if tasks.contains_key(attempt) {
             return;
+        }
+        if let Some(profile) = onlooker::profile_of(session) {
+            tokio::spawn(onlooker::look_on(Arc::clone(rim), attempt.clone(), profile, SIZE));
         }
         let follow = Follow::new(Arc::clone(rim), attempt.clone(), session, rules);
         let watchers = Arc::clone(self);

@@ -239,12 +239,13 @@ impl Turn<'_> {
 
     /// Asks the rules of the file, once for each ticket.
     fn rule_on(&mut self, ticket: Ticket, asked: &Asked) {
-        let run = &ticket.attempt.run;
-        let rules = self.judged_by(run).map(|session| session.answers.clone()).unwrap_or_default();
+        let run = ticket.attempt.run.clone();
+        // The file in force counts, not the one the attempt began with: a rule that was taken out allows nothing more.
+        let rules = self.state().session(&run.session).map(|session| session.answers.clone()).unwrap_or_default();
         let now = self.at.wall;
         let version = asked.version.clone().or_else(|| ticket.version.clone());
         let ticket = Ticket { judged: true, version, ..ticket };
-        match judge(&rules, asked, &self.state().tickets, (&run.session.clone(), now)) {
+        match judge(&rules, asked, &self.state().tickets, (&run.session, now)) {
             Ruling::Person { why: None } => {}
             Ruling::Person { why: Some(why) } => {
                 self.ticket(Ticket { note: Some(why.clone()), ..ticket }, &why);
