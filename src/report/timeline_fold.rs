@@ -154,6 +154,7 @@ impl Timeline {
             | Fact::DaemonCrashed { .. }
             | Fact::SafeMode { .. }
             | Fact::StoodStill { .. }
+            | Fact::AgentMoved { .. }
             | Fact::NoteMoved { .. } => return open,
         }
         true

@@ -147,6 +147,11 @@ fn told(fact: &Fact) -> Option<Line> {
             let asks = limit.asks.as_deref().map(harmless).unwrap_or_default();
             line("limit_met", 2, format!("usage limit{resets}")).shown_by(asks)
         }
+        Fact::AgentMoved { attempt, seen, .. } => {
+            let weight = u8::from(seen.class.is_some() || seen.prompt.is_some());
+            line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
+                .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
+        }
         Fact::NoteMoved { note } if note.is_open() => {
             line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))
                 .shown_by(harmless(&note.by.who))
