@@ -13,6 +13,7 @@ use super::plan::{Plan, SessionPlan};
 use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
 use super::time::{At, Wall};
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 
 /// A fact with the time it was journaled for.
@@ -337,6 +338,13 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
+    /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
+    AttemptUsed {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
+    },
 }
 
 impl Fact {
@@ -356,7 +364,8 @@ impl Fact {
             | Self::StopIntended { attempt, .. }
             | Self::OutputObserved { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
-            | Self::ChecksDone { attempt, .. } => Some(&attempt.run),
+            | Self::ChecksDone { attempt, .. }
+            | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }
