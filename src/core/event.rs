@@ -11,6 +11,7 @@ use super::run::{CheckResult, OutputSeen, Started};
 use super::stall::Quiet;
 use super::time::Wall;
 use super::unkillable::Remaining;
+use super::usage::Used;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
@@ -285,6 +286,18 @@ pub enum Event {
         bytes: u64,
         /// What it does.
         seen: Box<AgentSeen>,
+    },
+    /// Something was collected for the report.
+    Evidence {
+        /// It.
+        evidence: super::evidence::Evidence,
+    },
+    /// A transcript told what an attempt used: all of it so far.
+    Used {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
     },
 }
 

@@ -6,6 +6,7 @@ use super::agent::AgentSeen;
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
+use super::evidence::{Document, FilesSeen, NightSummary, Review, Told};
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
@@ -14,6 +15,7 @@ use super::plan::{Plan, SessionPlan};
 use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
 use super::time::{At, Wall};
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 
 /// A fact with the time it was journaled for.
@@ -348,6 +350,42 @@ pub enum Fact {
         /// What it does, and why one thinks so.
         seen: Box<AgentSeen>,
     },
+    /// A document of a project was read.
+    DocumentRead {
+        /// It.
+        document: Box<Document>,
+    },
+    /// What became of a project's files since the night began; the whole of it, not a difference.
+    FilesSeen {
+        /// Which project.
+        project: ProjectName,
+        /// They.
+        files: Box<FilesSeen>,
+    },
+    /// A session said something of its own work.
+    Told {
+        /// The attempt that said it.
+        attempt: AttemptId,
+        /// What.
+        told: Box<Told>,
+    },
+    /// A person looked at an artifact.
+    Reviewed {
+        /// What they made of it.
+        review: Box<Review>,
+    },
+    /// What a night came to in short, as its report was written.
+    NightSummed {
+        /// It.
+        summary: Box<NightSummary>,
+    },
+    /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
+    AttemptUsed {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
+    },
 }
 
 impl Fact {
@@ -368,6 +406,8 @@ impl Fact {
             | Self::OutputObserved { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
+            | Self::Told { attempt, .. }
+            | Self::AttemptUsed { attempt, .. }
             | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
@@ -397,7 +437,11 @@ impl Fact {
             | Self::DaemonCrashed { .. }
             | Self::StoodStill { .. }
             | Self::SafeMode { .. }
-            | Self::NoteMoved { .. } => None,
+            | Self::NoteMoved { .. }
+            | Self::DocumentRead { .. }
+            | Self::FilesSeen { .. }
+            | Self::Reviewed { .. }
+            | Self::NightSummed { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

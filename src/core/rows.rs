@@ -136,6 +136,7 @@ impl State {
         state.alerts = Alerts { known: each_alert, ..alerts.alerts };
         let night = state.night.as_ref().map(|night| night.id.clone());
         state.runs.retain(|_, run| kept(run, night.as_ref()));
+        state.add_up();
         Ok(state)
     }
 
@@ -229,6 +230,7 @@ impl State {
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
+            | Fact::AttemptUsed { attempt, .. }
             | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
@@ -241,6 +243,11 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }

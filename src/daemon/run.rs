@@ -11,7 +11,7 @@ use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
-use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors};
+use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors, usage};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
@@ -184,6 +184,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(retention::keep(Arc::clone(&rim)));
     tokio::spawn(awake::keep(Arc::clone(&rim)));
     tokio::spawn(sampler::go_on(Arc::clone(&rim)));
+    tokio::spawn(usage::go_on(Arc::clone(&rim)));
 
     let reason = tokio::select! {
         reason = ended(ending, &rim) => reason,
@@ -473,6 +474,13 @@ fn session_of(fact: &Fact, state: &State) -> Option<String> {
 
 /// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
 fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
-    let for_the_report = matches!(fact, Fact::ProjectSeen { .. } | Fact::Trouble { .. });
+    let for_the_report = matches!(
+        fact,
+        Fact::ProjectSeen { .. }
+            | Fact::Trouble { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::NightSummed { .. }
+    );
     state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }

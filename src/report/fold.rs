@@ -225,6 +225,7 @@ impl Folder {
             | Fact::Finding { .. }
             | Fact::LimitMet { .. }
             | Fact::AgentMoved { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {
@@ -255,7 +256,12 @@ impl Folder {
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
             | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => return false,
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => return false,
         }
         true
     }

@@ -98,6 +98,7 @@ impl Folder {
                     told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
                 }
             }
+            Fact::AttemptUsed { attempt, used } => attempt_of(run, attempt, at).used = Some((**used).clone()),
             Fact::Finding { finding, .. } => {
                 told = found(finding, run);
             }
@@ -135,7 +136,12 @@ impl Folder {
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
             | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => {}
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
@@ -201,6 +207,7 @@ fn attempt_of<'r>(run: &'r mut RunFacts, id: &AttemptId, at: Wall) -> &'r mut At
                 counted: false,
                 output: OutputSeen::default(),
                 checks: Vec::new(),
+                used: None,
             });
             run.attempts.len() - 1
         }

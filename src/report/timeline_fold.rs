@@ -124,6 +124,7 @@ impl Timeline {
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::LimitMet { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::DaemonStopped { .. }
             | Fact::PlanAdopted { .. }
             | Fact::PlanRejected { .. }
@@ -155,7 +156,12 @@ impl Timeline {
             | Fact::SafeMode { .. }
             | Fact::StoodStill { .. }
             | Fact::AgentMoved { .. }
-            | Fact::NoteMoved { .. } => return open,
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => return open,
         }
         true
     }

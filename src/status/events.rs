@@ -7,6 +7,7 @@ use crate::core::alert::Stage;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, RunId, SessionName};
 use crate::core::run::{Outcome, OutputSeen, RunState};
+use crate::core::usage::short;
 use crate::protocol::details::SessionEvent;
 
 /// The session that a fact is about; `None` for what is about none, or about all.
@@ -152,11 +153,17 @@ fn told(fact: &Fact) -> Option<Line> {
             line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
                 .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
         }
+        Fact::AttemptUsed { attempt, used } => {
+            let (sum, number) = (used.total(), attempt.number);
+            let tokens = short(sum.tokens.total());
+            line("attempt_used", 0, format!("attempt {number} used {tokens} tokens, {}", sum.cost_words()))
+        }
         Fact::NoteMoved { note } if note.is_open() => {
             line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))
                 .shown_by(harmless(&note.by.who))
         }
         Fact::NoteMoved { note } => line("note_moved", 1, format!("note {} is settled", note.id())),
+        Fact::Told { told, .. } => line("told", 1, format!("it says: {}", harmless(&told.text))),
         Fact::DaemonStarted { .. }
         | Fact::DaemonStopped { .. }
         | Fact::PlanAdopted { .. }
@@ -181,7 +188,11 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }
         | Fact::SafeMode { .. }
-        | Fact::StoodStill { .. } => return None,
+        | Fact::StoodStill { .. }
+        | Fact::DocumentRead { .. }
+        | Fact::FilesSeen { .. }
+        | Fact::Reviewed { .. }
+        | Fact::NightSummed { .. } => return None,
     })
 }
 
