@@ -16,4 +16,5 @@ pub mod screen;
 pub mod sign;
 pub mod status;
 pub mod typed;
+pub mod usage;
 pub mod watch;

@@ -1,5 +1,6 @@
 //! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
 
+use super::agent::AgentSeen;
 use super::alert::AlertAct;
 use super::alert::message::Outcome;
 use super::exit::ExitRecord;
@@ -10,6 +11,7 @@ use super::run::{CheckResult, OutputSeen, Started};
 use super::stall::Quiet;
 use super::time::Wall;
 use super::unkillable::Remaining;
+use super::usage::Used;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
@@ -276,6 +278,15 @@ pub enum Event {
         /// What lives on.
         left: Vec<Remaining>,
     },
+    /// The coding agent in an attempt does something else now.
+    AgentSeen {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output have come.
+        bytes: u64,
+        /// What it does.
+        seen: Box<AgentSeen>,
+    },
     /// Something was collected for the report.
     Evidence {
         /// It.
@@ -307,6 +318,13 @@ pub enum Event {
         typed: Vec<String>,
         /// What came of it.
         outcome: super::ticket::Typed,
+    },
+    /// A transcript told what an attempt used: all of it so far.
+    Used {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
     },
 }
 

@@ -2,6 +2,7 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::agent::AgentSeen;
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
@@ -14,6 +15,7 @@ use super::plan::{Plan, SessionPlan};
 use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
 use super::time::{At, Wall};
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 
 /// A fact with the time it was journaled for.
@@ -338,6 +340,16 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
+    /// The coding agent in an attempt does something else now.
+    AgentMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output had come by then.
+        #[serde(default)]
+        bytes: u64,
+        /// What it does, and why one thinks so.
+        seen: Box<AgentSeen>,
+    },
     /// A document of a project was read.
     DocumentRead {
         /// It.
@@ -375,6 +387,13 @@ pub enum Fact {
         /// Why, in words.
         why: String,
     },
+    /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
+    AttemptUsed {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
+    },
 }
 
 impl Fact {
@@ -395,7 +414,9 @@ impl Fact {
             | Self::OutputObserved { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
-            | Self::Told { attempt, .. } => Some(&attempt.run),
+            | Self::Told { attempt, .. }
+            | Self::AttemptUsed { attempt, .. }
+            | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::TicketMoved { ticket, .. } => Some(&ticket.attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }

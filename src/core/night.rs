@@ -144,10 +144,12 @@ impl Turn<'_> {
             Event::Note { session, text, by } => self.note(&session, &text, &by),
             Event::NoteDone { note, by } => self.note_done(&note, &by),
             Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
+            Event::AgentSeen { attempt, bytes, seen } => self.agent_seen(&attempt, bytes, *seen),
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
             Event::Prompted { attempt, asked } => self.prompted(&attempt, asked.as_deref()),
             Event::Answer { session, said, ticket, by } => self.answer_ticket(&session, &said, ticket.as_deref(), &by),
             Event::AnswerTyped { ticket, typed, outcome } => self.answer_typed(ticket, &typed, &outcome),
+            Event::Used { attempt, used } => self.used(&attempt, *used),
         }
     }
 

@@ -38,6 +38,7 @@ impl Turn<'_> {
             self.queue_new(&known);
         }
         self.note_bases();
+        self.mind_budgets();
     }
 
     /// The changed file is broken: the old plan stays.
@@ -161,6 +162,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         caps: Caps { memory, processes },
         resume,
         answers,
+        budget,
+        agent,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -186,6 +189,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("max_processes", *processes != old.caps.processes),
         ("resume", *resume != old.resume),
         ("answers", *answers != old.answers),
+        ("budget", *budget != old.budget),
+        ("agent", *agent != old.agent),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -1,5 +1,6 @@
 //! The life of a run: its states, its attempts, how it can end.
 
+use super::agent::AgentSeen;
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
@@ -8,6 +9,7 @@ use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
 use super::tool_run::ToolRun;
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -120,6 +122,8 @@ pub enum AfterStop {
     Deadline,
     /// `on_stall`: judged like a failure.
     Stalled,
+    /// A budget is used up: it ends, and is not tried again.
+    Budget,
 }
 
 /// How a run ended.
@@ -309,6 +313,10 @@ impl Run {
     pub fn attempt(&self, number: u32) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.id.number == number)
     }
+    /// The same, to change it.
+    pub(super) fn attempt_mut(&mut self, number: u32) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.id.number == number)
+    }
     /// Whether it failed for good and was not sent again.
     pub fn is_dead_letter(&self) -> bool {
         self.state.outcome() == Some(Outcome::Failed) && self.redriven_by.is_none()
@@ -336,6 +344,9 @@ pub struct Attempt {
     pub output: OutputSeen,
     /// Results of `require`, `forbid` and `verify`.
     pub checks: Vec<CheckResult>,
+    /// What it used, where its agent's transcript tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
 }
 
 impl Attempt {
@@ -353,6 +364,7 @@ impl Attempt {
             verdict: None,
             output: OutputSeen::default(),
             checks: Vec::new(),
+            used: None,
         }
     }
 }
@@ -400,6 +412,9 @@ pub struct OutputSeen {
     /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolRun>,
+    /// What the coding agent in it does, if there is one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<AgentSeen>>,
 }
 
 /// Newest attempts of a run, and newest runs of a session, of which more is kept than how they ended. The journal has all
@@ -421,6 +436,7 @@ impl OutputSeen {
     /// Leaves little more than the numbers: of an attempt that is long over.
     fn forget(&mut self) {
         (self.tail, self.patterns, self.tools, self.errors) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        self.agent = None;
         if let Some((end, _)) = self.last_line.char_indices().nth(KEPT_LINE) {
             self.last_line = self.last_line.get(..end).unwrap_or_default().to_owned();
         }

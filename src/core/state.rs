@@ -52,6 +52,9 @@ pub struct State {
     /// What agents ask.
     #[serde(default)]
     pub tickets: super::ticket::Tickets,
+    /// What the sessions used in the night, as far as that is known. It follows from the runs and has no row.
+    #[serde(default)]
+    pub spent: BTreeMap<SessionName, super::usage::Sum>,
 }
 
 /// One night.
@@ -198,7 +201,9 @@ impl State {
             }
             Fact::OutputObserved { attempt, output } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
+                    let known = attempt.output.agent.take();
                     attempt.output = (**output).clone();
+                    attempt.output.agent = attempt.output.agent.take().or(known);
                 }
             }
             Fact::AttemptEnded { attempt: id, exit, verdict, counted } => {
@@ -270,11 +275,17 @@ impl State {
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::AgentMoved { attempt, seen, .. } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.output.agent = Some(seen.clone());
+                }
+            }
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
                 }
             }
+            Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),
             Fact::DeadlineSet { run, at } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.deadline = *at;
@@ -377,6 +388,7 @@ impl State {
         self.breakers.parked.clear();
         self.notes.new_night();
         self.tickets.new_night();
+        self.spent.clear();
         self.added.clear();
         self.runs.retain(|_, run| kept(run, Some(id)));
     }

@@ -56,6 +56,8 @@ pub(super) fn session(text: &str) -> SessionPlan {
         caps: Caps::default(),
         resume: crate::core::limit::ResumePolicy::default(),
         answers: Vec::new(),
+        budget: crate::core::usage::Budget::default(),
+        agent: None,
     }
 }
 
@@ -78,7 +80,7 @@ pub(super) fn with_project(mut plan: Plan, project: &str, dir: &str) -> Plan {
     for session in plan.sessions.values_mut() {
         session.project = Some(project.clone());
     }
-    plan.projects.insert(project, ProjectPlan { dir: dir.into() });
+    plan.projects.insert(project, ProjectPlan { dir: dir.into(), budget: crate::core::usage::Budget::default() });
     plan
 }
 

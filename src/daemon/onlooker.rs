@@ -2,7 +2,7 @@
 
 use super::perform::{Rim, zone};
 use crate::adapters::shim_client;
-use crate::agents::profile::{built_in, of_program};
+use crate::agents::profile::{built_in, built_in_names, of_program};
 use crate::agents::watch::Watcher;
 use crate::core::ids::AttemptId;
 use crate::core::plan::{Command, SessionPlan};
@@ -21,8 +21,11 @@ const REST: Duration = Duration::from_millis(200);
 /// Times it is tried to reach a recorder that is gone.
 const TRIES: u32 = 50;
 
-/// The profile of what a session runs, by the name of its program.
+/// The profile of what a session runs: its agent's, else by the name of its program.
 pub fn profile_of(session: &SessionPlan) -> Option<&'static str> {
+    if let Some(name) = built_in_names().find(|name| session.agent.as_deref() == Some(name)) {
+        return Some(name);
+    }
     let program = match &session.command {
         Command::Shell(line) => shlex::split(line)?.first()?.clone(),
         Command::Argv(words) => words.first()?.clone(),

@@ -73,7 +73,15 @@ impl Folder {
                     if attempt.number == 1 { "started".into() } else { format!("attempt {} started", attempt.number) };
                 told = Some((what, 0));
             }
-            Fact::OutputObserved { attempt, output } => attempt_of(run, attempt, at).output = (**output).clone(),
+            Fact::OutputObserved { attempt, output } => {
+                let known = attempt_of(run, attempt, at);
+                let agent = known.output.agent.take();
+                known.output = (**output).clone();
+                known.output.agent = known.output.agent.take().or(agent);
+            }
+            Fact::AgentMoved { attempt, seen, .. } => {
+                attempt_of(run, attempt, at).output.agent = Some(seen.clone());
+            }
             Fact::AttemptEnded { attempt, exit, verdict, counted } => {
                 let known = attempt_of(run, attempt, at);
                 known.exit = Some(exit.clone());
@@ -93,6 +101,7 @@ impl Folder {
                     told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
                 }
             }
+            Fact::AttemptUsed { attempt, used } => attempt_of(run, attempt, at).used = Some((**used).clone()),
             Fact::Finding { finding, .. } => {
                 told = found(finding, run);
             }
@@ -202,6 +211,7 @@ fn attempt_of<'r>(run: &'r mut RunFacts, id: &AttemptId, at: Wall) -> &'r mut At
                 counted: false,
                 output: OutputSeen::default(),
                 checks: Vec::new(),
+                used: None,
             });
             run.attempts.len() - 1
         }

@@ -124,6 +124,7 @@ impl Timeline {
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::LimitMet { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::DaemonStopped { .. }
             | Fact::PlanAdopted { .. }
             | Fact::PlanRejected { .. }
@@ -154,6 +155,7 @@ impl Timeline {
             | Fact::DaemonCrashed { .. }
             | Fact::SafeMode { .. }
             | Fact::StoodStill { .. }
+            | Fact::AgentMoved { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }

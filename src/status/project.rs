@@ -3,6 +3,7 @@
 use super::text::{harmless, span};
 use super::words;
 use super::zone::{hh_mm_near, rfc3339};
+use crate::core::agent::{Activity, AgentSeen};
 use crate::core::alert::Alert;
 use crate::core::exit::Verdict;
 use crate::core::finding::{Finding, FindingKind};
@@ -74,6 +75,7 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         seq: ctx.seq,
         outages: outages(state),
         safe_mode: state.breakers.safe_mode.clone(),
+        usage: super::usage::of_night(state),
     }
 }
 
@@ -193,7 +195,7 @@ fn session(
             last_at: a.output.last_at.map(rfc3339),
         }),
         metrics: metrics(plan, last, live_attempt.map(|_| now.wall), state.last_nights.get(name)),
-        usage: None,
+        usage: super::usage::of_session(state, name),
         after: plan.map(|p| p.after.iter().map(|d| d.session.to_string()).collect()).unwrap_or_default(),
         priority: plan.map_or(0, |p| p.priority),
         node: ctx.node.to_owned(),
@@ -229,7 +231,7 @@ pub fn finding(found: &Finding) -> FindingStatus {
     }
 }
 
-struct Activity {
+struct Doing {
     word: &'static str,
     evidence: String,
     confidence: &'static str,
@@ -245,8 +247,8 @@ fn asks(run: &Run, state: &State, ctx: &StatusContext<'_>) -> Option<Activity> {
 }
 
 /// What a running program does, as far as its output tells: it works, or nobody knows.
-fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
-    let known = |word, evidence: String, confidence| Some(Activity { word, evidence, confidence });
+fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Doing> {
+    let known = |word, evidence: String, confidence| Some(Doing { word, evidence, confidence });
     match &run.state {
         RunState::Running { .. } if !ctx.live => known("unknown", "no daemon watches".into(), "low"),
         RunState::Checking { .. } if !ctx.live => known("unknown", "no daemon watches".into(), "low"),
@@ -254,6 +256,10 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
             let found = run.finding(FindingKind::Stalled, "");
             let evidence = found.map(|found| [std::slice::from_ref(&found.what), &found.evidence].concat().join("; "));
             known("stalled", harmless(&evidence.unwrap_or_default()), "high")
+        }
+        RunState::Running { .. } if agent_of(run).is_some() => {
+            let agent = agent_of(run)?;
+            known(agent.activity.as_str(), harmless(&agent.evidence.join("; ")), agent.confidence.as_str())
         }
         RunState::Running { .. } => match ctx.works.and_then(|works| works(&run.last_attempt()?.id)) {
             Some((true, evidence)) => known("working", harmless(&evidence), "high"),
@@ -273,9 +279,15 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
     }
 }
 
+/// What the coding agent of the newest attempt does, if that is known.
+fn agent_of(run: &Run) -> Option<&AgentSeen> {
+    let agent = run.last_attempt()?.output.agent.as_deref()?;
+    (agent.activity != Activity::Unknown).then_some(agent)
+}
+
 /// What a running program does as far as its output alone tells.
-fn by_output(run: &Run, now: At) -> Option<Activity> {
-    let known = |word, evidence: String, confidence| Some(Activity { word, evidence, confidence });
+fn by_output(run: &Run, now: At) -> Option<Doing> {
+    let known = |word, evidence: String, confidence| Some(Doing { word, evidence, confidence });
     match run.last_attempt().and_then(|a| a.output.last_at) {
         Some(last) if now.wall.since(last) <= FRESH_OUTPUT => {
             known("working", format!("output {} ago", span(now.wall.since(last))), "medium")

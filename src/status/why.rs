@@ -220,7 +220,13 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
                 steps.push(step(at, what, Some(harmless(&alert.title))));
             }
-            Fact::RunMoved { .. }
+            Fact::AgentMoved { attempt, seen, .. } if attempt.run == run.id => {
+                let what = format!("attempt {}: {} is {}", attempt.number, harmless(&seen.profile), seen.words());
+                let evidence: Vec<String> = seen.evidence.iter().map(|text| harmless(text)).collect();
+                steps.push(step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty())));
+            }
+            Fact::AgentMoved { .. }
+            | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }
@@ -261,6 +267,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
@@ -326,6 +333,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Deadline => "it ends as unfinished: its deadline has passed".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
             AfterStop::Stalled => "it is judged like a failure: nothing showed that it works".to_owned(),
+            AfterStop::Budget => "it ends, and is not tried again: its budget is used up".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {
             Outcome::Succeeded => "nothing: it is done".to_owned(),

@@ -52,6 +52,8 @@ pub fn session(text: &str) -> SessionPlan {
         caps: Caps::default(),
         resume: nightkeep::core::limit::ResumePolicy::default(),
         answers: Vec::new(),
+        budget: nightkeep::core::usage::Budget::default(),
+        agent: None,
     }
 }
 
@@ -74,7 +76,11 @@ pub fn plan(sessions: impl IntoIterator<Item = SessionPlan>) -> Plan {
     Plan {
         timezone: Some("Europe/Berlin".into()),
         concurrent: 4,
-        projects: [("glacier".parse().unwrap(), ProjectPlan { dir: "/home/anna/glacier".into() })].into(),
+        projects: [(
+            "glacier".parse().unwrap(),
+            ProjectPlan { dir: "/home/anna/glacier".into(), budget: Default::default() },
+        )]
+        .into(),
         sessions: sessions.into_iter().map(|s| (s.name.clone(), s)).collect(),
         ..Plan::default()
     }

@@ -48,6 +48,8 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         caps: Caps::default(),
         resume: ResumePolicy::default(),
         answers: Vec::new(),
+        budget: crate::core::usage::Budget::default(),
+        agent: None,
     }
 }
 
