@@ -24,6 +24,8 @@ mod outages;
 mod plan;
 #[path = "nights/post.rs"]
 mod post;
+#[path = "nights/prompts.rs"]
+mod prompts;
 #[path = "nights/rim.rs"]
 mod rim;
 #[path = "nights/sim.rs"]

@@ -238,12 +238,12 @@ struct Doing {
 }
 
 /// What a running program asks, if it does.
-fn asks(run: &Run, state: &State, ctx: &StatusContext<'_>) -> Option<Activity> {
+fn asks(run: &Run, state: &State, ctx: &StatusContext<'_>) -> Option<Doing> {
     let attempt = run.state.live_attempt().filter(|_| ctx.live)?;
     let ticket = state.tickets.standing_of(attempt)?;
     let rule = if ticket.rule.is_empty() { "its screen" } else { &ticket.rule };
     let evidence = harmless(&format!("{rule}: {}", ticket.words()));
-    Some(Activity { word: "prompting", evidence, confidence: "high" })
+    Some(Doing { word: "prompting", evidence, confidence: "high" })
 }
 
 /// What a running program does, as far as its output tells: it works, or nobody knows.

@@ -6,6 +6,7 @@ use super::clock::{self, Clock};
 use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
+use super::prompts::Answers;
 use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
@@ -51,6 +52,7 @@ pub struct Judge {
     outages: Outages,
     limits: Limits,
     post: Post,
+    answers: Answers,
     /// When the newest daemon began.
     daemon_since: u64,
 }
@@ -132,6 +134,7 @@ impl Judge {
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
         self.outages.fact(event, entry, state, world)?;
         self.limits.fact(entry, state, world)?;
+        self.answers.fact(event, entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;

@@ -13,6 +13,8 @@ use nightkeep::core::ids::{AttemptId, RunId};
 use nightkeep::core::night::{Night, Step};
 use nightkeep::core::run::{AfterStop, Due, Run, RunState};
 use nightkeep::core::stall::Quiet;
+use nightkeep::core::ticket::policy::ByRule;
+use nightkeep::core::ticket::{Answer, Say, Stage as TicketStage};
 use nightkeep::core::time::{At, Mono};
 use std::time::Duration;
 
@@ -71,6 +73,8 @@ pub enum Mutant {
     GoesOnUnasked,
     ForgetsTheWaits,
     NeverAsks,
+    TypesWithoutLooking,
+    AnswersWithoutARule,
 }
 
 impl Mutant {
@@ -127,6 +131,8 @@ impl Mutant {
         Self::GoesOnUnasked,
         Self::ForgetsTheWaits,
         Self::NeverAsks,
+        Self::TypesWithoutLooking,
+        Self::AnswersWithoutARule,
     ];
 
     /// The invariants of which one must find it.
@@ -180,6 +186,8 @@ impl Mutant {
             Self::GoesOnUnasked => &["U1", "U4"],
             Self::ForgetsTheWaits => &["U4", "S5"],
             Self::NeverAsks => &["U6"],
+            Self::TypesWithoutLooking => &["T1"],
+            Self::AnswersWithoutARule => &["T2"],
         }
     }
 
@@ -444,6 +452,24 @@ impl Mutant {
                 step.facts.retain(|entry| !matches!(&entry.fact, Fact::Finding { finding, .. } if asks(finding.kind)));
                 for run in night.state.runs.values_mut() {
                     run.findings.retain(|finding| !asks(finding.kind));
+                }
+            }
+            // This one is the rim's: see `Sim::types`.
+            Self::TypesWithoutLooking => {}
+            Self::AnswersWithoutARule => {
+                let open = step.facts.iter().find_map(|entry| match &entry.fact {
+                    Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => Some((entry.at, ticket.clone())),
+                    _ => None,
+                });
+                if let (Event::Prompted { .. }, Some((at, mut ticket))) = (event, open) {
+                    let rule = ByRule { hash: "planted".to_owned(), words: "allow everything".to_owned() };
+                    let by = Actor { who: "a ghost".to_owned(), reason: None };
+                    let say = Say::Choice { number: 1 };
+                    let words = "1 Yes".to_owned();
+                    ticket.stage = TicketStage::Answering { answer: Answer { say, words, by, at, rule: Some(rule) } };
+                    let entry = Entry { at, fact: Fact::TicketMoved { ticket, why: "planted".to_owned() } };
+                    night.state.apply(&entry);
+                    step.facts.push(entry);
                 }
             }
             // This one changes what the core is told: see `mishear`.

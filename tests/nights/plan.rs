@@ -301,7 +301,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
         caps: Caps::default(),
         resume: resume(rng),
-        answers: Vec::new(),
+        answers: super::prompts::rules(&mut rng.clone()),
     }
 }
 

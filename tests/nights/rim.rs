@@ -74,6 +74,11 @@ impl Sim {
                 self.soon(2_000, Event::Remains { attempt, left });
                 Ok(())
             }
+            Effect::Answer { .. } => {
+                let after = self.sequence % 7 * 300;
+                self.after(after, Coming::Types(self.generation, effect));
+                Ok(())
+            }
             Effect::NightOver { .. } => {
                 if self.closing {
                     // The daemon ends in order once the report it asked for is written.
@@ -161,6 +166,7 @@ impl Sim {
                 self.after(when, Coming::Prints(attempt.clone()));
             }
         }
+        self.may_ask(attempt);
         self.tell(attempt, false);
         self.watch(attempt);
         Ok(())
@@ -224,7 +230,8 @@ impl Sim {
         }
         let living = self.world.dirs.iter().filter(|(_, dir)| dir.program.is_some());
         let alive: BTreeSet<AttemptId> = living.map(|(id, _)| id.clone()).collect();
-        self.step(Event::Reconciled { alive })
+        self.step(Event::Reconciled { alive })?;
+        self.sees_all_prompts()
     }
 }
 

@@ -72,6 +72,16 @@ pub(super) enum Coming {
     CloseNight,
     /// The daemon of this generation looks at disk and memory.
     Sense(u32),
+    /// A program asks.
+    Asks(AttemptId),
+    /// A program goes on by itself, if it is still this question that it asks.
+    GoesOn(AttemptId, u32),
+    /// The daemon of this generation sees what a screen shows.
+    SeesPrompt(u32, AttemptId),
+    /// A person answers.
+    AnswersPrompt(AttemptId),
+    /// The rim of this generation types an answer.
+    Types(u32, nightkeep::core::effect::Effect),
 }
 
 /// What a simulated night came to.
@@ -335,7 +345,20 @@ impl Sim {
             }
             Coming::Sample(generation, attempt) if generation == self.generation => self.sample(&attempt),
             Coming::Sense(generation) if generation == self.generation => self.sense(),
-            Coming::Event(..)
+            Coming::Asks(attempt) => {
+                self.asks(&attempt);
+                Ok(())
+            }
+            Coming::GoesOn(attempt, count) => {
+                self.goes_on(&attempt, count);
+                Ok(())
+            }
+            Coming::SeesPrompt(generation, attempt) if generation == self.generation => self.sees_prompt(&attempt),
+            Coming::AnswersPrompt(attempt) => self.answers_prompt(&attempt),
+            Coming::Types(generation, effect) if generation == self.generation => self.types(&effect),
+            Coming::SeesPrompt(..)
+            | Coming::Types(..)
+            | Coming::Event(..)
             | Coming::LookAtTmux(..)
             | Coming::Timer(..)
             | Coming::Reconcile(..)

@@ -78,6 +78,8 @@ pub struct World {
     pub woke: u64,
     /// How long the machine slept since it was booted.
     pub slept: u64,
+    /// What programs ask.
+    pub asking: BTreeMap<AttemptId, super::prompts::Asking>,
 }
 
 fn fail_of_outage(way: &mut Behaviour) {
@@ -109,6 +111,7 @@ impl World {
             stuck: BTreeSet::new(),
             woke: 0,
             slept: 0,
+            asking: BTreeMap::new(),
         }
     }
     pub fn at(&self) -> At {
