@@ -7,6 +7,7 @@ use super::run::Outside;
 use crate::client::{Client, ClientError, EventStream};
 use crate::core::fact::Fact;
 use crate::protocol::details::{NoteDoneRequest, NoteRequest};
+use crate::protocol::prompts::AnswerRequest;
 use crate::protocol::{
     AlertRequest, Done, RetryRequest, ScheduleRequest, SendRequest, StreamedFact, UpRequest, VerbRequest,
 };
@@ -202,6 +203,10 @@ async fn done(client: &Client, ask: &Ask) -> Result<Option<Done>, ClientError> {
         Ask::Up => client.up(&UpRequest::default()).await?,
         Ask::Note { session, text } => client.note(session, &NoteRequest { text: text.clone() }).await?,
         Ask::NoteDone { note } => client.note_done(note, &NoteDoneRequest::default()).await?,
+        Ask::Answer { session, ticket, choice } => {
+            let request = AnswerRequest { choice: choice.clone(), ticket: Some(ticket.clone()), reason: None };
+            client.answer(session, &request).await?
+        }
         Ask::Quit | Ask::Redraw | Ask::Suspend | Ask::Attach { .. } | Ask::Copy { .. } | Ask::Replay(_) => {
             return Ok(None);
         }

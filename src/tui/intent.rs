@@ -144,6 +144,8 @@ pub enum Intent {
     },
     /// A key for an open dialog or text field.
     Typed(KeyEvent),
+    /// Answer what the session asks.
+    Answer,
 }
 
 /// What the rim is asked to do.
@@ -215,6 +217,15 @@ pub enum Ask {
     NoteDone {
         /// Its id.
         note: String,
+    },
+    /// Answer what a session asks.
+    Answer {
+        /// Which session.
+        session: String,
+        /// The ticket that was shown.
+        ticket: String,
+        /// A number, a key, a word or a text.
+        choice: String,
     },
 }
 

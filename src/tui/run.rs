@@ -315,7 +315,8 @@ impl Dashboard {
             | Ask::Add(_)
             | Ask::Up
             | Ask::Note { .. }
-            | Ask::NoteDone { .. } => self.feed.perform(ask),
+            | Ask::NoteDone { .. }
+            | Ask::Answer { .. } => self.feed.perform(ask),
         }
         Ok(Next::GoOn)
     }

@@ -198,6 +198,15 @@ pub enum Question {
         /// Which session.
         session: String,
     },
+    /// What is answered to a session that asks.
+    Answer {
+        /// Which session.
+        session: String,
+        /// The ticket.
+        ticket: String,
+        /// What it asks and offers, a line each.
+        asks: Vec<String>,
+    },
 }
 
 /// What lies over the view.

@@ -124,6 +124,7 @@ fn general(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
         | Intent::Up
         | Intent::Ack
         | Intent::Resolve
+        | Intent::Answer
         | Intent::Retry => return acts::act(model, ui, intent),
         // Of a meaning in some views only, or handled before.
         Intent::Sort

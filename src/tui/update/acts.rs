@@ -23,6 +23,9 @@ pub(super) fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
         return Vec::new();
     }
     let Some(session) = (ui.page().session)(model, ui) else { return Vec::new() };
+    if intent == Intent::Answer {
+        return answer(model, ui, session);
+    }
     if let Intent::Verb(verb) = intent {
         return verb_on(model, ui, session, verb);
     }
@@ -44,6 +47,15 @@ pub(super) fn act(model: &Model, ui: &mut Ui, intent: Intent) -> Vec<Ask> {
         ask_line(ui, question);
     }
     now.into_iter().find(|(meant, _)| *meant == intent).map(|(_, ask)| ask).into_iter().collect()
+}
+
+/// Asks what is to be answered, below what the session asks; nothing when it asks nothing.
+fn answer(model: &Model, ui: &mut Ui, session: String) -> Vec<Ask> {
+    let Some(prompt) = model.session(&session).and_then(|known| known.prompt.as_ref()) else { return Vec::new() };
+    let choices = prompt.choices.iter().map(|choice| format!("{}  {}", choice.number, choice.label));
+    let asks = prompt.text.lines().map(str::to_owned).chain(choices).collect();
+    ask_line(ui, Question::Answer { session, ticket: prompt.ticket.clone(), asks });
+    Vec::new()
 }
 
 fn ask_line(ui: &mut Ui, question: Question) {

@@ -144,6 +144,14 @@ fn answered(question: &Question, text: &str) -> Result<Ask, String> {
         Question::Search => Err("it is searched where it is asked for".to_owned()),
         Question::Note { session } if text.trim().is_empty() => Err(format!("what should {session} know?")),
         Question::Note { session } => Ok(Ask::Note { session: session.clone(), text: text.to_owned() }),
+        Question::Answer { session, ticket, .. } => match text.trim() {
+            "" => Err("a number, a key, allow, deny, or a text".to_owned()),
+            choice => Ok(Ask::Answer {
+                session: session.clone(),
+                ticket: ticket.clone(),
+                choice: choice.to_owned(),
+            }),
+        },
         Question::Add => {
             let words = shlex::split(text).ok_or("a quote is not closed")?;
             let [name, project, command @ ..] = words.as_slice() else {

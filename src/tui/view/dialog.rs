@@ -11,6 +11,8 @@ use ratatui::style::Modifier;
 use tui_input::Input;
 
 const WIDTH: u16 = 60;
+/// Most lines of a question that is shown above its answer.
+const ASKS: usize = 14;
 
 /// Where a frame of that size lies: in the middle, as far as there is room.
 pub fn place(area: Rect, wide: u16, tall: u16) -> Rect {
@@ -79,9 +81,28 @@ pub fn line(question: &Question, typed: &Input, problem: Option<&str>, buf: &mut
         }
         Question::Search => (" Search ".to_owned(), "Capitals count when there are some. Enter searches."),
         Question::Note { session } => (format!(" A note to {session} "), "Its next attempts are given it."),
+        Question::Answer { session, .. } => {
+            (format!(" {session} asks "), "A number, a key, allow, deny; or a text where there is nothing to choose.")
+        }
         Question::Add => (" Add a session ".to_owned(), "NAME PROJECT COMMAND…"),
     };
-    let inner = frame(&title, " Enter does it, Esc does not ", WIDTH, 6, buf, cx);
+    let room = usize::from(WIDTH.min(buf.area.width.saturating_sub(4)).saturating_sub(4));
+    let asks: Vec<String> = match question {
+        Question::Answer { asks, .. } => asks.iter().flat_map(|line| wrap(line, room)).take(ASKS).collect(),
+        Question::Send { .. }
+        | Question::Schedule { .. }
+        | Question::Snooze { .. }
+        | Question::Search
+        | Question::Note { .. }
+        | Question::Add => Vec::new(),
+    };
+    let tall = u16::try_from(asks.len()).unwrap_or(0);
+    let mut inner = frame(&title, " Enter does it, Esc does not ", WIDTH, 6 + tall, buf, cx);
+    for (y, line) in (inner.y + 1..inner.bottom()).zip(&asks) {
+        put(buf, inner.x + 1, y, inner.width - 2, line, cx.theme.text);
+    }
+    let down = tall.min(inner.height.saturating_sub(4));
+    (inner.y, inner.height) = (inner.y + down, inner.height - down);
     input(typed, inner.x + 1, inner.y + 1, inner.width - 2, buf, cx);
     let (text, style) = match problem {
         Some(problem) => (problem, cx.theme.tone(Tone::Failed)),
