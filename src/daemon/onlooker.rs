@@ -23,7 +23,7 @@ const TRIES: u32 = 50;
 
 /// The profile of what a session runs: its agent's, else by the name of its program.
 pub fn profile_of(session: &SessionPlan) -> Option<&'static str> {
-    if let Some(name) = built_in_names().find(|name| session.agent.as_deref() == Some(name)) {
+    if let Some(name) = built_in_names().find(|name| session.agent.as_deref() == Some(*name)) {
         return Some(name);
     }
     let program = match &session.command {
@@ -40,14 +40,14 @@ pub async fn look_on(rim: Arc<Rim>, attempt: AttemptId, profile: &'static str, s
     let mut watcher = Watcher::new(profile, size.0, size.1, zone);
     let (log, socket) = (rim.instance().output_log(&attempt), rim.instance().shim_socket(&attempt));
     let (mut file, mut bytes, mut tries): (Option<File>, u64, u32) = (None, 0, 0);
-    let mut fresh;
+    let (mut fresh, mut version) = (true, None);
     while tries < TRIES {
         let Ok(mut news) = shim_client::follow(&socket, EVERY).await else {
             tries += 1;
             tokio::time::sleep(REST).await;
             continue;
         };
-        (tries, fresh) = (0, true);
+        tries = 0;
         loop {
             bytes += read_on(&log, &mut file, &mut watcher);
             rim.prompts().drew(&attempt, bytes);
@@ -56,7 +56,10 @@ pub async fn look_on(rim: Arc<Rim>, attempt: AttemptId, profile: &'static str, s
                 watcher.look(clock::wall());
             }
             if let Some(seen) = watcher.seen() {
-                rim.prompts().judged(&rim, &attempt, seen, None);
+                if version.is_none() {
+                    version = version_of(&watcher.text(), &watcher.profile().banner);
+                }
+                rim.prompts().judged(&rim, &attempt, seen, version.as_deref());
             }
             let next = tokio::time::timeout(REST, news.next()).await;
             fresh = next.is_ok();
@@ -84,4 +87,26 @@ fn read_on(log: &Path, file: &mut Option<File>, watcher: &mut Watcher) -> u64 {
         total += n as u64;
     }
     total
+}
+
+/// The agent's own version, as its banner tells it: `2.1.329`.
+fn version_of(text: &str, banner: &[String]) -> Option<String> {
+    let line = text.lines().find(|line| !banner.is_empty() && banner.iter().all(|word| line.contains(word)))?;
+    let is_version = |word: &str| word.split('.').count() >= 2 && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let word = line.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| is_version(word))?;
+    Some(word.chars().take(32).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_stands_in_the_banner() {
+        let banner = ["Claude Code".to_owned()];
+        let text = " 1.2.3 of something\n ▐▛███▛█   Claude Code v2.1.329\n";
+        assert_eq!(version_of(text, &banner).as_deref(), Some("2.1.329"));
+        assert_eq!(version_of("Claude Code", &banner), None);
+        assert_eq!(version_of("x 1.2", &[]), None);
+    }
 }

@@ -23,6 +23,8 @@ use tokio::time::Instant;
 const SETTLED: Duration = Duration::from_millis(400);
 /// The same where it is not known what the screen shows instead.
 const LOST: Duration = Duration::from_secs(5);
+/// Stands for what was typed by a daemon that could not say so any more.
+const BEFORE: &str = "(by the daemon before)";
 /// How often the screen is looked at while an answer is typed.
 const EVERY: Duration = Duration::from_millis(100);
 
@@ -146,7 +148,7 @@ impl Prompts {
         let all = self.live();
         let since = pressed.elapsed();
         let Some(live) = all.get(attempt) else {
-            let (stable, quiet) = (Duration::ZERO, since);
+            let (stable, quiet) = (Duration::ZERO, Duration::ZERO);
             return Look { now: Now::Unknown, stable, since, drawn: 0, quiet, resumes: false };
         };
         let now = match (&live.seen.prompt, &live.mark) {
@@ -222,6 +224,10 @@ impl Rim {
         let socket = self.instance.shim_socket(&wanted.attempt);
         let (mut typist, mut typed) = (Typist::new(wanted.say.clone()), Vec::new());
         let (mut pressed, mut bytes) = (Instant::now(), self.prompts().bytes(&wanted.attempt));
+        if wanted.again && self.typed_since(wanted).await {
+            typist = Typist::watching(wanted.say.clone());
+            typed.push(BEFORE.to_owned());
+        }
         loop {
             let act = typist.next(&self.prompts().look(&wanted.attempt, &wanted.mark, pressed, bytes));
             let (name, input, paste) = match act {
@@ -238,7 +244,7 @@ impl Rim {
             // The recorder knows what was typed, also when a daemon was killed before it could say so.
             if typed.is_empty() && self.typed_since(wanted).await {
                 typist = Typist::watching(wanted.say.clone());
-                typed.push("(typed before)".to_owned());
+                typed.push(BEFORE.to_owned());
                 (pressed, bytes) = (Instant::now(), self.prompts().bytes(&wanted.attempt));
                 continue;
             }

@@ -22,7 +22,6 @@
 //! | `exit 3` `crash` | leaves, or is gone |
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
@@ -59,7 +58,6 @@ pub fn play() -> Option<i32> {
 
 struct Agent {
     keys: Receiver<u8>,
-    pending: VecDeque<u8>,
     before: Option<Termios>,
     talk: Vec<String>,
     diary: Option<PathBuf>,
@@ -95,7 +93,6 @@ impl Agent {
         }
         let agent = Self {
             keys,
-            pending: VecDeque::new(),
             before,
             talk: Vec::new(),
             diary: std::env::var_os(DIARY).map(PathBuf::from),
@@ -317,12 +314,13 @@ impl Agent {
                 None => self.key(None),
                 Some(alone) => self.key(Some(alone.saturating_sub(begin.elapsed()))),
             };
-            let Some(key) = key else { return None };
-            self.note(&format!("key {}", key.escape_debug()));
-            if self.deaf > 0 {
+            let mut key = key?;
+            while self.deaf > 0 {
                 self.deaf -= 1;
-                continue;
+                self.note(&format!("lost {}", key.escape_debug()));
+                key = self.key(None)?;
             }
+            self.note(&format!("key {}", key.escape_debug()));
             match key.as_str() {
                 "\x1b[A" => at = at.saturating_sub(1),
                 "\x1b[B" => at = (at + 1).min(choices.len().saturating_sub(1)),
@@ -445,7 +443,7 @@ impl Agent {
 
     /// The next key: a character, an escape sequence, or what was pasted. `None` when the time is over, or the terminal is
     /// gone.
-    fn key(&mut self, within: Option<Duration>) -> Option<String> {
+    fn key(&self, within: Option<Duration>) -> Option<String> {
         let first = self.byte(within)?;
         if first != 0x1b {
             let more = match first {
@@ -475,10 +473,7 @@ impl Agent {
         pasted.truncate(pasted.len() - 6);
         Some(String::from_utf8_lossy(&pasted).replace('\r', " "))
     }
-    fn byte(&mut self, within: Option<Duration>) -> Option<u8> {
-        if let Some(byte) = self.pending.pop_front() {
-            return Some(byte);
-        }
+    fn byte(&self, within: Option<Duration>) -> Option<u8> {
         match within {
             None => self.keys.recv().ok(),
             Some(within) => match self.keys.recv_timeout(within) {

@@ -12,9 +12,22 @@ const BEGINS_YES: [&str; 7] = ["yes", "allow", "approve", "accept", "proceed", "
 /// How a choice begins that says no.
 const BEGINS_NO: [&str; 6] = ["no", "reject", "deny", "decline", "don't allow", "do not allow"];
 /// What a choice says that means more than this once.
-const LASTING: [&str; 17] = [
-    "always", "don't ask", "do not ask", "don’t ask", "all ", "session", "remember", "auto", "every", "any ", "future",
-    "future", "similar", "from now", "mode", "during", "commands that",
+const LASTING: [&str; 15] = [
+    "always",
+    "don't ask",
+    "do not ask",
+    "all ",
+    "session",
+    "remember",
+    "auto",
+    "every",
+    "any ",
+    "future",
+    "similar",
+    "from now",
+    "mode",
+    "during",
+    "commands that",
 ];
 
 /// Why a word means none of a prompt's answers.

@@ -47,7 +47,7 @@ pub struct Look {
     pub since: Duration,
     /// Bytes of output since then.
     pub drawn: u64,
-    /// How long there was no output.
+    /// How long there was no output; nothing where the screen was not seen yet.
     pub quiet: Duration,
     /// The program said that it goes on by itself.
     pub resumes: bool,
@@ -139,6 +139,9 @@ impl Typist {
             (Now::Unknown, true) if look.since >= UNKNOWN && look.quiet >= QUIET => {
                 Act::Taken("the question is gone from its screen".to_owned())
             }
+            (Now::Unknown, true) if look.since >= SEEN_WITHIN => {
+                Act::Ignored("its screen is not to be seen".to_owned())
+            }
             (Now::Unknown, false) if look.since >= SEEN_WITHIN => {
                 Act::Untyped("the question is not to be seen on its screen".to_owned())
             }
@@ -188,7 +191,8 @@ impl Typist {
 
     fn after_key(&mut self, prompt: &Prompt, look: &Look) -> Act {
         let Say::Choice { number } = self.say else { return Act::Wait };
-        if look.since < REACTS || look.quiet < QUIET && look.since < TAKES {
+        let draws = look.quiet < QUIET && look.since < TAKES;
+        if look.since < REACTS || draws {
             return Act::Wait;
         }
         let marked = selected(prompt);
