@@ -16,6 +16,7 @@ pub mod details;
 mod doorway;
 mod earlier;
 mod environment;
+mod eyes;
 pub mod history;
 mod inbox;
 mod lock;

@@ -5,6 +5,7 @@
 
 use super::attempts::SIZE;
 use super::earlier;
+use super::eyes::Eyes;
 use super::inbox::Inbox;
 use super::onlooker;
 use super::perform::{Rim, zone};
@@ -83,6 +84,8 @@ struct Follow {
     attempt: AttemptId,
     files: AttemptFiles,
     output: Option<Output>,
+    /// The agent that the session is, if it is one that is known.
+    agent: Option<String>,
     ours: bool,
     told_start: bool,
     /// How much of what came of its limits was told.
@@ -121,6 +124,7 @@ impl Follow {
             attempt,
             files,
             output,
+            agent: session.agent.clone(),
             ours: false,
             told_start: false,
             told_limits: 0,
@@ -131,6 +135,9 @@ impl Follow {
 
     async fn run(mut self) {
         let socket = self.rim.instance().shim_socket(&self.attempt);
+        if let (Some(output), Some(agent)) = (&mut self.output, &self.agent) {
+            output.eyes = Eyes::new(agent, zone(self.rim.plan_zone().await.as_deref()));
+        }
         // A recorder binds its socket within milliseconds of its start; this bridges that, and a lost socket later.
         let mut pause = Duration::from_millis(2);
         loop {
@@ -143,8 +150,22 @@ impl Follow {
                     self.catch_up(true).await;
                 }
                 loop {
-                    match news.next().await {
+                    let due = self.output.as_ref().and_then(|output| output.eyes.as_ref()?.due());
+                    let next = match due {
+                        Some(wait) => match tokio::time::timeout(wait, news.next()).await {
+                            Ok(next) => next,
+                            Err(_) => {
+                                self.catch_up(true).await;
+                                continue;
+                            }
+                        },
+                        None => news.next().await,
+                    };
+                    match next {
                         Ok(Some(News::Hello { .. } | News::Event)) => {
+                            if let Some(output) = &mut self.output {
+                                output.resized = true;
+                            }
                             if matches!(self.look().await, Look::Over) {
                                 return;
                             }
@@ -250,7 +271,8 @@ impl Follow {
         let output = match &mut self.output {
             Some(output) => {
                 output.observer.finish(exit.at, &zone);
-                output.observer.seen().clone()
+                let agent = output.eyes.as_ref().and_then(|eyes| eyes.seen().cloned()).map(Box::new);
+                OutputSeen { agent, ..output.observer.seen().clone() }
             }
             None => OutputSeen { bytes: exit.output_bytes, ..OutputSeen::default() },
         };
@@ -263,11 +285,16 @@ impl Follow {
         let Some(mut output) = self.output.take() else { return };
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let result = output.read_on(|| files.kept().map_or(0, |kept| kept.from));
-            (output, result)
+            let result = output.read_on(&files);
+            let looked = output.eyes.as_mut().and_then(|eyes| eyes.look(clock::wall(), !tell));
+            (output, result, looked)
         })
         .await;
-        let Ok((mut output, result)) = read else { return };
+        let Ok((mut output, result, looked)) = read else { return };
+        if let Some((bytes, seen)) = looked {
+            let event = Event::AgentSeen { attempt: self.attempt.clone(), bytes, seen: Box::new(seen) };
+            let _ = self.inbox.tell(event).await;
+        }
         if let Err(e) = result {
             tracing::warn!(attempt = %self.attempt, "the output cannot be read: {e}");
         }
@@ -293,29 +320,44 @@ struct Output {
     file: Option<File>,
     buffer: Vec<u8>,
     observer: Observer,
+    /// The eyes on its screen, where it is an agent's.
+    eyes: Option<Eyes>,
+    /// The terminal may have another size.
+    resized: bool,
 }
 
 impl Output {
     fn new(log: PathBuf, observer: Observer) -> Self {
-        Self { log, file: None, buffer: Vec::new(), observer }
+        Self { log, file: None, buffer: Vec::new(), observer, eyes: None, resized: true }
     }
-    /// Feeds the observer all there is now. `from` is where the kept output begins: what the cap dropped reads as zeros.
-    fn read_on(&mut self, from: impl FnOnce() -> u64) -> std::io::Result<()> {
+    /// Feeds the observer all there is now, from where the kept output begins: what the cap dropped reads as zeros.
+    fn read_on(&mut self, files: &AttemptFiles) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => match File::open(&self.log) {
                 Ok(mut file) => {
-                    file.seek(SeekFrom::Start(from()))?;
+                    let from = files.kept().map_or(0, |kept| kept.from);
+                    file.seek(SeekFrom::Start(from))?;
+                    if let Some(eyes) = &mut self.eyes {
+                        eyes.begin(from, file.metadata()?.len());
+                    }
                     none.insert(file)
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
                 Err(e) => return Err(e),
             },
         };
+        if let Some(eyes) = self.eyes.as_mut().filter(|_| std::mem::take(&mut self.resized)) {
+            eyes.learn_sizes(files);
+        }
         self.buffer.resize(CHUNK, 0);
         loop {
             let n = file.read(&mut self.buffer)?;
-            self.observer.feed(self.buffer.get(..n).unwrap_or_default(), clock::wall());
+            let (bytes, now) = (self.buffer.get(..n).unwrap_or_default(), clock::wall());
+            self.observer.feed(bytes, now);
+            if let Some(eyes) = &mut self.eyes {
+                eyes.feed(bytes, now);
+            }
             if n < self.buffer.len() {
                 return Ok(());
             }

@@ -1,0 +1,147 @@
+//! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
+//! has settled, and seldom enough that a hundred agents cost little.
+
+use crate::agents::profile;
+use crate::agents::watch::Watcher;
+use crate::core::agent::AgentSeen;
+use crate::core::time::Wall;
+use crate::recording::attempt::AttemptFiles;
+use crate::recording::output::{About, SizeAt};
+use jiff::tz::TimeZone;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Least time between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A screen is looked at once nothing came for so long ...
+const SETTLED: Duration = Duration::from_millis(60);
+/// ... or when it has not settled for so long.
+const AT_LAST: Duration = Duration::from_millis(1500);
+/// Of a long log that is there already only the end is drawn.
+const TAIL: u64 = 8 << 20;
+
+/// The eyes on one attempt.
+pub struct Eyes {
+    watcher: Watcher,
+    /// The terminal's sizes, by the offset they begin at; those before `next` are in force.
+    sizes: Vec<SizeAt>,
+    next: usize,
+    offset: u64,
+    /// Nothing before this is drawn.
+    from: u64,
+    looked: Option<Instant>,
+    fed: Instant,
+}
+
+impl Eyes {
+    /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
+    pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
+        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
+        Some(Self { watcher, sizes: Vec::new(), next: 0, offset: 0, from: 0, looked: None, fed: Instant::now() })
+    }
+    /// The log is read from this offset on; so many bytes of it are there.
+    pub fn begin(&mut self, offset: u64, there: u64) {
+        self.offset = offset;
+        self.from = there.saturating_sub(TAIL);
+    }
+    /// Reads again which sizes the terminal had.
+    pub fn learn_sizes(&mut self, files: &AttemptFiles) {
+        match About::read(files) {
+            Ok(about) => self.sizes = about.sizes,
+            Err(e) => tracing::debug!("the sizes of a terminal cannot be read: {e}"),
+        }
+        self.resize();
+    }
+    fn resize(&mut self) {
+        while let Some(size) = self.sizes.get(self.next).filter(|size| size.at <= self.offset) {
+            self.watcher.resize(size.cols, size.rows);
+            self.next += 1;
+        }
+    }
+    /// Takes the next bytes of the log.
+    pub fn feed(&mut self, mut bytes: &[u8], at: Wall) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.fed = Instant::now();
+        let end = self.offset + bytes.len() as u64;
+        if self.offset < self.from {
+            let skip = usize::try_from(self.from - self.offset).unwrap_or(usize::MAX).min(bytes.len());
+            bytes = bytes.get(skip..).unwrap_or_default();
+            self.offset += skip as u64;
+        }
+        while !bytes.is_empty() {
+            self.resize();
+            let until = self.sizes.get(self.next).map_or(end, |size| size.at.min(end));
+            let length = usize::try_from(until - self.offset).unwrap_or(bytes.len()).clamp(1, bytes.len());
+            let (now, later) = bytes.split_at(length);
+            self.watcher.feed(now, at);
+            self.offset += length as u64;
+            bytes = later;
+        }
+        self.offset = end;
+    }
+    /// How long to wait before the next look, if one is needed.
+    pub fn due(&self) -> Option<Duration> {
+        if !self.watcher.is_dirty() {
+            return None;
+        }
+        let settled = self.fed + SETTLED;
+        let at = self.looked.map_or(settled, |looked| (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST));
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+    /// Looks, if it is time for it or has to be now. Gives how many bytes had come and what is seen, when that changed.
+    pub fn look(&mut self, at: Wall, now: bool) -> Option<(u64, AgentSeen)> {
+        if !now && self.due().is_none_or(|wait| !wait.is_zero()) {
+            return None;
+        }
+        let late = self.looked.is_some_and(|looked| looked.elapsed() >= AT_LAST);
+        if !now && !late && !self.watcher.is_whole() {
+            return None;
+        }
+        self.looked = Some(Instant::now());
+        if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+    }
+    /// What was seen last.
+    pub fn seen(&self) -> Option<&AgentSeen> {
+        self.watcher.seen()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::agent::Activity;
+
+    const DONE: &str = "\x1b[2J\x1b[H❯ do it\r\n\r\n● Ok.\r\n\r\n✻ Baked for 3s · done 9:26 AM\r\n──────────────\r\n❯ \r\n──────────────\r\n";
+
+    #[tokio::test(start_paused = true)]
+    async fn a_screen_is_looked_at_once_it_has_settled() {
+        let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
+        eyes.begin(0, 0);
+        eyes.feed(DONE.as_bytes(), Wall(1));
+        assert_eq!(eyes.look(Wall(1), false), None, "more may come");
+        tokio::time::advance(eyes.due().unwrap()).await;
+        let (bytes, seen) = eyes.look(Wall(2), false).unwrap();
+        assert_eq!((bytes, seen.activity), (DONE.len() as u64, Activity::Idle));
+        assert_eq!(eyes.due(), None, "nothing came since");
+        eyes.feed(b" ", Wall(3));
+        assert!(eyes.due().unwrap() > SETTLED, "at most twice a second");
+        tokio::time::advance(LOOK_EVERY).await;
+        assert_eq!(eyes.look(Wall(4), false), None, "nothing that matters changed");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_a_long_log_the_end_is_drawn() {
+        let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
+        let there = TAIL + 100_000;
+        eyes.begin(0, there);
+        let filler = vec![b'x'; usize::try_from(there).unwrap() - DONE.len()];
+        eyes.feed(&filler[..100_000], Wall(1));
+        assert!(eyes.watcher.text().is_empty());
+        eyes.feed(&filler[100_000..], Wall(1));
+        eyes.feed(DONE.as_bytes(), Wall(1));
+        assert_eq!(eyes.look(Wall(2), true).unwrap().0, there);
+        assert_eq!(eyes.seen().unwrap().activity, Activity::Idle);
+    }
+}
