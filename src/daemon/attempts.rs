@@ -20,7 +20,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// Terminal size of a session nobody looks at: columns, rows.
-pub(super) const SIZE: (u16, u16) = (200, 50);
+const SIZE: (u16, u16) = (200, 50);
 /// What was killed is gone after so long, if it can be killed at all.
 const KILLED_WITHIN: Duration = Duration::from_secs(1);
 /// How long output of descendants is read after the program's own exit.

@@ -31,13 +31,15 @@ pub struct Eyes {
     from: u64,
     looked: Option<Instant>,
     fed: Instant,
+    /// The agent's own version.
+    version: Option<String>,
 }
 
 impl Eyes {
     /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
         let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
-        Some(Self { watcher, sizes: Vec::new(), next: 0, offset: 0, from: 0, looked: None, fed: Instant::now() })
+        Some(Self { watcher, sizes: Vec::new(), next: 0, offset: 0, from: 0, looked: None, fed: Instant::now(), version: None })
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {
@@ -100,12 +102,29 @@ impl Eyes {
             return None;
         }
         self.looked = Some(Instant::now());
+        if self.version.is_none() {
+            self.version = version_of(&self.watcher.text(), &self.watcher.profile().banner);
+        }
         if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+    }
+    /// What was made of the screen, of how many bytes, with the agent's own version as far as its banner told it; `None`
+    /// while bytes wait that were not looked at.
+    pub fn judged(&self) -> Option<(u64, &AgentSeen, Option<&str>)> {
+        let seen = self.watcher.seen().filter(|_| !self.watcher.is_dirty())?;
+        Some((self.offset, seen, self.version.as_deref()))
     }
     /// What was seen last.
     pub fn seen(&self) -> Option<&AgentSeen> {
         self.watcher.seen()
     }
+}
+
+/// An agent's own version, as its banner tells it: `2.1.329`.
+fn version_of(text: &str, banner: &[String]) -> Option<String> {
+    let line = text.lines().find(|line| !banner.is_empty() && banner.iter().all(|word| line.contains(word)))?;
+    let is_version = |word: &str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let word = line.split_whitespace().map(|word| word.trim_start_matches('v')).find(|word| is_version(word))?;
+    Some(word.chars().take(32).collect())
 }
 
 #[cfg(test)]
@@ -143,5 +162,14 @@ mod tests {
         eyes.feed(DONE.as_bytes(), Wall(1));
         assert_eq!(eyes.look(Wall(2), true).unwrap().0, there);
         assert_eq!(eyes.seen().unwrap().activity, Activity::Idle);
+    }
+
+    #[test]
+    fn the_version_stands_in_the_banner() {
+        let banner = ["Claude Code".to_owned()];
+        let text = " 1.2.3 of something\n ▐▛███▛█   Claude Code v2.1.329\n";
+        assert_eq!(version_of(text, &banner).as_deref(), Some("2.1.329"));
+        assert_eq!(version_of("Claude Code", &banner), None);
+        assert_eq!(version_of("x 1.2", &[]), None);
     }
 }

@@ -24,7 +24,6 @@ mod logging;
 mod manager;
 mod mend;
 mod notes;
-mod onlooker;
 mod openapi;
 mod openapi_details;
 mod output;

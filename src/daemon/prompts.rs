@@ -1,8 +1,8 @@
 //! What agents ask, from the screen to the core and back: questions are told once they stand still, answers are typed
 //! through the recorder and looked after until it is seen that they were taken.
 //!
-//! Whoever watches an agent says what it makes of each new screen ([`Prompts::judged`]) and how much the program wrote
-//! ([`Prompts::drew`]). A screen that is being drawn shows all kinds of things for a moment, so nothing is told at once.
+//! Whoever watches an agent says what it makes of each new screen ([`Prompts::judged`]). A screen that is being drawn
+//! shows all kinds of things for a moment, so nothing is told at once.
 
 use super::perform::Rim;
 use crate::adapters::shim_client;
@@ -15,6 +15,7 @@ use crate::core::time::Mono;
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::events::{EVENTS_FILE, RecorderEvent, read_events};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -49,8 +50,8 @@ struct Live {
     generation: u64,
     /// What the core was told last: the question, and whether it stood still.
     told: Option<(Option<String>, bool)>,
+    /// Of how much of the output that is.
     bytes: u64,
-    drawn: Instant,
 }
 
 /// What is to be told, and when, unless something else comes first.
@@ -63,8 +64,15 @@ impl Prompts {
     fn live(&self) -> MutexGuard<'_, BTreeMap<AttemptId, Live>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
-    /// Takes what was made of a screen.
-    pub fn judged(&self, rim: &Arc<Rim>, attempt: &AttemptId, seen: &AgentSeen, version: Option<&str>) {
+    /// Takes what was made of a screen after so many bytes of output.
+    pub fn judged(
+        &self,
+        rim: &Arc<Rim>,
+        attempt: &AttemptId,
+        seen: &AgentSeen,
+        bytes: u64,
+        version: Option<&str>,
+    ) {
         let now = Instant::now();
         let asks = seen.prompt.as_ref().map(mark);
         let free = asks.is_none()
@@ -82,11 +90,11 @@ impl Prompts {
                 since: now,
                 generation: 0,
                 told: None,
-                bytes: 0,
-                drawn: now,
+                bytes,
             });
             let changed = live.generation == 0 || live.mark != asks || live.free != free;
             live.seen = seen.clone();
+            live.bytes = bytes;
             live.version = version.map(str::to_owned).or(live.version.take());
             if !changed {
                 return;
@@ -101,14 +109,6 @@ impl Prompts {
             (false, false) => vec![Due { after: LOST, stable: true }],
         };
         tell_later(rim, attempt, generation, dues);
-    }
-    /// Takes how much the program wrote so far.
-    pub fn drew(&self, attempt: &AttemptId, bytes: u64) {
-        if let Some(live) = self.live().get_mut(attempt)
-            && live.bytes != bytes
-        {
-            (live.bytes, live.drawn) = (bytes, Instant::now());
-        }
     }
     /// The attempt is over.
     pub fn forget(&self, attempt: &AttemptId) {
@@ -140,17 +140,19 @@ impl Prompts {
         live.told = None;
         Some((live.generation, live.since.elapsed(), live.mark.is_some()))
     }
-    fn bytes(&self, attempt: &AttemptId) -> u64 {
-        self.live().get(attempt).map_or(0, |live| live.bytes)
-    }
-    /// A look for whoever types. Before the first key `pressed` is when it began to look.
-    fn look(&self, attempt: &AttemptId, wanted: &str, pressed: Instant, bytes: u64) -> Look {
+    /// A look for whoever types.
+    fn look(&self, attempt: &AttemptId, wanted: &str, drawing: &Drawing) -> Look {
         let all = self.live();
-        let since = pressed.elapsed();
-        let Some(live) = all.get(attempt) else {
-            let (stable, quiet) = (Duration::ZERO, Duration::ZERO);
-            return Look { now: Now::Unknown, stable, since, drawn: 0, quiet, resumes: false };
+        let unseen = Look {
+            now: Now::Unknown,
+            stable: Duration::ZERO,
+            since: drawing.pressed.elapsed(),
+            drawn: drawing.bytes.saturating_sub(drawing.before),
+            quiet: Duration::ZERO,
+            judged: false,
+            resumes: false,
         };
+        let Some(live) = all.get(attempt) else { return unseen };
         let now = match (&live.seen.prompt, &live.mark) {
             (Some(prompt), Some(mark)) if mark == wanted => Now::Same(Box::new(prompt.clone())),
             (Some(_), _) => Now::Other,
@@ -160,11 +162,43 @@ impl Prompts {
         Look {
             now,
             stable: live.since.elapsed(),
-            since,
-            drawn: live.bytes.saturating_sub(bytes),
-            quiet: live.drawn.elapsed(),
+            quiet: drawing.drawn.elapsed(),
+            judged: live.bytes >= drawing.bytes,
             resumes: live.seen.resumes,
+            ..unseen
         }
+    }
+}
+
+/// How a program draws while an answer is typed: by its log, as that is nearer than any look.
+struct Drawing {
+    log: PathBuf,
+    /// Bytes of output now, and when there last were more.
+    bytes: u64,
+    drawn: Instant,
+    /// When something was pressed last, and the bytes before it.
+    pressed: Instant,
+    before: u64,
+}
+
+impl Drawing {
+    fn new(log: PathBuf) -> Self {
+        let now = Instant::now();
+        let mut drawing = Self { log, bytes: 0, drawn: now, pressed: now, before: 0 };
+        drawing.look();
+        drawing.before = drawing.bytes;
+        drawing
+    }
+    fn look(&mut self) {
+        let bytes = std::fs::metadata(&self.log).map_or(self.bytes, |about| about.len());
+        if bytes != self.bytes {
+            (self.bytes, self.drawn) = (bytes, Instant::now());
+        }
+    }
+    /// Something is about to be pressed.
+    fn press(&mut self) {
+        self.look();
+        (self.before, self.pressed) = (self.bytes, Instant::now());
     }
 }
 
@@ -223,13 +257,14 @@ impl Rim {
     async fn type_answer(&self, wanted: &ToType) -> (Vec<String>, Typed) {
         let socket = self.instance.shim_socket(&wanted.attempt);
         let (mut typist, mut typed) = (Typist::new(wanted.say.clone()), Vec::new());
-        let (mut pressed, mut bytes) = (Instant::now(), self.prompts().bytes(&wanted.attempt));
+        let mut drawing = Drawing::new(self.instance.output_log(&wanted.attempt));
         if wanted.again && self.typed_since(wanted).await {
             typist = Typist::watching(wanted.say.clone());
             typed.push(BEFORE.to_owned());
         }
         loop {
-            let act = typist.next(&self.prompts().look(&wanted.attempt, &wanted.mark, pressed, bytes));
+            drawing.look();
+            let act = typist.next(&self.prompts().look(&wanted.attempt, &wanted.mark, &drawing));
             let (name, input, paste) = match act {
                 Act::Wait => {
                     tokio::time::sleep(EVERY).await;
@@ -245,13 +280,11 @@ impl Rim {
             if typed.is_empty() && self.typed_since(wanted).await {
                 typist = Typist::watching(wanted.say.clone());
                 typed.push(BEFORE.to_owned());
-                (pressed, bytes) = (Instant::now(), self.prompts().bytes(&wanted.attempt));
+                drawing.press();
                 continue;
             }
-            bytes = self.prompts().bytes(&wanted.attempt);
-            let done = shim_client::input(&socket, &input, paste).await;
-            pressed = Instant::now();
-            match done {
+            drawing.press();
+            match shim_client::input(&socket, &input, paste).await {
                 Ok(()) => typed.push(name),
                 Err(e) if typed.is_empty() => return (typed, Typed::Untyped { why: e.to_string() }),
                 Err(e) => return (typed, Typed::Ignored { why: e.to_string() }),

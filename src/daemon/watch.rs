@@ -3,11 +3,9 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
-use super::attempts::SIZE;
 use super::earlier;
 use super::eyes::Eyes;
 use super::inbox::Inbox;
-use super::onlooker;
 use super::perform::{Rim, zone};
 use crate::adapters::shim_client;
 use crate::core::event::Event;
@@ -55,15 +53,13 @@ impl Watchers {
         if tasks.contains_key(attempt) {
             return;
         }
-        if let Some(profile) = onlooker::profile_of(session) {
-            tokio::spawn(onlooker::look_on(Arc::clone(rim), attempt.clone(), profile, SIZE));
-        }
         let follow = Follow::new(Arc::clone(rim), attempt.clone(), session, rules);
-        let watchers = Arc::clone(self);
+        let (watchers, rim) = (Arc::clone(self), Arc::clone(rim));
         let id = attempt.clone();
         let task = tokio::spawn(async move {
             follow.run().await;
             watchers.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+            rim.prompts().forget(&id);
         });
         tasks.insert(attempt.clone(), task.abort_handle());
     }
@@ -294,6 +290,9 @@ impl Follow {
         if let Some((bytes, seen)) = looked {
             let event = Event::AgentSeen { attempt: self.attempt.clone(), bytes, seen: Box::new(seen) };
             let _ = self.inbox.tell(event).await;
+        }
+        if let Some((bytes, seen, version)) = output.eyes.as_ref().and_then(Eyes::judged) {
+            self.rim.prompts().judged(&self.rim, &self.attempt, seen, bytes, version);
         }
         if let Err(e) = result {
             tracing::warn!(attempt = %self.attempt, "the output cannot be read: {e}");

@@ -46,7 +46,9 @@ impl Stage {
         std::fs::write(&file, script).expect("written");
         let (program, file, diary) = (program.display(), file.display(), Self::diary_of(house, name));
         let env = format!("{{ {} = \"{file}\", {} = \"{}\" }}", agent::SCRIPT, agent::DIARY, diary.display());
-        format!("[sessions.{name}]\ncommand = [\"{program}\", \"do it\"]\nenv = {env}\nretry = {{ max_attempts = 1 }}\n")
+        let profile = format!("[agents.player-{name}]\nextends = \"claude\"\ncommand = [\"{program}\"]\n");
+        let runs = format!("agent = \"player-{name}\"\nprompt = \"do it\"\nenv = {env}");
+        format!("{profile}[sessions.{name}]\n{runs}\nretry = {{ max_attempts = 1 }}\n")
     }
     fn diary_of(house: &House, name: &str) -> PathBuf {
         house.path(&format!("{name}.diary"))

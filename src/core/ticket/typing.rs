@@ -49,6 +49,8 @@ pub struct Look {
     pub drawn: u64,
     /// How long there was no output; nothing where the screen was not seen yet.
     pub quiet: Duration,
+    /// Whether all that was drawn was looked at.
+    pub judged: bool,
     /// The program said that it goes on by itself.
     pub resumes: bool,
 }
@@ -111,6 +113,11 @@ impl Typist {
     }
     /// What to do after a look.
     pub fn next(&mut self, look: &Look) -> Act {
+        // What the screen showed before the key says nothing of what the key did.
+        let begun = self.step != Step::Begin;
+        if begun && !look.judged && look.since < SEEN_WITHIN {
+            return Act::Wait;
+        }
         let prompt = match &look.now {
             Now::Same(prompt) => prompt,
             Now::Other | Now::Gone | Now::Unknown => return self.without(look),
@@ -322,6 +329,7 @@ mod tests {
             since: Duration::from_millis(since_ms),
             drawn,
             quiet: Duration::from_millis(since_ms.min(1_000)),
+            judged: true,
             resumes: false,
         }
     }
@@ -384,6 +392,18 @@ mod tests {
         assert_eq!(key(typist.next(&same(prompt(DIGITS, 1), 2_600, 0))), "1");
         assert_eq!(typist.next(&same(prompt(DIGITS, 1), 2_600, 0)), Act::Wait);
         assert!(matches!(typist.next(&same(prompt(DIGITS, 1), 6_100, 0)), Act::Ignored(_)));
+    }
+
+    #[test]
+    fn what_was_not_looked_at_since_the_key_says_nothing() {
+        let mut typist = Typist::new(Say::Choice { number: 1 });
+        typist.next(&same(prompt(DIGITS, 1), 0, 0));
+        let old = Look { judged: false, ..same(prompt(DIGITS, 1), 3_000, 500) };
+        assert_eq!(typist.next(&old), Act::Wait);
+        let mut typist = Typist::watching(Say::Choice { number: 1 });
+        let unseen = Look { judged: false, ..look(Now::Unknown, 3_000, 0) };
+        assert_eq!(typist.next(&unseen), Act::Wait);
+        assert!(matches!(typist.next(&Look { since: SEEN_WITHIN, ..unseen }), Act::Ignored(_)));
     }
 
     #[test]
