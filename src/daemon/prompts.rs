@@ -150,6 +150,7 @@ impl Prompts {
             drawn: drawing.bytes.saturating_sub(drawing.before),
             quiet: Duration::ZERO,
             judged: false,
+            current: false,
             resumes: false,
         };
         let Some(live) = all.get(attempt) else { return unseen };
@@ -163,7 +164,8 @@ impl Prompts {
             now,
             stable: live.since.elapsed(),
             quiet: drawing.drawn.elapsed(),
-            judged: live.bytes >= drawing.bytes,
+            judged: live.bytes > drawing.before || drawing.bytes == drawing.before,
+            current: live.bytes >= drawing.bytes,
             resumes: live.seen.resumes,
             ..unseen
         }

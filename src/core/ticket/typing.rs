@@ -49,8 +49,10 @@ pub struct Look {
     pub drawn: u64,
     /// How long there was no output; nothing where the screen was not seen yet.
     pub quiet: Duration,
-    /// Whether all that was drawn was looked at.
+    /// Whether something was looked at since the last key, or nothing was drawn since.
     pub judged: bool,
+    /// Whether all that was drawn was looked at.
+    pub current: bool,
     /// The program said that it goes on by itself.
     pub resumes: bool,
 }
@@ -125,6 +127,10 @@ impl Typist {
         if self.keys >= KEYS_MAX {
             return Act::Ignored("it took more keys than there are choices".to_owned());
         }
+        if !look.current && look.since < TAKES {
+            return Act::Wait;
+        }
+        let before = self.clone();
         let act = match self.step.clone() {
             Step::Begin => self.begin(prompt, look),
             Step::Key => self.after_key(prompt, look),
@@ -134,6 +140,15 @@ impl Typist {
             Step::Enter => self.after_enter(look),
         };
         if matches!(act, Act::Press(..) | Act::Paste(_)) {
+            // A key is for what stands there now, not for what stood there a moment ago.
+            if !look.current {
+                *self = before;
+                return match (begun, look.since >= SEEN_WITHIN) {
+                    (true, _) => Act::Ignored("it draws on, and still asks".to_owned()),
+                    (false, true) => Act::Untyped("its screen does not come to rest".to_owned()),
+                    (false, false) => Act::Wait,
+                };
+            }
             self.keys += 1;
         }
         act
@@ -330,6 +345,7 @@ mod tests {
             drawn,
             quiet: Duration::from_millis(since_ms.min(1_000)),
             judged: true,
+            current: true,
             resumes: false,
         }
     }
@@ -401,9 +417,22 @@ mod tests {
         let old = Look { judged: false, ..same(prompt(DIGITS, 1), 3_000, 500) };
         assert_eq!(typist.next(&old), Act::Wait);
         let mut typist = Typist::watching(Say::Choice { number: 1 });
-        let unseen = Look { judged: false, ..look(Now::Unknown, 3_000, 0) };
+        let unseen = Look { judged: false, quiet: Duration::ZERO, ..look(Now::Unknown, 3_000, 0) };
         assert_eq!(typist.next(&unseen), Act::Wait);
         assert!(matches!(typist.next(&Look { since: SEEN_WITHIN, ..unseen }), Act::Ignored(_)));
+    }
+
+    #[test]
+    fn nothing_is_pressed_while_it_draws_what_nobody_looked_at() {
+        let draws = |since| Look { current: false, ..same(prompt(DIGITS, 3), since, 90) };
+        let mut typist = Typist::new(Say::Choice { number: 3 });
+        assert_eq!(typist.next(&draws(100)), Act::Wait);
+        assert_eq!(typist.next(&draws(7_000)), Act::Wait);
+        assert!(matches!(typist.next(&draws(21_000)), Act::Untyped(_)));
+        let mut typist = Typist::new(Say::Choice { number: 3 });
+        assert_eq!(key(typist.next(&same(prompt(DIGITS, 1), 0, 0))), "3");
+        assert_eq!(typist.next(&draws(800)), Act::Wait);
+        assert!(matches!(typist.next(&draws(6_100)), Act::Ignored(_)));
     }
 
     #[test]
