@@ -52,6 +52,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Sensed { .. } => ("sensed", About::All),
         Event::DaemonCrashed { .. } => ("daemon crashed", About::All),
         Event::StoodStill { .. } => ("stood still", About::All),
+        Event::Used { attempt, .. } => ("used", About::Run(&attempt.run)),
         Event::Remains { attempt, .. } => ("remains", About::Run(&attempt.run)),
         Event::Reconciled { .. } => ("reconciled", About::All),
         Event::TmuxStarted { .. } => ("tmux started", About::All),
