@@ -3,6 +3,9 @@
 //! Times are RFC 3339 in UTC, spans are seconds as numbers, sizes are bytes. Foreign text in it is harmless to a terminal
 //! (no control characters) and bounded; each form escapes it for itself.
 
+use super::model_claims::{
+    ClaimTally, DocumentReport, Doubt, FilesReport, NightChanges, ProjectItems, Quote, TestsReport,
+};
 use crate::protocol::FindingStatus;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +65,18 @@ pub struct Report {
     /// Notes to sessions: those that are carried, and those settled in this night; oldest first.
     #[serde(default)]
     pub notes: Vec<NoteReport>,
+    /// What documents and sessions claim, counted by what it is worth.
+    #[serde(default)]
+    pub claims: ClaimTally,
+    /// Claims that something else speaks against: contradicted first, then stale, then weak; at most 200.
+    #[serde(default)]
+    pub does_not_add_up: Vec<Doubt>,
+    /// Such claims beyond those listed.
+    #[serde(default)]
+    pub does_not_add_up_left_out: u64,
+    /// What is different from the night before; null when that is not known.
+    #[serde(default)]
+    pub changes: Option<NightChanges>,
 }
 
 /// A note from an operator to a session.
@@ -242,7 +257,8 @@ pub struct TimeShare {
 pub struct Need {
     /// Stays the same when the report is made again.
     pub id: String,
-    /// `credentials`, `failed`, `partial`, `held`, `unfinished` or `config`.
+    /// `budget`, `credentials`, `failed`, `blocker`, `user_action`, `partial`, `held`, `artifact`, `unfinished` or
+    /// `config`.
     pub kind: String,
     /// The session.
     pub session: Option<String>,
@@ -254,6 +270,18 @@ pub struct Need {
     pub blocks: Vec<String>,
     /// The one command to begin with.
     pub command: String,
+    /// The project.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// Who asks for it and where, when it is no finding of nightkeep's own.
+    #[serde(default)]
+    pub said: Option<Quote>,
+    /// In how many nights it was open, this one included.
+    #[serde(default)]
+    pub nights: u32,
+    /// The night it was first open in.
+    #[serde(default)]
+    pub first_night: Option<String>,
 }
 
 /// One session.
@@ -458,6 +486,21 @@ pub struct ProjectReport {
     pub dirty_count: u64,
     /// Whether the commit of the base is no longer part of the history.
     pub rewritten: bool,
+    /// What documents and sessions say of it.
+    #[serde(default)]
+    pub items: ProjectItems,
+    /// The documents that were read.
+    #[serde(default)]
+    pub documents: Vec<DocumentReport>,
+    /// What became of its files; null when they were not looked at.
+    #[serde(default)]
+    pub changed: Option<FilesReport>,
+    /// Runs of tests in its sessions.
+    #[serde(default)]
+    pub tests: Vec<TestsReport>,
+    /// Whether there is nothing in it that a reader must see.
+    #[serde(default)]
+    pub well: bool,
 }
 
 /// One commit.

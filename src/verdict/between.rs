@@ -41,8 +41,7 @@ impl Matter {
     #[must_use]
     pub fn resembles(&self, other: &Self) -> bool {
         let common = self.words.iter().filter(|word| other.words.binary_search(word).is_ok()).count();
-        let (less, more) =
-            (self.words.len().min(other.words.len()), self.words.len().max(other.words.len()));
+        let (less, more) = (self.words.len().min(other.words.len()), self.words.len().max(other.words.len()));
         self.numbers == other.numbers && (less == more && common == more || common >= 3 && common * 4 >= more * 3)
     }
 
@@ -69,10 +68,53 @@ fn number(word: &str) -> Option<f64> {
 /// A word without its ending; nothing for one that carries no matter.
 fn stem(word: &str) -> Option<String> {
     const EMPTY: &[&str] = &[
-        "the", "an", "of", "in", "to", "for", "and", "or", "with", "on", "by", "all", "is", "are", "be", "was", "were",
-        "has", "have", "this", "that", "it", "from", "at", "as", "we", "you", "need", "needs", "your", "now", "been",
-        "will", "please", "user", "action", "required", "status", "successfully", "critical", "min", "minutes", "der",
-        "die", "das", "und", "ist",
+        "the",
+        "an",
+        "of",
+        "in",
+        "to",
+        "for",
+        "and",
+        "or",
+        "with",
+        "on",
+        "by",
+        "all",
+        "is",
+        "are",
+        "be",
+        "was",
+        "were",
+        "has",
+        "have",
+        "this",
+        "that",
+        "it",
+        "from",
+        "at",
+        "as",
+        "we",
+        "you",
+        "need",
+        "needs",
+        "your",
+        "now",
+        "been",
+        "will",
+        "please",
+        "user",
+        "action",
+        "required",
+        "status",
+        "successfully",
+        "critical",
+        "min",
+        "minutes",
+        "der",
+        "die",
+        "das",
+        "und",
+        "ist",
     ];
     let word = word.to_lowercase();
     if word.chars().count() < 2 || word.bytes().all(|b| b.is_ascii_digit()) || EMPTY.contains(&word.as_str()) {
@@ -171,21 +213,13 @@ fn disagree(
         }
         // One who counts on writes a larger number later; what it was before is only old.
         let grew = one_writer && before.iter().zip(now).all(|(before, now)| before <= now);
-        let (of_older, of_newer) = if grew {
-            (Verdict::Stale, Verdict::Claimed)
-        } else {
-            (Verdict::Contradicted, Verdict::Contradicted)
-        };
+        let (of_older, of_newer) =
+            if grew { (Verdict::Stale, Verdict::Claimed) } else { (Verdict::Contradicted, Verdict::Contradicted) };
         return Some(Disagreement { older, newer, of_older, of_newer });
     }
     // What was open first and is done later only went on.
     let undone = kind(older) == Kind::Achievement && open(newer) && words.len() >= 3 && before == now;
-    undone.then_some(Disagreement {
-        older,
-        newer,
-        of_older: Verdict::Contradicted,
-        of_newer: Verdict::Claimed,
-    })
+    undone.then_some(Disagreement { older, newer, of_older: Verdict::Contradicted, of_newer: Verdict::Claimed })
 }
 
 #[cfg(test)]
@@ -226,7 +260,10 @@ mod tests {
         // Every session has commits and files of its own.
         assert_eq!(between(&[(Metric, "Commits: 4")], &[(Metric, "Commits: 7")], false), []);
         // Dates and versions are no numbers.
-        assert_eq!(between(&[(Metric, "Invoice views 2026-11-21")], &[(Metric, "Invoice views 2026-11-22")], false), []);
+        assert_eq!(
+            between(&[(Metric, "Invoice views 2026-11-21")], &[(Metric, "Invoice views 2026-11-22")], false),
+            []
+        );
     }
 
     #[test]

@@ -134,9 +134,10 @@ fn last_runs(kind: RunKind, evidence: &Evidence) -> Vec<&Run> {
 fn unproved(evidence: &Evidence) -> Option<Reason> {
     match evidence.exit? {
         Exit::Code(0) | Exit::Running | Exit::Asking => None,
-        Exit::Code(code) => {
-            Some(reason(Verdict::Weak, format!("no run of tests was seen, and the session ended with exit code {code}")))
-        }
+        Exit::Code(code) => Some(reason(
+            Verdict::Weak,
+            format!("no run of tests was seen, and the session ended with exit code {code}"),
+        )),
         Exit::Signal(signal) => {
             Some(reason(Verdict::Weak, format!("no run of tests was seen, and signal {signal} ended the session")))
         }
