@@ -9,8 +9,8 @@ use crate::status::text::{bytes, count, cut_at_word, span_of_seconds};
 
 /// Needs that stand open; the others are folded.
 const NEEDS_OPEN: usize = 5;
-/// Needs that are folded; the others are in the JSON.
-const NEEDS_FOLDED: usize = 15;
+/// Needs that are folded, in the short and in the full form; the others are in the JSON.
+const NEEDS_FOLDED: [usize; 2] = [5, 60];
 
 impl Page<'_> {
     pub(super) fn needs(&self) -> Section {
@@ -18,6 +18,7 @@ impl Page<'_> {
         let mut rows: Vec<Vec<String>> =
             all.iter().take(NEEDS_OPEN).enumerate().map(|(i, need)| self.need(i, need)).collect();
         let folded = &all[all.len().min(NEEDS_OPEN)..];
+        let most = NEEDS_FOLDED[usize::from(self.full)];
         if !folded.is_empty() {
             let mut lines = vec![
                 String::new(),
@@ -25,11 +26,11 @@ impl Page<'_> {
                 format!("<summary>{} more</summary>", folded.len()),
                 String::new(),
             ];
-            for (i, need) in folded.iter().take(NEEDS_FOLDED).enumerate() {
+            for (i, need) in folded.iter().take(most).enumerate() {
                 lines.extend(self.need(i + NEEDS_OPEN, need));
             }
-            if folded.len() > NEEDS_FOLDED {
-                lines.extend([String::new(), format!("{} more in the JSON.", folded.len() - NEEDS_FOLDED)]);
+            if folded.len() > most {
+                lines.extend([String::new(), format!("{} more in the JSON.", folded.len() - most)]);
             }
             lines.extend([String::new(), "</details>".to_owned()]);
             rows.push(lines);
@@ -43,7 +44,8 @@ impl Page<'_> {
             n if n <= 5 => format!(" Blocks {}.", prose(&need.blocks.join(", "))),
             n => format!(" Blocks {} and {} more.", prose(&need.blocks[..5].join(", ")), n - 5),
         };
-        let what = prose(&cut_at_word(&need.what, 240));
+        let steps = if need.steps > 0 { format!(" ({})", count(need.steps, "step", "steps")) } else { String::new() };
+        let what = format!("{}{steps}", prose(&cut_at_word(need.what.trim_end_matches(['.', '!']), 240)));
         let project = need.project.as_ref().filter(|_| need.session.is_none() || need.said.is_some());
         let project = project.map_or_else(String::new, |project| format!("{}: ", prose(project)));
         let says = need.said.as_ref().map_or_else(String::new, |said| format!(", says {}", self.source(said)));

@@ -246,7 +246,7 @@ pub struct Totals {
 /// Time spent on one thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeShare {
-    /// `working`, `backing_off`, `limited`, `held`, `waiting` or `down`.
+    /// `working`, `stalled`, `backing_off`, `limited`, `held`, `waiting` or `down`.
     pub spent: String,
     /// How long.
     pub seconds: f64,
@@ -276,6 +276,9 @@ pub struct Need {
     /// Who asks for it and where, when it is no finding of nightkeep's own.
     #[serde(default)]
     pub said: Option<Quote>,
+    /// How many steps are told below it where it is said.
+    #[serde(default)]
+    pub steps: u64,
     /// In how many nights it was open, this one included.
     #[serde(default)]
     pub nights: u32,

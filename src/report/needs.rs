@@ -77,6 +77,7 @@ pub(super) fn needs(facts: &Facts, claims: &Claims) -> Vec<Need> {
                 command,
                 project: plan_of(facts, name).and_then(|plan| plan.project.as_ref()).map(ToString::to_string),
                 said: None,
+                steps: 0,
                 nights: 1,
                 first_night: Some(facts.night.to_string()),
             },
@@ -93,6 +94,7 @@ pub(super) fn needs(facts: &Facts, claims: &Claims) -> Vec<Need> {
             command: "nightkeep check".to_owned(),
             project: None,
             said: None,
+            steps: 0,
             nights: 1,
             first_night: Some(facts.night.to_string()),
         };
@@ -101,7 +103,15 @@ pub(super) fn needs(facts: &Facts, claims: &Claims) -> Vec<Need> {
     out.extend(said(facts, claims));
     carry(facts, &mut out);
     out.sort_by(|(a, x), (b, y)| {
-        (a, y.blocks.len(), &x.since, &x.session, &x.id).cmp(&(b, x.blocks.len(), &y.since, &y.session, &y.id))
+        let place = |need: &Need| need.said.as_ref().map(|said| (said.path.clone(), said.line));
+        (a, y.blocks.len(), &x.since, &x.session, place(x), &x.id).cmp(&(
+            b,
+            x.blocks.len(),
+            &y.since,
+            &y.session,
+            place(y),
+            &y.id,
+        ))
     });
     out.into_iter().map(|(_, need)| need).collect()
 }

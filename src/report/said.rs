@@ -1,7 +1,7 @@
 //! What needs a person because a session or a document says so, files that wait to be looked at, and what was open
 //! before. An agent's words are quoted; no command of theirs becomes one of ours.
 
-use super::claims::Claims;
+use super::claims::{Claims, normalised};
 use super::facts::Facts;
 use super::ids::artifact_id;
 use super::model::Need;
@@ -24,6 +24,8 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
     let mut out = Vec::new();
     for (project, said) in &claims.projects {
         let mut told: Vec<(Matter, usize)> = Vec::new();
+        // A heading that asks for something is the need; the steps below it are how.
+        let mut parents: Vec<(&ItemReport, usize)> = Vec::new();
         let asked = said.items.user_actions.iter().map(|item| (Kind::UserAction, item));
         let blocked =
             said.items.blockers.iter().filter(|item| !matches!(item.verdict.as_str(), "stale" | "contradicted"));
@@ -39,10 +41,19 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
                 known.1.blocks.extend(item.blocks.clone().filter(|blocks| !known.1.blocks.contains(blocks)));
                 continue;
             }
+            let below = |(parent, _): &&(&ItemReport, usize)| {
+                parent.said.path == item.said.path
+                    && item.section.split(" › ").any(|head| same_head(head, &parent.text))
+            };
+            if let Some((_, place)) = parents.iter().find(below) {
+                out[*place].1.steps += 1;
+                continue;
+            }
             if told.len() >= SAID_MAX {
                 break;
             }
             told.push((matter, out.len()));
+            parents.push((item, out.len()));
             out.push((rank(kind, &item.text), need(facts, project.as_ref(), kind, item)));
         }
     }
@@ -64,6 +75,7 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
                 blocks: Vec::new(),
                 project: Some(project.to_string()),
                 said: None,
+                steps: 0,
                 nights: 1,
                 first_night: Some(facts.night.to_string()),
             };
@@ -71,6 +83,11 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
         }
     }
     out
+}
+
+/// Whether a heading above an item is that of another one.
+fn same_head(head: &str, text: &str) -> bool {
+    !head.is_empty() && normalised(head) == normalised(text)
 }
 
 /// What a person made of it; of an artifact only as it is now.
@@ -90,6 +107,11 @@ fn rank(kind: Kind, text: &str) -> Kind {
     if kind == Kind::UserAction && words.iter().any(|word| lower.contains(word)) { Kind::Credentials } else { kind }
 }
 
+/// Where to look first. What an agent says to run stays its own words.
+fn look(session: Option<&str>) -> String {
+    session.map_or_else(|| "nightkeep report --full".to_owned(), |session| format!("nightkeep logs {session}"))
+}
+
 fn need(facts: &Facts, project: Option<&ProjectName>, kind: Kind, item: &ItemReport) -> Need {
     Need {
         id: item.id.clone(),
@@ -98,9 +120,10 @@ fn need(facts: &Facts, project: Option<&ProjectName>, kind: Kind, item: &ItemRep
         what: cut_at_word(item.text.trim_end_matches(['.', ':']), 240),
         since: item.said.at.clone().unwrap_or_else(|| rfc3339(facts.last)),
         blocks: item.blocks.iter().cloned().collect(),
-        command: format!("nightkeep dismiss {}", item.id),
+        command: look(item.said.session.as_deref()),
         project: project.map(ToString::to_string),
         said: Some(item.said.clone()),
+        steps: 0,
         nights: item.nights,
         first_night: Some(item.first_night.clone()),
     }
@@ -147,7 +170,7 @@ fn carried(facts: &Facts, open: &OpenItem) -> Option<(Kind, Need)> {
     if gone {
         return None;
     }
-    let verb = if kind == Kind::Artifact { "approve" } else { "dismiss" };
+    let command = if kind == Kind::Artifact { format!("nightkeep approve {}", open.id) } else { look(None) };
     Some((
         kind,
         Need {
@@ -157,9 +180,10 @@ fn carried(facts: &Facts, open: &OpenItem) -> Option<(Kind, Need)> {
             what: quote(&open.text),
             since: facts.opened.map_or_else(|| rfc3339(facts.last), |at| rfc3339(at.wall)),
             blocks: Vec::new(),
-            command: format!("nightkeep {verb} {}", open.id),
+            command,
             project: open.project.as_ref().map(ToString::to_string),
             said: None,
+            steps: 0,
             nights: open.nights.saturating_add(1),
             first_night: Some(open.first.to_string()),
         },

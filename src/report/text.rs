@@ -142,7 +142,8 @@ fn need_words(need: &Need, at: &dyn Fn(&str) -> String) -> String {
         (nights, Some(first)) => format!("{} night, since {first}{says}.", nights_word(nights)),
     };
     let blocks = if need.blocks.is_empty() { String::new() } else { format!(" Blocks {}.", need.blocks.join(", ")) };
-    format!("{project}{}. {since}{blocks}", need.what)
+    let steps = if need.steps > 0 { format!(" ({})", count(need.steps, "step", "steps")) } else { String::new() };
+    format!("{project}{}{steps}. {since}{blocks}", need.what.trim_end_matches(['.', '!']))
 }
 
 fn doubts(report: &Report, out: &mut Lines) {
@@ -326,6 +327,17 @@ pub(super) fn tally_line(report: &Report) -> Option<String> {
     Some(format!("{}: {}", count(tally.claims, "claim", "claims"), told.join(", ")))
 }
 
+/// What time was spent on, as it is read.
+pub(super) fn spent_words(spent: &str) -> &str {
+    match spent {
+        "backing_off" => "before a retry",
+        "limited" => "waiting for a limit",
+        "held" => "waiting for you",
+        "waiting" => "queued",
+        other => other,
+    }
+}
+
 /// `2nd`, `3rd`, `4th`
 pub(super) fn nights_word(nights: u32) -> String {
     let end = match (nights % 10, nights % 100) {
@@ -357,7 +369,7 @@ pub(super) fn share_line(report: &Report) -> Option<String> {
     let share = |t: &super::model::TimeShare| {
         let percent = t.seconds / all * 100.0;
         let shown = if percent < 1.0 { "under 1".to_owned() } else { number(percent.round()) };
-        format!("{} {shown} %", t.spent.replace('_', " "))
+        format!("{} {shown} %", spent_words(&t.spent))
     };
     Some(report.totals.time.iter().filter(|t| t.seconds > 0.0).map(share).collect::<Vec<_>>().join(", "))
 }

@@ -50,7 +50,7 @@ impl Matter {
     pub fn covers(&self, other: &Self) -> bool {
         let common = self.words.iter().filter(|word| other.words.binary_search(word).is_ok()).count();
         let less = self.words.len().min(other.words.len());
-        common == less && less >= 2 || common >= 3 && common * 3 >= less * 2
+        common == less && less >= 2 || common >= 3 && common * 2 >= less
     }
 }
 
