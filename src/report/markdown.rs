@@ -192,6 +192,9 @@ impl Page<'_> {
             }
             out.push(line);
         }
+        if let Some(used) = super::usage::line(report) {
+            out.push(format!("- Used: {}.", prose(&used)));
+        }
         if let Some(share) = share_line(report) {
             out.push(format!("- Time of all runs: {share}."));
         }
@@ -222,7 +225,7 @@ impl Page<'_> {
 }
 
 /// The order in which sections get room; those not named come last.
-const WEIGHTS: [&str; 13] = [
+const WEIGHTS: [&str; 14] = [
     "Needs you",
     "Sessions",
     "Does not add up",
@@ -232,6 +235,7 @@ const WEIGHTS: [&str; 13] = [
     "Against the night before",
     "Projects",
     "Tests and builds seen",
+    "Usage",
     "Errors in the output",
     "Retries",
     "Ends that nobody saw",

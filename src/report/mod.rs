@@ -18,6 +18,7 @@ mod markdown_sections;
 mod markup;
 pub mod model;
 pub mod model_claims;
+pub mod model_trouble;
 mod needs;
 pub mod nights;
 pub mod passage;
@@ -30,6 +31,7 @@ pub mod text;
 pub mod timeline;
 mod timeline_fold;
 mod timeline_lane;
+mod usage;
 
 pub use build::{build, check_code};
 pub use fold::{Folder, fold, fold_as_of};

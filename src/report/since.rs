@@ -45,8 +45,8 @@ fn millis(seconds: f64) -> u64 {
 }
 
 /// What a session cost, where that is known.
-fn cost_of(_session: &SessionReport) -> Option<f64> {
-    None
+fn cost_of(session: &SessionReport) -> Option<f64> {
+    session.usage.as_ref()?.usd.filter(|usd| usd.is_finite())
 }
 
 /// All tests of a session's last runs: passed, failed, skipped.

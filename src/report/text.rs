@@ -72,6 +72,9 @@ pub fn page(report: &Report) -> String {
         let (attempts, ran) = (report.totals.attempts, span_of_seconds(report.totals.ran));
         out.add(&format!("{}; programs ran {ran} in all.", count(attempts, "attempt", "attempts")));
     }
+    if let Some(used) = super::usage::line(report) {
+        out.add(&format!("Used: {used}."));
+    }
     if let Some(share) = share_line(report) {
         out.add(&format!("Time of all runs: {share}."));
     }
@@ -304,6 +307,9 @@ pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
         parts.push(format!("{commits}, {}", count(report.totals.files, "changed file", "changed files")));
     }
     parts.extend(tally_line(report));
+    if let Some(used) = super::usage::line(report) {
+        parts.push(used);
+    }
     if report.totals.unverified > 0 {
         parts.push(format!("{} unverified: nothing was declared that proves it", report.totals.unverified));
     }
