@@ -228,7 +228,8 @@ impl State {
             Fact::AttemptStarted { attempt, .. }
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
-            | Fact::ChecksDone { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
+            | Fact::ChecksDone { attempt, .. }
+            | Fact::Told { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
@@ -242,7 +243,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }

@@ -257,7 +257,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
@@ -268,6 +267,11 @@ impl State {
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
+                }
+            }
+            Fact::Told { attempt, told } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.told.take(told);
                 }
             }
             Fact::DeadlineSet { run, at } => {
