@@ -28,6 +28,8 @@ mod post;
 mod rim;
 #[path = "nights/sim.rs"]
 mod sim;
+#[path = "nights/told.rs"]
+mod told;
 #[path = "nights/trouble.rs"]
 mod trouble;
 #[path = "nights/work.rs"]

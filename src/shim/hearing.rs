@@ -204,7 +204,8 @@ impl Hearing {
         }
         let ours = descends_from_us(u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0));
         let mut teller = Teller { stream, came: Vec::new(), answer: None, ours, until: now + PATIENCE, gone: false };
-        if self.tellers.len() < TELLERS_MAX {
+        // Strangers cannot take the places of those that belong here.
+        if self.tellers.iter().filter(|teller| teller.ours == ours).count() < TELLERS_MAX {
             self.tellers.push(teller);
         } else {
             teller.answer = Some(encode(&Heard::no(No::Busy, "others are being heard, come again")));

@@ -6,6 +6,7 @@ use super::clock::{self, Clock};
 use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
+use super::told::Claims;
 use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
@@ -51,6 +52,7 @@ pub struct Judge {
     outages: Outages,
     limits: Limits,
     post: Post,
+    claims: Claims,
     /// When the newest daemon began.
     daemon_since: u64,
 }
@@ -77,6 +79,7 @@ impl Judge {
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
         self.post.step(event, step, state, world)?;
+        self.claims.step(event, step, state)?;
         self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.clock.fact(event, entry, state, world)?;
