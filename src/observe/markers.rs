@@ -62,7 +62,7 @@ fn decoded(value: &str) -> String {
 
 /// Tells which line ends close a line that may be a claim, so that only there the output is looked at line by line. What it
 /// says follows from the bytes alone, not from how they come.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Scout {
     /// The mark, as far as the last bytes have it.
     begun: usize,

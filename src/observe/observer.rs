@@ -127,10 +127,11 @@ impl Observer {
         let sight = &mut self.sight;
         sight.seen.bytes += bytes.len() as u64;
         sight.seen.last_at = Some(at);
+        let mut scout = self.scout;
         if self.scout.sees(bytes) {
             for line in bytes.split_inclusive(|byte| *byte == b'\n') {
                 self.place += line.len() as u64;
-                sight.line_end = Some(self.place);
+                sight.line_end = scout.sees(line).then_some(self.place);
                 self.scanner.feed(line, |line| sight.line(line, at));
             }
             sight.line_end = None;

@@ -141,7 +141,7 @@ fn prepare(
 ) -> Result<Parts, Failed> {
     let spec = Spec::read(run_dir).map_err(unreadable)?;
     let output = Output::create(&spec.output, spec.output_cap).map_err(failed("open output"))?;
-    let server = Server::bind(&spec.socket, spec.attempt.clone()).map_err(failed("bind socket"))?;
+    let server = Server::bind(&spec.socket, spec.attempt.clone(), run_dir).map_err(failed("bind socket"))?;
     // Nothing is worth less than the program's start because of it; who calls in vain is told so.
     let hearing = spec.tell.as_ref().and_then(|socket| Hearing::bind(socket, run_dir).ok());
     let size = outer.size().unwrap_or(spec.size);

@@ -177,6 +177,7 @@ sleep 600
     fs::write(house.path("w/work.sh"), script).expect("written");
     house.write("[sessions.one]\ncommand = 'sh work.sh'\n[sessions.other]\ncommand = 'sleep 600'\n");
     house.ok(&["up", "--trust"]);
+    house.until_state("one", "running");
     house.until("it tried all", || String::from_utf8_lossy(&house.raw("one")).contains("tell: "));
     let raw = String::from_utf8_lossy(&house.raw("one")).into_owned();
     for verb in ["stop other", "hold other", "note other x", "send other x", "down --now", "skip other", "start other"] {

@@ -5,6 +5,7 @@
 use crate::harness::{Bed, NIGHTKEEP, lives, sh, until};
 use nightkeep::core::evidence::ToldKind;
 use nightkeep::core::told::Claim;
+use nightkeep::recording::events::RecorderEvent;
 use nightkeep::recording::socket::encode;
 use nightkeep::recording::told::{Heard, No, TOLD_FILE, ToldLine, ToldWhat, read_told};
 use std::io::{Read, Write};
@@ -118,6 +119,17 @@ fn nothing_but_claims_is_understood() {
     assert_eq!(log.matches("answer: {\"ok\":false,\"no\":\"bad_claim\"").count(), 2, "{log}");
     assert!(log.contains("over"));
     assert!(told(&bed).is_empty());
+}
+
+#[test]
+fn a_program_cannot_stop_or_type_by_the_recorders_other_socket() {
+    let ask = "perl -MIO::Socket::UNIX -e 'for (@ARGV) { $s = IO::Socket::UNIX->new(\"sock\"); $SIG{PIPE} = \"IGNORE\"; print $s \"$_\\n\"; print \"answer: \", <$s> // \"none\", \"\\n\" }'";
+    let requests = r#"'{"cmd":"stop","grace_ms":0}' '{"cmd":"input","len":0,"paste":false}' '{"cmd":"watch"}'"#;
+    let bed = Bed::new(&sh(&format!("{ask} {requests}; exit 7")));
+    assert_eq!(bed.run().code(), Some(7), "nobody was stopped");
+    let log = String::from_utf8_lossy(&bed.log()).into_owned();
+    assert_eq!(log.matches("not from inside a session").count() + log.matches("answer: none").count(), 3, "{log}");
+    assert!(!bed.has_event(|event| matches!(event, RecorderEvent::StopAsked { .. } | RecorderEvent::Input { .. })));
 }
 
 #[test]
