@@ -58,4 +58,5 @@ pub mod told;
 pub mod tool_run;
 mod turn;
 pub mod unkillable;
+pub mod usage;
 pub mod why;

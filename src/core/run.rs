@@ -9,6 +9,7 @@ use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
 use super::told::ToldSoFar;
 use super::tool_run::ToolRun;
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -121,6 +122,8 @@ pub enum AfterStop {
     Deadline,
     /// `on_stall`: judged like a failure.
     Stalled,
+    /// A budget is used up: it ends, and is not tried again.
+    Budget,
 }
 
 /// How a run ended.
@@ -310,6 +313,10 @@ impl Run {
     pub fn attempt(&self, number: u32) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.id.number == number)
     }
+    /// The same, to change it.
+    pub(super) fn attempt_mut(&mut self, number: u32) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.id.number == number)
+    }
     /// Whether it failed for good and was not sent again.
     pub fn is_dead_letter(&self) -> bool {
         self.state.outcome() == Some(Outcome::Failed) && self.redriven_by.is_none()
@@ -340,6 +347,9 @@ pub struct Attempt {
     /// What is remembered of its claims.
     #[serde(default, skip_serializing_if = "ToldSoFar::is_nothing")]
     pub told: ToldSoFar,
+    /// What it used, where its agent's transcript tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
 }
 
 impl Attempt {
@@ -359,6 +369,7 @@ impl Attempt {
             output: OutputSeen::default(),
             checks: Vec::new(),
             told: ToldSoFar::default(),
+            used: None,
         }
     }
 }

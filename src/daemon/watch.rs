@@ -248,6 +248,7 @@ impl Follow {
         }
         self.catch_up(false).await;
         self.hear().await;
+        self.rim.read_usage(&self.attempt, exit.at).await;
         let zone = zone(self.rim.plan_zone().await.as_deref());
         let output = match &mut self.output {
             Some(output) => {

@@ -150,6 +150,7 @@ pub fn status(sessions: &[(&str, &str)]) -> Status {
         seq: 7,
         outages: Vec::new(),
         safe_mode: None,
+        usage: None,
     }
 }
 
@@ -157,6 +158,8 @@ fn session(name: &str, state: &str) -> SessionStatus {
     SessionStatus {
         findings: Vec::new(),
         notes: Vec::new(),
+        claims: 0,
+        needs: None,
         name: name.into(),
         project: None,
         state: state.into(),

@@ -73,6 +73,7 @@ exit 3
     // The state is what was seen; a number that was printed is one that was seen.
     let session = house.session("one");
     assert_eq!((&session["state"], &session["exit"]["code"]), (&"failed".into(), &3.into()));
+    assert_eq!((&session["claims"], &session["needs"]), (&9.into(), &"a key for the staging database".into()));
     let metrics = session["metrics"].as_array().expect("metrics");
     let rows = metrics.iter().find(|metric| metric["name"] == "rows").expect("rows");
     assert_eq!((rows["value"].as_f64(), rows["total"].as_f64()), (Some(20.0), Some(20.0)));
