@@ -351,7 +351,8 @@ mod tests {
         ] {
             assert_eq!(read(text).as_deref(), Some(words), "{text}");
         }
-        for text in ["", "profiles", "profiles many", "profiles 3/", "a b=1", "x inf", "\u{1b}[31m 3", "name= value=1"] {
+        for text in ["", "profiles", "profiles many", "profiles 3/", "a b=1", "x inf", "\u{1b}[31m 3", "name= value=1"]
+        {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -185,7 +185,8 @@ fn told(claim: &Claim, by: ToldBy, offset: u64, said: Wall) -> Option<Told> {
     };
     let part = |part: &Option<String>| part.as_deref().map(clean).filter(|part| !part.is_empty());
     let (file, verify, blocks) = (part(&claim.file), part(&claim.verify), part(&claim.blocks));
-    (!text.is_empty()).then(|| Told { kind: claim.tell, text, file, verify, blocks, by, offset, said: Some(said) })
+    let told = Told { kind: claim.tell, text, file, verify, blocks, by, offset, said: Some(said) };
+    (!told.text.is_empty()).then_some(told)
 }
 
 /// One line without colours, harmless, without what looks like a secret.
@@ -239,7 +240,8 @@ mod tests {
     fn words_become_one_harmless_line_without_secrets() {
         let key = format!("{}{}", "ghp_", "Ab3dEf6hIj9kLm2nOp5q");
         let (begin, end) = key.split_at(9);
-        let raw = format!("built\r\n\tit \u{1b}[31mred\u{1b}[0m \u{202e}x\u{1b}]0;t\u{7} with {begin}\u{1b}[1;32m{end}");
+        let raw =
+            format!("built\r\n\tit \u{1b}[31mred\u{1b}[0m \u{202e}x\u{1b}]0;t\u{7} with {begin}\u{1b}[1;32m{end}");
         assert_eq!(clean(&raw), "built it red \\u{202e}x\\x1b]0;t\\x07 with [redacted]");
         assert_eq!(without_colours("a\u{1b}[2Kb\u{1b}[m"), "a\u{1b}[2Kb");
         let claim = Claim { verify: Some(format!("curl -H 'x: {key}'")), ..Claim::new(ToldKind::Done, "\u{200b}x") };

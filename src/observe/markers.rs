@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn properties_stand_before_the_words() {
-        let line = "nightkeep::done file=src/a.rs,verify=cargo test -- --exact a%3A%3Ab%2C c,blocks=load::built: std::fs";
+        let line =
+            "nightkeep::done file=src/a.rs,verify=cargo test -- --exact a%3A%3Ab%2C c,blocks=load::built: std::fs";
         let claim = claim(line).unwrap();
         assert_eq!(claim.text, "built: std::fs");
         assert_eq!(claim.file.as_deref(), Some("src/a.rs"));

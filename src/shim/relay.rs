@@ -305,8 +305,9 @@ impl Relay {
         if !found(Source::OuterIn).is_empty() {
             self.read_keys(now);
         }
-        let of =
-            |wanted| ready.iter().filter(move |(s, _)| *s == wanted).map(|(_, flags)| *flags).collect::<Vec<PollFlags>>();
+        let of = |wanted| {
+            ready.iter().filter(move |(s, _)| *s == wanted).map(|(_, flags)| *flags).collect::<Vec<PollFlags>>()
+        };
         if let Some(hearing) = self.parts.hearing.as_mut().filter(|_| !found(Source::Hearing).is_empty()) {
             let taken = hearing.serve(&of(Source::Hearing), now, clock::wall_nanos());
             hearing.fresh().into_iter().for_each(|file| self.syncer.add(file));

@@ -2,8 +2,8 @@
 
 use std::fs::File;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The thread's stack: it makes one system call at a time.
 const STACK: usize = 32 * 1024;

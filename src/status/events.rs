@@ -3,8 +3,8 @@
 use super::text::{bytes, harmless, number, span};
 use super::words;
 use super::zone::rfc3339;
-use crate::core::evidence::ToldKind;
 use crate::core::alert::Stage;
+use crate::core::evidence::ToldKind;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, RunId, SessionName};
 use crate::core::run::{Outcome, OutputSeen, RunState};

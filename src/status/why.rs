@@ -207,7 +207,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             Fact::Told { attempt, told }
                 if attempt.run == run.id && matches!(told.kind, ToldKind::Needs | ToldKind::Blocked) =>
             {
-                let what = format!("attempt {} says ({}): {}", attempt.number, told.kind.as_str(), harmless(&told.text));
+                let what =
+                    format!("attempt {} says ({}): {}", attempt.number, told.kind.as_str(), harmless(&told.text));
                 let waits = told.blocks.as_deref().map(|blocks| format!("blocks {}", harmless(blocks)));
                 steps.push(step(at, what, waits));
             }

@@ -124,8 +124,11 @@ done
     expected.extend((1..=4).map(|n| format!("marker next: after part {n}")));
     assert_eq!(all, expected);
     // Each was said before it was heard, in the order of the session.
-    let times: Vec<i64> =
-        house.facts_of("told").iter().filter_map(|f| (f["told"]["by"] == "command").then(|| f["told"]["said"].as_i64()).flatten()).collect();
+    let times: Vec<i64> = house
+        .facts_of("told")
+        .iter()
+        .filter_map(|f| (f["told"]["by"] == "command").then(|| f["told"]["said"].as_i64()).flatten())
+        .collect();
     assert!(times.len() == 4 && times.is_sorted(), "{times:?}");
     house.ok(&["down"]);
 }
@@ -181,7 +184,8 @@ sleep 600
     house.until_state("one", "running");
     house.until("it tried all", || String::from_utf8_lossy(&house.raw("one")).contains("tell: "));
     let raw = String::from_utf8_lossy(&house.raw("one")).into_owned();
-    for verb in ["stop other", "hold other", "note other x", "send other x", "down --now", "skip other", "start other"] {
+    for verb in ["stop other", "hold other", "note other x", "send other x", "down --now", "skip other", "start other"]
+    {
         assert!(raw.contains(&format!("{verb}: 5")), "{verb}: {raw}");
     }
     assert!(!raw.contains("alerts ack a1: 0") && raw.contains("status: 0") && raw.contains("tell: 0"), "{raw}");

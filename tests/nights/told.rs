@@ -52,11 +52,10 @@ impl Claims {
             let before = self.last.insert((attempt.clone(), told.by == ToldBy::Command), told.offset);
             ensure(before.is_none_or(|before| before < told.offset), || format!("S29: {attempt} tells it twice"))?;
         }
-        let claim = matches!(event, Event::Evidence { evidence: Evidence::Told { .. } });
-        let moves = |fact: &Fact| {
-            matches!(fact, Fact::RunMoved { .. } | Fact::AttemptIntended { .. } | Fact::StopIntended { .. })
-        };
-        let moved = step.facts.iter().find(|entry| claim && moves(&entry.fact));
+        let Event::Evidence { evidence: Evidence::Told { attempt, .. } } = event else { return Ok(()) };
+        // What waits for its time alone may start with any event.
+        let moves = |fact: &Fact| fact.run() == Some(&attempt.run) && !matches!(fact, Fact::Told { .. });
+        let moved = step.facts.iter().find(|entry| moves(&entry.fact));
         ensure(moved.is_none(), || format!("S29: words moved something: {moved:?}"))
     }
 }
