@@ -6,6 +6,7 @@ use super::clock::{self, Clock};
 use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
+use super::spending::Spending;
 use super::told::Claims;
 use super::work::StallJudge;
 use super::world::World;
@@ -51,6 +52,7 @@ pub struct Judge {
     stalls: StallJudge,
     outages: Outages,
     limits: Limits,
+    spending: Spending,
     post: Post,
     claims: Claims,
     /// When the newest daemon began.
@@ -85,6 +87,7 @@ impl Judge {
             self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }
+        self.spending.step(&step.facts, state)?;
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
@@ -135,6 +138,7 @@ impl Judge {
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
         self.outages.fact(event, entry, state, world)?;
         self.limits.fact(entry, state, world)?;
+        self.spending.fact(entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -175,6 +179,7 @@ impl Judge {
                             | FailureClass::Operator
                             | FailureClass::Lost
                             | FailureClass::Infra
+                            | FailureClass::BudgetExceeded
                     )
                 );
                 ensure(!(outside && *counted), || format!("S8: {attempt} counts, though it is {class:?}"))?;
