@@ -234,6 +234,7 @@ impl State {
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
+            | Fact::Told { attempt, .. }
             | Fact::AttemptUsed { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
@@ -248,7 +249,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

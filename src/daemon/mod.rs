@@ -39,6 +39,7 @@ mod send;
 mod sensors;
 mod terminals;
 mod timers;
+mod told;
 mod usage;
 mod views;
 mod watch;
