@@ -235,7 +235,8 @@ impl State {
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
             | Fact::Told { attempt, .. }
-            | Fact::AttemptUsed { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
+            | Fact::AttemptUsed { attempt, .. }
+            | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
