@@ -158,6 +158,12 @@ pub struct SessionStatus {
     /// What it asks and waits with.
     #[serde(default)]
     pub prompt: Option<prompts::PromptStatus>,
+    /// How many claims its last attempt made of its own work.
+    #[serde(default)]
+    pub claims: u32,
+    /// What it says it needs a person for.
+    #[serde(default)]
+    pub needs: Option<String>,
 }
 
 /// How an attempt ended.

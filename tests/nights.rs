@@ -30,6 +30,10 @@ mod prompts;
 mod rim;
 #[path = "nights/sim.rs"]
 mod sim;
+#[path = "nights/spending.rs"]
+mod spending;
+#[path = "nights/told.rs"]
+mod told;
 #[path = "nights/trouble.rs"]
 mod trouble;
 #[path = "nights/work.rs"]
@@ -178,6 +182,8 @@ fn enough(coverage: &Coverage) {
         ("stood still", "backing_off"),
         ("stop overdue", "stopping"),
         ("remains", "stopping"),
+        ("used", "running"),
+        ("used", "stopping"),
     ] {
         if coverage.met(event, state) < 10 {
             seldom.push((event, state, coverage.met(event, state)));

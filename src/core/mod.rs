@@ -57,6 +57,7 @@ pub mod success;
 mod testing;
 pub mod ticket;
 pub mod time;
+pub mod told;
 pub mod tool_run;
 mod turn;
 pub mod unkillable;

@@ -3,7 +3,7 @@
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar`, `notes`, `tickets` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes`, `tickets`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -77,6 +77,7 @@ enum Part {
     Breakers,
     Notes,
     Tickets,
+    Summed,
 }
 
 impl State {
@@ -126,6 +127,7 @@ impl State {
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
                 ("world", "tickets") => serde_json::from_str(&body).map(|tickets| state.tickets = tickets),
+                ("world", "summed") => serde_json::from_str(&body).map(|summed| state.summed = summed),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -181,6 +183,7 @@ impl State {
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
             Part::Notes => row("world", "notes".into(), &self.notes),
             Part::Tickets => row("world", "tickets".into(), &self.tickets),
+            Part::Summed => row("world", "summed".into(), &self.summed),
         }
     }
 
@@ -210,6 +213,7 @@ impl State {
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
+            Fact::NightSummed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -238,6 +242,7 @@ impl State {
             Fact::AttemptStarted { attempt, .. }
             | Fact::OutputObserved { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
+            | Fact::Told { attempt, .. }
             | Fact::AttemptUsed { attempt, .. }
             | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
@@ -253,9 +258,7 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }

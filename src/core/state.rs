@@ -52,6 +52,9 @@ pub struct State {
     /// What agents ask.
     #[serde(default)]
     pub tickets: super::ticket::Tickets,
+    /// What the night came to whose report was written last, for the one after it.
+    #[serde(default)]
+    pub summed: Option<super::evidence::NightSummary>,
     /// What the sessions used in the night, as far as that is known. It follows from the runs and has no row.
     #[serde(default)]
     pub spent: BTreeMap<SessionName, super::usage::Sum>,
@@ -242,6 +245,7 @@ impl State {
                 }
             }
             Fact::LastNights { nights } => self.last_nights = nights.clone(),
+            Fact::NightSummed { summary } => self.summed = Some((**summary).clone()),
             Fact::Finding { run, finding } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.find(finding);
@@ -267,9 +271,7 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }
@@ -283,6 +285,11 @@ impl State {
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
+                }
+            }
+            Fact::Told { attempt, told } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.told.take(told);
                 }
             }
             Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),

@@ -214,6 +214,8 @@ fn session(
         findings: run.map(|run| run.findings.iter().map(finding).collect()).unwrap_or_default(),
         notes: state.notes.open(name).map(super::notes::status).collect(),
         prompt: state.tickets.standing(name).map(super::tickets::status),
+        claims: last.map_or(0, |a| a.told.claims),
+        needs: last.and_then(|a| a.told.needs.as_deref()).map(harmless),
     }
 }
 

@@ -7,6 +7,8 @@ use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
 use super::prompts::Answers;
+use super::spending::Spending;
+use super::told::Claims;
 use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
@@ -51,8 +53,10 @@ pub struct Judge {
     stalls: StallJudge,
     outages: Outages,
     limits: Limits,
+    spending: Spending,
     post: Post,
     answers: Answers,
+    claims: Claims,
     /// When the newest daemon began.
     daemon_since: u64,
 }
@@ -79,11 +83,13 @@ impl Judge {
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
         self.post.step(event, step, state, world)?;
+        self.claims.step(event, step, state)?;
         self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }
+        self.spending.step(&step.facts, state)?;
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
@@ -135,6 +141,7 @@ impl Judge {
         self.outages.fact(event, entry, state, world)?;
         self.limits.fact(entry, state, world)?;
         self.answers.fact(event, entry, state, world)?;
+        self.spending.fact(entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -175,6 +182,7 @@ impl Judge {
                             | FailureClass::Operator
                             | FailureClass::Lost
                             | FailureClass::Infra
+                            | FailureClass::BudgetExceeded
                     )
                 );
                 ensure(!(outside && *counted), || format!("S8: {attempt} counts, though it is {class:?}"))?;

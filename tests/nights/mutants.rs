@@ -75,6 +75,7 @@ pub enum Mutant {
     NeverAsks,
     TypesWithoutLooking,
     AnswersWithoutARule,
+    ForgetsTheSpending,
 }
 
 impl Mutant {
@@ -133,6 +134,7 @@ impl Mutant {
         Self::NeverAsks,
         Self::TypesWithoutLooking,
         Self::AnswersWithoutARule,
+        Self::ForgetsTheSpending,
     ];
 
     /// The invariants of which one must find it.
@@ -188,6 +190,7 @@ impl Mutant {
             Self::NeverAsks => &["U6"],
             Self::TypesWithoutLooking => &["T1"],
             Self::AnswersWithoutARule => &["T2"],
+            Self::ForgetsTheSpending => &["B1", "B2"],
         }
     }
 
@@ -446,6 +449,7 @@ impl Mutant {
                     step.effects.extend(more.effects);
                 }
             }
+            Self::ForgetsTheSpending => night.state.spent.clear(),
             Self::ForgetsTheWaits => night.state.runs.values_mut().for_each(|run| run.limit.waits = 0),
             Self::NeverAsks => {
                 let asks = |kind: FindingKind| kind == FindingKind::UsageLimit;

@@ -302,6 +302,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         caps: Caps::default(),
         resume: resume(rng),
         answers: super::prompts::rules(&mut rng.clone()),
+        budget: Default::default(),
+        agent: None,
     }
 }
 
@@ -337,6 +339,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
     let (alerts, channels) = alerts(rng);
     Plan {
         timezone: None,
+        budget: Default::default(),
         concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), budget: Default::default() })]),

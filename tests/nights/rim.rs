@@ -169,6 +169,7 @@ impl Sim {
         self.may_ask(attempt);
         self.tell(attempt, false);
         self.watch(attempt);
+        self.meter(attempt);
         Ok(())
     }
 

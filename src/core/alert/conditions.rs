@@ -174,7 +174,7 @@ fn of_session(state: &State, name: &SessionName) -> Found {
         (same, Condition { because_of: end.clone(), ..condition })
     });
     let asks = state.tickets.standing(name).filter(|ticket| ticket.is_open()).map(|ticket| of_ticket(state, name, ticket));
-    ended.into_iter().chain(findings).chain(asks).collect()
+    ended.into_iter().chain(findings).chain(of_claims(state, name, run)).chain(asks).collect()
 }
 
 /// What an agent asks and nobody answered yet. The same question is the same alert.
@@ -198,6 +198,23 @@ fn of_ticket(state: &State, name: &SessionName, ticket: &Ticket) -> (String, Con
         ..plain(WAITS)
     };
     (same(WAITS, project.as_deref(), Some(name.as_str()), &ticket.mark, ""), condition)
+}
+
+/// That a session says it needs a person. These are its words; nothing else follows from them.
+fn of_claims(state: &State, name: &SessionName, run: &Run) -> Option<(String, Condition)> {
+    let needs = run.last_attempt()?.told.needs.as_ref()?;
+    let project = project_of(state, name);
+    let same = same("needs", project.as_deref(), Some(name.as_str()), "", "");
+    let condition = Condition {
+        severity: Severity::High,
+        session: Some(name.to_string()),
+        project,
+        title: format!("{name} says that it needs you"),
+        body: clean(needs),
+        command: Some(format!("nightkeep why {name}")),
+        ..plain("needs")
+    };
+    Some((same, condition))
 }
 
 /// What was found about a run that somebody should know.

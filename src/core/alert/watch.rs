@@ -44,6 +44,8 @@ impl Watch {
             self.look_at(Source::Session(run.session.clone()));
         } else if let Fact::TicketMoved { ticket, .. } = fact {
             self.look_at(Source::Session(ticket.session().clone()));
+        } else if let Fact::Told { attempt, .. } = fact {
+            self.look_at(Source::Session(attempt.run.session.clone()));
         } else if let Fact::HoldSet { run, .. } = fact {
             // Whoever is skipped by hand is not blocked.
             self.run_moved(&run.session, true);
