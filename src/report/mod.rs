@@ -8,6 +8,7 @@ mod fingerprints;
 mod fold;
 mod fold_runs;
 pub mod html;
+pub mod ids;
 pub mod json;
 pub mod markdown;
 mod markdown_sections;
