@@ -7,6 +7,8 @@
 
 #[path = "e2e/house.rs"]
 mod house;
+#[path = "channels/mail_server.rs"]
+mod mail_server;
 
 #[path = "e2e/alerts.rs"]
 mod alerts;
@@ -16,6 +18,8 @@ mod api;
 mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
+#[path = "e2e/delivery.rs"]
+mod delivery;
 #[path = "e2e/details.rs"]
 mod details;
 #[path = "e2e/exactness.rs"]

@@ -35,6 +35,7 @@ mod place;
 mod plan;
 mod replay;
 mod report;
+mod review;
 mod schedule;
 mod schema;
 mod send;
@@ -130,6 +131,8 @@ enum Command {
     Snooze(alerts::SnoozeArgs),
     Escalate(alerts::EscalateArgs),
     Report(report::Args),
+    Approve(review::ApproveArgs),
+    Dismiss(review::DismissArgs),
     Nights(nights::Args),
     Doctor(doctor::Args),
     Clean(clean::Args),
@@ -217,6 +220,8 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Snooze(args) => alerts::snooze(args, context),
         Command::Escalate(args) => alerts::escalate(args, context),
         Command::Report(args) => report::run(args, context),
+        Command::Approve(args) => review::approve(args, context),
+        Command::Dismiss(args) => review::dismiss(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Clean(args) => clean::run(args, context),

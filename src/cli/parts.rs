@@ -11,14 +11,15 @@ use crate::core::ids::{NightId, RunId, SessionName};
 use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
+use crate::daemon::reviews::{self, Asked, ReviewError};
 use crate::daemon::{self, history};
 use crate::harvest::{self, Harvest};
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
-use crate::protocol::details::SessionNotes;
-use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
+use crate::protocol::details::{ReviewRequest, SessionNotes};
+use crate::protocol::{ChannelTested, CleanReport, Done, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
@@ -536,6 +537,30 @@ pub async fn clean_alone(
     older_than: Option<Duration>,
 ) -> Result<CleanReport, Failure> {
     daemon::retention::alone(instance, wanted(context, instance, older_than)?, None).await.map_err(not_cleaned)
+}
+
+/// What a person makes of artifacts while no daemon runs.
+pub async fn review_alone(
+    instance: &Instance,
+    request: ReviewRequest,
+    night: Option<NightId>,
+) -> Result<Done, Failure> {
+    let ReviewRequest { artifacts, approved, reason, .. } = request;
+    let asked = Asked { artifacts, approved, night, by: reviews::ourselves(reason) };
+    reviews::alone(instance, asked).await.map_err(|error| {
+        let words = error.to_string();
+        match error {
+            ReviewError::Unknown { near, .. } => Failure::new(Exit::NotFound, words).hints(reviews::hints(&near)),
+            ReviewError::NoNight(_) => Failure::new(Exit::NotFound, words).hint("`nightkeep nights` lists them"),
+            ReviewError::Lock(_)
+            | ReviewError::Journal(_)
+            | ReviewError::History(_)
+            | ReviewError::Details(_)
+            | ReviewError::Closed(_) => {
+                Failure::new(Exit::Failed, words).hint("`nightkeep doctor` looks at it more closely")
+            }
+        }
+    })
 }
 
 fn not_cleaned(error: daemon::retention::CleanError) -> Failure {

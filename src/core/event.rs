@@ -281,6 +281,13 @@ pub enum Event {
         /// It.
         evidence: super::evidence::Evidence,
     },
+    /// The report of a night was made, and is about to be written.
+    ReportReady {
+        /// Which night.
+        night: NightId,
+        /// What it says in short.
+        digest: Box<super::delivery::Digest>,
+    },
 }
 
 /// What was seen of a guarded thing.

@@ -245,7 +245,7 @@ impl Turn<'_> {
             Evidence::Document(document) => Fact::DocumentRead { document },
             Evidence::Files { project, files } => Fact::FilesSeen { project, files },
             Evidence::Told { attempt, told } => Fact::Told { attempt, told },
-            Evidence::Review(review) => Fact::Reviewed { review },
+            Evidence::Review(review) => return self.reviewed(review),
             Evidence::Summary(summary) => Fact::NightSummed { summary },
         };
         self.fact(fact);

@@ -433,6 +433,9 @@ impl Fact {
         {
             return Some(night);
         }
+        if let Self::Reviewed { review } = self {
+            return Some(&review.night);
+        }
         self.run().map(|run| &run.night)
     }
     /// Whether the result of an `OperatorActed` says that the wish was granted.

@@ -144,7 +144,7 @@ impl State {
             // A run that moved and was dropped at once must not stay as it was before: `null` takes its place.
             Part::Run(id) => row("run", id.to_string(), &self.runs.get(id)),
             Part::Night => {
-                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported } =
+                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported, delivered } =
                     self.night.as_ref()?;
                 let slim = NightState {
                     id: id.clone(),
@@ -156,6 +156,7 @@ impl State {
                     bases: bases.clone(),
                     work: BTreeMap::new(),
                     reported: *reported,
+                    delivered: *delivered,
                 };
                 row("night", id.to_string(), &slim)
             }
@@ -247,8 +248,8 @@ impl State {
             | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::MessageQueued { .. } => parts.extend(super::delivery::night_of(fact).map(|_| Part::Night)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
 use super::alert::{Alerts, Before};
+use super::delivery;
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::guard::Breakers;
@@ -73,6 +74,9 @@ pub struct NightState {
     /// Whether a report was written since a run last changed.
     #[serde(default)]
     pub reported: bool,
+    /// Whether a report was sent since a run last changed.
+    #[serde(default)]
+    pub delivered: bool,
 }
 
 /// The daemon as the journal knows it.
@@ -262,8 +266,13 @@ impl State {
             | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::MessageQueued { .. } => {
+                let sent = delivery::night_of(&entry.fact);
+                if let Some(night) = self.night.as_mut().filter(|night| sent.as_ref() == Some(&night.id)) {
+                    night.delivered = true;
+                }
+            }
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
@@ -368,6 +377,7 @@ impl State {
             bases: BTreeMap::new(),
             work: BTreeMap::new(),
             reported: false,
+            delivered: false,
         });
         self.breakers.parked.clear();
         self.notes.new_night();
@@ -403,6 +413,7 @@ impl State {
     fn unreported(&mut self) {
         if let Some(night) = &mut self.night {
             night.reported = false;
+            night.delivered = false;
         }
     }
 }

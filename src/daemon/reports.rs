@@ -1,7 +1,7 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
-use super::history;
 use super::perform::{Rim, zone};
+use super::{history, letters};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
@@ -69,12 +69,13 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
     history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
     folder.watched_until(clock::now());
     let report = report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref()));
+    letters::hand_over(rim, night, &report).await;
     let mut files = Vec::new();
     for format in rim.report_formats() {
         let (extension, text) = match format {
             ReportFormat::Json => ("json", report::json::render(&report)?),
             ReportFormat::Md => ("md", report::markdown::render(&report, MarkdownOptions { full: false })),
-            ReportFormat::Html => ("html", report::html::render(&report)?),
+            ReportFormat::Html => ("html", html(rim, &report).await?),
         };
         let path = rim.instance().report(night, extension);
         tokio::task::spawn_blocking({
@@ -85,6 +86,11 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
         files.push(path);
     }
     Ok(files)
+}
+
+/// The page of a report.
+pub(super) async fn html(_rim: &Arc<Rim>, report: &report::model::Report) -> Result<String, report::html::PageFault> {
+    report::html::render(report)
 }
 
 /// Replaces a file whole: a reader sees the old text or the new one, a power cut leaves one of the two.

@@ -97,7 +97,7 @@ impl Folder {
     pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
-        if self.tell(entry, restarted) {
+        if !self.delivery(entry) && self.tell(entry, restarted) {
             self.mark_told(seq, entry);
         }
     }
