@@ -7,6 +7,7 @@ use super::alert::message::{Message, MessageKind, Severity};
 use super::fact::Fact;
 use super::ids::NightId;
 use super::plan::{ChannelPlan, Way};
+use super::state::State;
 use super::turn::Turn;
 use serde::{Deserialize, Serialize};
 
@@ -74,12 +75,19 @@ impl Turn<'_> {
     /// Whether nothing follows in a night that its report does not tell, and it was not sent yet.
     fn is_last_word(&self, night: &NightId) -> bool {
         let state = self.state();
-        let Some(known) = state.night.as_ref().filter(|known| known.id == *night) else {
-            // Another night began while this one's report was made.
-            return state.night.as_ref().is_some_and(|known| *night < known.id);
-        };
-        let over = known.closed.is_some() || known.closing;
-        !known.delivered && (over || (state.settled() && state.calendar.ends.is_none()))
+        let sent = state.night.as_ref().is_some_and(|known| known.id == *night && known.delivered);
+        !sent && is_over(state, night)
+    }
+}
+
+/// Whether a night is over, as far as its report goes: it ends or has ended, or nothing more happens in it by itself
+/// and no clock ends it.
+pub fn is_over(state: &State, night: &NightId) -> bool {
+    match &state.night {
+        // Another night may begin while this one's report is made.
+        Some(known) if known.id != *night => *night < known.id,
+        Some(known) => known.closed.is_some() || known.closing || (state.settled() && state.calendar.ends.is_none()),
+        None => false,
     }
 }
 
@@ -176,6 +184,7 @@ mod tests {
         assert!(sent(&ready(&mut desk)).is_empty(), "nothing happened since");
         desk.crash();
         assert!(sent(&ready(&mut desk)).is_empty(), "the journal knows of it");
+        desk.step(Event::PlanLoaded { plan: Box::new(to_mail_and_phone(false)) });
         desk.up(&[]);
         desk.runs("a", code(0));
         desk.runs("b", code(0));

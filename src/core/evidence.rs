@@ -236,6 +236,15 @@ pub enum Evidence {
     Review(Box<Review>),
     /// A night was summed up.
     Summary(Box<NightSummary>),
+    /// A summarizer worded what a night came to.
+    Words {
+        /// Which night.
+        night: NightId,
+        /// What.
+        text: String,
+        /// The command.
+        by: String,
+    },
 }
 
 impl Turn<'_> {
@@ -247,6 +256,7 @@ impl Turn<'_> {
             Evidence::Told { attempt, told } => Fact::Told { attempt, told },
             Evidence::Review(review) => return self.reviewed(review),
             Evidence::Summary(summary) => Fact::NightSummed { summary },
+            Evidence::Words { night, text, by } => Fact::Worded { night, text, by },
         };
         self.fact(fact);
     }

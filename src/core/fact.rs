@@ -367,6 +367,15 @@ pub enum Fact {
         /// It.
         summary: Box<NightSummary>,
     },
+    /// A summarizer of the user's worded what a night came to.
+    Worded {
+        /// Which night.
+        night: NightId,
+        /// Its words: lines, made harmless, secrets made unreadable.
+        text: String,
+        /// The command that worded it.
+        by: String,
+    },
 }
 
 impl Fact {
@@ -420,7 +429,8 @@ impl Fact {
             | Self::DocumentRead { .. }
             | Self::FilesSeen { .. }
             | Self::Reviewed { .. }
-            | Self::NightSummed { .. } => None,
+            | Self::NightSummed { .. }
+            | Self::Worded { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.
@@ -429,7 +439,8 @@ impl Fact {
         | Self::NightClosing { night, .. }
         | Self::NightClosed { night, .. }
         | Self::ReportWritten { night, .. }
-        | Self::NightEnds { night, .. } = self
+        | Self::NightEnds { night, .. }
+        | Self::Worded { night, .. } = self
         {
             return Some(night);
         }

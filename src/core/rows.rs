@@ -246,6 +246,7 @@ impl State {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
+            | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageSettled { .. } => {}

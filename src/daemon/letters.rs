@@ -1,17 +1,16 @@
 //! The report on its way to people: what it says in short goes to the core, which decides who gets it; what a mail
 //! carries beside its text is made when it is sent.
 
-use super::perform::{Rim, zone};
-use super::{history, reports};
+use super::perform::Rim;
+use super::reports;
 use crate::core::alert::message::{Message, MessageKind};
 use crate::core::delivery;
 use crate::core::event::Event;
 use crate::core::ids::NightId;
 use crate::core::plan::{ChannelPlan, Way};
-use crate::os::clock;
 use crate::report::letter::letter;
 use crate::report::model::Report;
-use crate::report::{self, Folder};
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,13 +30,7 @@ pub async fn page(rim: &Arc<Rim>, channel: &ChannelPlan, message: &Message) -> O
         return None;
     }
     let night = NightId::new(message.night.as_deref()?).ok()?;
-    let made = async {
-        let mut folder = Folder::new(&night);
-        history::each_of_night(rim.journal().reader(), &night, |seq, entry| folder.add(seq, &entry)).await?;
-        folder.watched_until(clock::now());
-        let report = report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref()));
-        anyhow::Ok(reports::html(rim, &report).await?)
-    };
+    let made = async { anyhow::Ok(reports::html(rim, &reports::made(rim, &night).await?)?) };
     match made.await {
         Ok(page) => Some(page),
         Err(e) => {

@@ -39,6 +39,8 @@ mod run;
 mod sampler;
 mod send;
 mod sensors;
+mod summarizer;
+pub mod templates;
 mod terminals;
 mod timers;
 mod views;

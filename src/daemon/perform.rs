@@ -191,6 +191,10 @@ impl Rim {
     pub fn report_formats(&self) -> Vec<ReportFormat> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).report_formats.clone()
     }
+    /// `[report] templates`.
+    pub fn report_templates(&self) -> Option<PathBuf> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).report_templates.clone()
+    }
     /// Notes that the newest file cannot be taken over, and why.
     pub fn set_file_problem(&self, problem: &str) {
         *self.file_problem.write().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_owned());

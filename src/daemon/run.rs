@@ -503,6 +503,7 @@ fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
             | Fact::NightSummed { .. }
+            | Fact::Worded { .. }
     );
     state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }

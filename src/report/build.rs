@@ -68,6 +68,7 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
         },
         outages: outages(facts),
         notes: notes(facts),
+        summary: facts.worded.clone(),
         totals,
     }
 }

@@ -69,6 +69,8 @@ pub struct Facts {
     pub outages: Vec<OutageFact>,
     /// Notes to sessions as they were last, by number.
     pub notes: BTreeMap<u64, Note>,
+    /// What a summarizer made of it, when nothing happened to a run since.
+    pub worded: Option<super::summary::Summary>,
     /// Facts told, and the sequence numbers of the first and the last.
     pub read: (u64, i64, i64),
 }

@@ -88,6 +88,7 @@ impl Folder {
             messages: Messages::default(),
             outages: Vec::new(),
             notes: BTreeMap::new(),
+            worded: None,
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -259,7 +260,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return false,
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => return false,
         }
         true
     }

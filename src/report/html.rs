@@ -5,6 +5,7 @@
 
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
+use super::own::{Bounded, MAIN, Own};
 use super::text::{metric, tool, window_line};
 use crate::core::time::Wall;
 use crate::status::table::{Tone, sign};
@@ -33,6 +34,16 @@ pub struct PageFault(String);
 
 /// Makes the page. Fails only when the template does not fit the document, or takes too many steps.
 pub fn render(report: &Report) -> Result<String, PageFault> {
+    render_with(report, None)
+}
+
+/// The built-in template, to begin one's own with.
+pub fn template() -> &'static str {
+    PAGE
+}
+
+/// The same from own templates. It fails as well when these cannot be used; then nothing else is made.
+pub fn render_with(report: &Report, own: Option<&Own>) -> Result<String, PageFault> {
     let fault = |error: minijinja::Error| {
         let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         let line = error.line().map_or_else(String::new, |line| format!(" in its line {line}"));
@@ -60,7 +71,12 @@ pub fn render(report: &Report) -> Result<String, PageFault> {
         "share": (all > 0.0).then(|| share(report, all)),
         "timeline": timeline,
     });
-    environment.render_str(PAGE, Serde(&document)).map_err(fault)
+    let Some(own) = own else { return environment.render_str(PAGE, Serde(&document)).map_err(fault) };
+    own.add_to(&mut environment, PAGE).map_err(fault)?;
+    let mut page = Bounded(Vec::new());
+    let made =
+        environment.get_template(MAIN).and_then(|main| main.render_captured_to(Serde(&document), &mut page).map(drop));
+    made.and_then(|()| page.text()).map_err(fault)
 }
 
 /// Text that stays text between tags and within a quoted attribute.

@@ -62,6 +62,9 @@ pub struct Report {
     /// Notes to sessions: those that are carried, and those settled in this night; oldest first.
     #[serde(default)]
     pub notes: Vec<NoteReport>,
+    /// What the user's summarizer made of it.
+    #[serde(default)]
+    pub summary: Option<super::summary::Summary>,
 }
 
 /// A note from an operator to a session.
