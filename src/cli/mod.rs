@@ -29,6 +29,7 @@ mod man;
 mod nights;
 mod note;
 mod now;
+mod open;
 mod output;
 mod parts;
 mod place;

@@ -3,11 +3,11 @@
 //! Every use of another part that is not the daemon's API goes through one function here.
 
 use super::context::Context;
-use super::failure::{Exit, Failure, shown_path};
+use super::failure::{Exit, Failure, close_names, shown_path};
 use super::found::Found;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
-use crate::core::ids::{NightId, RunId, SessionName};
+use crate::core::ids::{NightId, ProjectName, RunId, SessionName};
 use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
@@ -30,7 +30,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// One thing that is wrong with a file, or that it should know.
@@ -236,19 +236,24 @@ pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Op
     Ok(known.then(|| status::notes::of_session(&state, name)))
 }
 
-/// All nights, each with its trend; `None` when there was none yet.
-pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, Failure> {
+/// The newest nights, at most so many, each with its trend; `None` when there was none yet.
+pub async fn nights(instance: &Instance, width: usize, limit: usize) -> Result<Option<Shown>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
     let mut reports = Vec::new();
-    for span in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
+    let spans = journal.nights().await.map_err(|e| unreadable(instance, &e))?;
+    // One more, for what changed in the oldest of those told.
+    for span in &spans[spans.len().saturating_sub(limit.saturating_add(1))..] {
         let Ok(night) = NightId::new(&span.night) else { continue };
-        reports.extend(build(instance, &journal, &night, None).await?);
+        reports.extend(build(instance, &journal, &night, None, None).await?);
     }
     if reports.is_empty() {
         whole(instance, &journal).await?;
         return Ok(None);
     }
-    let nights = report::nights::nights(&reports);
+    let mut nights = report::nights::nights(&reports);
+    nights.nights.truncate(limit);
+    let summaries = history::summaries(&journal).await.map_err(|e| unreadable(instance, &e))?;
+    report::nights::add_costs(&mut nights, &summaries);
     let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
 }
@@ -311,6 +316,11 @@ fn hide_secrets(value: &mut serde_json::Value, in_env: bool) {
     }
 }
 
+/// The built-in template of the report's page.
+pub fn page_template() -> &'static str {
+    report::html::template()
+}
+
 /// Asks whether the journal is whole; says what is wrong.
 pub async fn journal_check(instance: &Instance) -> Result<Option<String>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
@@ -341,6 +351,8 @@ pub enum Window {
 /// A report in its forms, and what it comes to.
 #[derive(Debug)]
 pub struct ReportTexts {
+    /// The night.
+    pub night: NightId,
     /// Markdown.
     pub markdown: String,
     /// JSON.
@@ -349,14 +361,29 @@ pub struct ReportTexts {
     pub text: String,
     /// A page for a browser.
     pub html: Result<String, report::html::PageFault>,
+    /// Why it is not made from own templates although there are some.
+    pub html_note: Option<String>,
     /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
     pub check: u8,
 }
 
+/// What is asked of a report.
+#[derive(Debug)]
+pub struct ReportAsked<'a> {
+    /// What it is to cover.
+    pub window: Window,
+    /// Everything, however long.
+    pub full: bool,
+    /// Only this project.
+    pub project: Option<&'a str>,
+    /// The folder of own templates.
+    pub templates: Option<PathBuf>,
+}
+
 /// Builds a report from the journal; `None` when there is no such night.
-pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<Option<ReportTexts>, Failure> {
+pub async fn report(instance: &Instance, asked: &ReportAsked<'_>) -> Result<Option<ReportTexts>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
-    let (night, since) = match window {
+    let (night, since) = match &asked.window {
         Window::Night(night) => (Some(night.clone()), None),
         Window::Last => (None, None),
         Window::Since(since) => (None, Some(*since)),
@@ -375,12 +402,15 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
         whole(instance, &journal).await?;
         return Ok(None);
     };
-    let Some(report) = build(instance, &journal, &night, since).await? else { return Ok(None) };
+    let Some(report) = build(instance, &journal, &night, since, asked.project).await? else { return Ok(None) };
+    let (html, html_note) = daemon::templates::page(&report, asked.templates.as_deref());
     Ok(Some(ReportTexts {
-        markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
+        night,
+        markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full: asked.full }),
         json: report::json::render(&report).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
         text: report::text::page(&report),
-        html: report::html::render(&report),
+        html,
+        html_note,
         check: report::check_code(&report),
     }))
 }
@@ -391,6 +421,7 @@ async fn build(
     journal: &Reader,
     night: &NightId,
     since: Option<Wall>,
+    project: Option<&str>,
 ) -> Result<Option<report::model::Report>, Failure> {
     let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
     if facts.is_empty() {
@@ -407,11 +438,31 @@ async fn build(
     }
     let zone = zone_of(&state(instance, journal).await?.plan);
     let told = facts.iter().map(|(seq, entry)| (*seq, entry));
-    let folded = match daemon::running(&instance.lock_file()) {
+    let mut folded = match daemon::running(&instance.lock_file()) {
         Some(_) => report::fold_as_of(night, told, clock::now()),
         None => report::fold(night, told),
     };
+    if let Some(typed) = project {
+        narrow(&mut folded, typed)?;
+    }
     Ok(Some(report::build(&folded, &zone)))
+}
+
+/// Leaves what is of a project.
+fn narrow(facts: &mut report::facts::Facts, typed: &str) -> Result<(), Failure> {
+    let failed = |near: &[&str]| {
+        let failure = Failure::new(Exit::NotFound, format!("the night knows no project {typed:?}"));
+        if near.is_empty() { failure } else { failure.hint(format!("did you mean {}?", near.join(" or "))) }
+    };
+    let project = ProjectName::new(typed).map_err(|_| failed(&[]))?;
+    report::narrow::to_project(facts, &project).map_err(|known| {
+        let near = close_names(typed, known.iter().map(String::as_str));
+        if near.is_empty() && !known.is_empty() {
+            failed(&[]).hint(format!("it knows {}", known.join(", ")))
+        } else {
+            failed(&near)
+        }
+    })
 }
 
 /// Runs the daemon in this process until it is told to end. `begin` is asked of it as soon as it stands.

@@ -71,6 +71,8 @@ pub struct Facts {
     pub notes: BTreeMap<u64, Note>,
     /// What a summarizer made of it, when nothing happened to a run since.
     pub worded: Option<super::summary::Summary>,
+    /// The one project that is told of.
+    pub project: Option<ProjectName>,
     /// Facts told, and the sequence numbers of the first and the last.
     pub read: (u64, i64, i64),
 }

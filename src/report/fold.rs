@@ -89,6 +89,7 @@ impl Folder {
             outages: Vec::new(),
             notes: BTreeMap::new(),
             worded: None,
+            project: None,
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }

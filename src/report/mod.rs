@@ -16,6 +16,7 @@ pub mod markdown;
 mod markdown_sections;
 mod markup;
 pub mod model;
+pub mod narrow;
 mod needs;
 pub mod nights;
 pub mod own;

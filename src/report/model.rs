@@ -65,6 +65,9 @@ pub struct Report {
     /// What the user's summarizer made of it.
     #[serde(default)]
     pub summary: Option<super::summary::Summary>,
+    /// The one project that it tells of, totals and all; null when it tells of the whole night.
+    #[serde(default)]
+    pub project: Option<String>,
 }
 
 /// A note from an operator to a session.
