@@ -42,6 +42,8 @@ mod outage;
 mod output;
 #[path = "e2e/ping.rs"]
 mod ping;
+#[path = "e2e/planted.rs"]
+mod planted;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

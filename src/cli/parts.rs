@@ -8,11 +8,11 @@ use super::found::Found;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, ProjectName, RunId, SessionName};
-use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
+use crate::core::plan::{ChannelPlan, ClearSecrets, Plan};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::reviews::{self, Asked, ReviewError};
-use crate::daemon::{self, history};
+use crate::daemon::{self, history, secrets};
 use crate::harvest::{self, Harvest};
 use crate::instance::Instance;
 use crate::os::clock;
@@ -23,7 +23,6 @@ use crate::protocol::{ChannelTested, CleanReport, Done, Status, UpRequest, Why};
 use crate::report;
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
-use crate::terminal::redact::REDACTED;
 use crate::terminal::{Line, LineScanner, redact};
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -278,42 +277,10 @@ pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn W
 /// secrets.
 fn write_event(event: &Event, to: &mut dyn Write) -> std::io::Result<()> {
     let night = serde_json::to_string(&event.event.night)?;
-    let body = without_secrets(&event.event.body)?;
+    let body = secrets::without(&event.event.body)?;
     let body = body.strip_prefix('{').unwrap_or(&body);
     let hash: String = event.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{hash}\",{body}", event.seq)
-}
-
-/// A fact's JSON with the values of variables that hold secrets, and what else looks like one, replaced.
-fn without_secrets(body: &str) -> serde_json::Result<Cow<'_, str>> {
-    if !body.contains("\"env\":{\"") && redact(body) == body {
-        return Ok(Cow::Borrowed(body));
-    }
-    let mut fact: serde_json::Value = serde_json::from_str(body)?;
-    let before = fact.clone();
-    hide_secrets(&mut fact, false);
-    if fact == before { Ok(Cow::Borrowed(body)) } else { serde_json::to_string(&fact).map(Cow::Owned) }
-}
-
-fn hide_secrets(value: &mut serde_json::Value, in_env: bool) {
-    match value {
-        serde_json::Value::String(text) => {
-            if let Cow::Owned(hidden) = redact(text) {
-                *text = hidden;
-            }
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| hide_secrets(item, false)),
-        serde_json::Value::Object(map) => {
-            for (key, value) in map {
-                if in_env && is_secret_name(key) {
-                    *value = REDACTED.into();
-                } else {
-                    hide_secrets(value, key == "env");
-                }
-            }
-        }
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
-    }
 }
 
 /// The built-in template of the report's page.
@@ -633,17 +600,3 @@ pub fn harvest(document: &[u8]) -> Harvest {
     harvest
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_exported_fact_holds_no_secret_and_is_else_as_journaled() {
-        let plain = r#"{"at":1,"kind":"x","env":{"PATH":"/bin"}}"#;
-        assert!(matches!(without_secrets(plain).unwrap(), Cow::Borrowed(_)));
-        let body = r#"{"kind":"plan_adopted","env":{"A_TOKEN":"short","PATH":"/bin"},"last":"DB_PASSWORD=hunter22"}"#;
-        let shown = without_secrets(body).unwrap();
-        assert!(!shown.contains("short") && !shown.contains("hunter22"), "{shown}");
-        assert!(shown.contains("/bin") && shown.contains("A_TOKEN"), "{shown}");
-    }
-}

@@ -3,6 +3,7 @@
 //! A report is sent when its night is over, or when nothing more happens by itself in a night that has no end. It is sent
 //! once: again only if something has happened since.
 
+use super::alert::Settled;
 use super::alert::message::{Message, MessageKind, Severity};
 use super::fact::Fact;
 use super::ids::NightId;
@@ -48,6 +49,11 @@ impl Turn<'_> {
             return;
         }
         let now = self.state().alerts.now(self.at).0;
+        let older = self.state().alerts.outbox.keys().filter(|key| of_key(key).is_some_and(|(of, _)| of == *night));
+        for key in older.cloned().collect::<Vec<_>>() {
+            let then = Settled::Dropped { why: "a newer report takes its place".to_owned() };
+            self.fact(Fact::MessageSettled { key, then });
+        }
         for name in wanted {
             let Some(channel) = self.state().plan.channels.get(&name) else { continue };
             let message = Message {
@@ -185,11 +191,13 @@ mod tests {
         desk.crash();
         assert!(sent(&ready(&mut desk)).is_empty(), "the journal knows of it");
         desk.step(Event::PlanLoaded { plan: Box::new(to_mail_and_phone(false)) });
+        desk.wait(seconds(60));
         desk.up(&[]);
         desk.runs("a", code(0));
         desk.runs("b", code(0));
         desk.down();
         assert_eq!(sent(&ready(&mut desk)).len(), 2);
+        assert_eq!(desk.night.state.alerts.outbox.len(), 2, "the newer one takes the place of what was not sent");
     }
 
     #[test]

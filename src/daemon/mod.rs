@@ -37,6 +37,7 @@ pub mod retention;
 pub mod reviews;
 mod run;
 mod sampler;
+pub mod secrets;
 mod send;
 mod sensors;
 mod summarizer;

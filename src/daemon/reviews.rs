@@ -249,3 +249,115 @@ pub fn hints(near: &[String]) -> Vec<String> {
         more => vec![format!("these wait: {}", more.join(", "))],
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::evidence::{FileSeen, FilesSeen};
+    use crate::core::state::State;
+    use crate::core::time::Wall;
+
+    fn file(path: &str, hash: &str, artifact: bool) -> FileSeen {
+        FileSeen {
+            path: path.to_owned(),
+            change: FileFate::Created,
+            bytes: 10,
+            bytes_before: None,
+            lines: None,
+            modified: Wall(0),
+            hash: Some(hash.to_owned()),
+            artifact,
+        }
+    }
+
+    /// A journal with nights in which a project's files were seen.
+    async fn journal(folder: &std::path::Path, nights: &[(&str, Vec<FileSeen>)]) -> Journal {
+        let journal = Journal::open(&folder.join("j.db")).await.unwrap();
+        let mut desk = Night::new(State::default(), 0, "boot");
+        let by = Actor { who: "anna".to_owned(), reason: None };
+        for (night, changed) in nights {
+            let night: NightId = NightId::new(night).unwrap();
+            let files = FilesSeen { changed: changed.clone(), ..FilesSeen::default() };
+            let seen = Evidence::Files { project: "shop".parse().unwrap(), files: Box::new(files) };
+            for event in [
+                Event::OpenNight { night, by: by.clone() },
+                Event::Evidence { evidence: seen },
+                Event::Down { now: true, by: by.clone() },
+            ] {
+                let step = desk.step(clocks::now().0, event);
+                let (events, rows) = new_events(&desk.state, &step.facts);
+                journal.append(events, rows).await.unwrap();
+            }
+        }
+        journal
+    }
+
+    fn asked(ids: &[&str], approved: bool) -> Asked {
+        let by = Actor { who: "anna".to_owned(), reason: Some("looked at it".to_owned()) };
+        Asked { artifacts: ids.iter().map(|id| (*id).to_owned()).collect(), approved, night: None, by }
+    }
+
+    async fn reviews(journal: &Journal) -> Vec<(String, bool, Option<String>)> {
+        let look = Look { only: &["reviewed"], ..Look::default() };
+        let page = journal.reader().look(&look).await.unwrap();
+        let review = |event: &crate::store::Event| match history::entry(event).unwrap().fact {
+            Fact::Reviewed { review } => Some((review.path, review.approved, review.hash)),
+            _ => None,
+        };
+        page.iter().filter_map(review).collect()
+    }
+
+    #[tokio::test]
+    async fn what_waits_is_approved_once_and_again_when_it_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let nights = [
+            ("2026-11-20", vec![file("old.sql", "aa", true), file("views/a.sql", "bb", true)]),
+            ("2026-11-21", vec![file("views/a.sql", "cc", true), file("README.md", "dd", false)]),
+        ];
+        let journal = journal(folder.path(), &nights).await;
+        let project = "shop".parse().unwrap();
+        let (new, old, none) = (
+            artifact_id(&project, "views/a.sql"),
+            artifact_id(&project, "old.sql"),
+            artifact_id(&project, "README.md"),
+        );
+        let done = journaled(&journal, asked(&[&new, &old], true)).await.unwrap();
+        assert_eq!(done.did, [format!("{new}: shop views/a.sql is approved"), format!("{old}: shop old.sql is approved")]);
+        let again = journaled(&journal, asked(&[&new], true)).await.unwrap();
+        assert_eq!(again.did, [format!("{new}: shop views/a.sql was approved already")]);
+        journaled(&journal, asked(&[&old], false)).await.unwrap();
+        let all = reviews(&journal).await;
+        let hash = |hash: &str| Some(hash.to_owned());
+        assert_eq!(
+            all,
+            [
+                ("views/a.sql".to_owned(), true, hash("cc")),
+                ("old.sql".to_owned(), true, hash("aa")),
+                ("old.sql".to_owned(), false, hash("aa")),
+            ]
+        );
+        let error = journaled(&journal, asked(&[&none], true)).await.unwrap_err();
+        assert!(matches!(error, ReviewError::Unknown { .. }), "what is no artifact waits for nobody: {error}");
+        let acts = journal.reader().look(&Look { only: &["operator_acted"], ..Look::default() }).await.unwrap();
+        let acts = acts.iter().filter(|event| event.event.body.contains("looked at it")).count();
+        assert_eq!(acts, 4, "each is journaled with who and why");
+        journal.close().await;
+    }
+
+    #[tokio::test]
+    async fn of_several_ids_all_are_known_or_nothing_is_done() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = journal(folder.path(), &[("2026-11-21", vec![file("a.sql", "aa", true)])]).await;
+        let id = artifact_id(&"shop".parse().unwrap(), "a.sql");
+        let mut typo = id.clone();
+        typo.pop();
+        let error = journaled(&journal, asked(&[&id, &typo], true)).await.unwrap_err();
+        let ReviewError::Unknown { id: shown, near } = error else { panic!("{error}") };
+        assert_eq!((shown, near), (typo, Vec::<String>::new()), "the only one that is near was given as well");
+        let error = journaled(&journal, asked(&["a-0"], true)).await.unwrap_err();
+        let ReviewError::Unknown { near, .. } = error else { panic!("{error}") };
+        assert_eq!(near, [format!("{id} (shop a.sql)")]);
+        assert!(reviews(&journal).await.is_empty());
+        journal.close().await;
+    }
+}
