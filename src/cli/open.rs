@@ -11,9 +11,10 @@ use std::path::Path;
 pub fn show(context: &Context, path: &Path) -> Result<(), Failure> {
     match browser() {
         Some((program, args)) => {
-            let started = File::options().write(true).open("/dev/null").map_err(|e| e.to_string()).and_then(|nowhere| {
-                Program::new(&program).args(args).arg(path).spawn_detached(nowhere).map_err(|e| e.to_string())
-            });
+            let started =
+                File::options().write(true).open("/dev/null").map_err(|e| e.to_string()).and_then(|nowhere| {
+                    Program::new(&program).args(args).arg(path).spawn_detached(nowhere).map_err(|e| e.to_string())
+                });
             if let Err(why) = started {
                 context.out.talk(&format!("note: no browser could be started: {why}"));
             }
@@ -36,6 +37,7 @@ fn browser() -> Option<(OsString, Vec<String>)> {
     if cfg!(target_os = "macos") {
         return Some(("open".into(), Vec::new()));
     }
-    let screen = ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
+    let screen =
+        ["WAYLAND_DISPLAY", "DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|v| !v.is_empty()));
     screen.then(|| ("xdg-open".into(), Vec::new()))
 }

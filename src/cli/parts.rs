@@ -599,4 +599,3 @@ pub fn harvest(document: &[u8]) -> Harvest {
     }
     harvest
 }
-

@@ -322,7 +322,10 @@ mod tests {
             artifact_id(&project, "README.md"),
         );
         let done = journaled(&journal, asked(&[&new, &old], true)).await.unwrap();
-        assert_eq!(done.did, [format!("{new}: shop views/a.sql is approved"), format!("{old}: shop old.sql is approved")]);
+        assert_eq!(
+            done.did,
+            [format!("{new}: shop views/a.sql is approved"), format!("{old}: shop old.sql is approved")]
+        );
         let again = journaled(&journal, asked(&[&new], true)).await.unwrap();
         assert_eq!(again.did, [format!("{new}: shop views/a.sql was approved already")]);
         journaled(&journal, asked(&[&old], false)).await.unwrap();

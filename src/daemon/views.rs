@@ -1,8 +1,8 @@
 //! What the API shows of the state and the journal.
 
 use super::history::{self, HistoryError};
-use super::secrets;
 use super::perform::{Rim, zone};
+use super::secrets;
 use crate::core::fact::Entry;
 use crate::core::ids::SessionName;
 use crate::core::state::State;

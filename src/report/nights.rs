@@ -8,6 +8,9 @@ use crate::status::zone::{from_label, hh_mm, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// From so many columns on there is room for bars and times.
+const WIDE: usize = 140;
+
 /// `nights --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Nights {
@@ -183,7 +186,10 @@ pub fn text(nights: &Nights, columns: usize) -> String {
     }
     let with_tests = nights.nights.iter().any(|night| night.tests.is_some());
     let with_cost = nights.nights.iter().any(|night| night.cost.is_some());
-    let mut heads = vec!["NIGHT", "FROM", "TO", "TOOK", "", "FINISHED", "FAILED", "PARTIAL", "NEED YOU", "RAN", "RETRIES"];
+    // Where there is little room, what changed says more.
+    let wide = columns >= WIDE;
+    let mut heads = vec!["NIGHT", "FROM", "TO", "TOOK", "FINISHED", "FAILED", "PARTIAL", "NEED YOU", "RETRIES"];
+    heads.extend(wide.then_some("RAN"));
     heads.extend(with_tests.then_some("TESTS"));
     heads.extend(with_cost.then_some("COST"));
     let mut rows: Vec<(Vec<String>, String)> =
@@ -201,14 +207,16 @@ pub fn text(nights: &Nights, columns: usize) -> String {
             at(&night.from).unwrap_or_else(|| "?".to_owned()),
             at(&night.to).unwrap_or_else(|| "open".to_owned()),
             span_of_seconds(night.seconds),
-            bar(night),
             format!("{} of {}", night.finished, night.sessions),
             signed(night.failed, trend.map(|t| t.failed)),
             night.partial.to_string(),
             night.needs_you.to_string(),
-            span_of_seconds(night.ran),
             signed(night.retries, trend.map(|t| t.retries)),
         ];
+        if wide {
+            cells[4] = format!("{} {}", bar(night), cells[4]);
+            cells.push(span_of_seconds(night.ran));
+        }
         if with_tests {
             cells.push(night.tests.map_or_else(String::new, tests_words));
         }
@@ -245,7 +253,8 @@ fn bar(night: &NightLine) -> String {
     let bad = cells(night.failed + night.partial).min(CELLS);
     let good = cells(night.finished).min(CELLS - bad);
     let rest = CELLS - bad - good;
-    let (good, rest) = if night.finished + night.failed + night.partial >= night.sessions { (good + rest, 0) } else { (good, rest) };
+    let (good, rest) =
+        if night.finished + night.failed + night.partial >= night.sessions { (good + rest, 0) } else { (good, rest) };
     let (good, bad) = if night.finished == 0 { (0, bad + good) } else { (good, bad) };
     let repeat = |sign: &str, n: u64| sign.repeat(usize::try_from(n).unwrap_or(0));
     format!("{}{}{}", repeat("█", good), repeat("·", rest), repeat("▒", bad))
@@ -351,7 +360,8 @@ mod tests_of_forms {
         assert_eq!(curve(&[0.0, 1.0, 2.0], 2.0), "▁▅█");
         assert_eq!(curve(&[0.0, 0.0], 0.0), "▁▁");
         assert!(curves(&Nights { schema: SCHEMA, nights: vec![night(1, 0, 1); 2] }, 100).is_empty());
-        let shown = curves(&Nights { schema: SCHEMA, nights: vec![night(3, 0, 3), night(1, 2, 3), night(2, 1, 3)] }, 100);
+        let shown =
+            curves(&Nights { schema: SCHEMA, nights: vec![night(3, 0, 3), night(1, 2, 3), night(2, 1, 3)] }, 100);
         assert!(shown.contains("finished   ▆▃█  1 to 3") && shown.contains("needs you  ▁▁▁  0"), "{shown}");
     }
 }

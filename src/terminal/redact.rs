@@ -35,13 +35,41 @@ const NAMED: &str = concat!(
 
 /// What no secret that is known is without: its beginning, or a word before it. Searched first, as it costs little.
 const HINTS: [&str; 32] = [
-    "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "sk-", "k_live_", "k_test_", "AKIA", "ASIA", "AIza",
-    "xox", "npm_", "pypi-", "hf_", ":AA", "eyJ", "gsk_", "xai-", "pplx-", "nvapi-", "tvly-", "r8_", "dop_v1_", "SG.",
-    "hvs.", "ya29.", "lin_api_", "ntn_", "://",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "sk-",
+    "k_live_",
+    "k_test_",
+    "AKIA",
+    "ASIA",
+    "AIza",
+    "xox",
+    "npm_",
+    "pypi-",
+    "hf_",
+    ":AA",
+    "eyJ",
+    "gsk_",
+    "xai-",
+    "pplx-",
+    "nvapi-",
+    "tvly-",
+    "r8_",
+    "dop_v1_",
+    "SG.",
+    "hvs.",
+    "ya29.",
+    "lin_api_",
+    "ntn_",
+    "://",
 ];
 /// The same in small letters, for those that are known in letters of any size.
-const WORDS: [&str; 10] =
-    ["bearer", "basic", "token", "secret", "passw", "key", "dapi", "shpat_", "shpss_", "shpca_"];
+const WORDS: [&str; 10] = ["bearer", "basic", "token", "secret", "passw", "key", "dapi", "shpat_", "shpss_", "shpca_"];
 
 static SECRET: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(&format!("{KEYS}{NAMED}")).expect("the patterns are constants"));
@@ -152,8 +180,14 @@ mod tests {
             ("{\"password\": \"correct horse\"}".to_owned(), "{\"password\": \"[redacted]\"}"),
             (format!("{}-2345678901-{random}", "xoxb"), "[redacted]"),
             (format!("GITHUB_TOKEN={}{random}", "ghp_"), "GITHUB_TOKEN=[redacted]"),
-            (format!("posting to https://{}/T01/B02/{random}", "hooks.slack.com/services"), "posting to https://hooks.slack.com/services/[redacted]"),
-            (format!("-----BEGIN RSA {0}-----\nMIIE{random}\n{random}==\n-----END RSA {0}-----\nok", "PRIVATE KEY"), "-----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY-----\nok"),
+            (
+                format!("posting to https://{}/T01/B02/{random}", "hooks.slack.com/services"),
+                "posting to https://hooks.slack.com/services/[redacted]",
+            ),
+            (
+                format!("-----BEGIN RSA {0}-----\nMIIE{random}\n{random}==\n-----END RSA {0}-----\nok", "PRIVATE KEY"),
+                "-----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY-----\nok",
+            ),
             (format!("  MIIE{random}{}", "Zz9Yy8Xx7Ww6Vv5Uu4Tt3Ss2"), "  [redacted]"),
             (format!("AccountKey={random}=="), "AccountKey=[redacted]"),
         ] {

@@ -118,7 +118,8 @@ fn git(folder: &Path, words: &[&str]) {
 /// What the API answers to a request, for as long as it says something.
 fn asked(house: &House, path: &str) -> String {
     let below = fs::read_dir(house.path("run/nightkeep")).expect("a runtime folder");
-    let sockets: Vec<_> = below.flatten().map(|entry| entry.path().join("api.sock")).filter(|path| path.exists()).collect();
+    let sockets: Vec<_> =
+        below.flatten().map(|entry| entry.path().join("api.sock")).filter(|path| path.exists()).collect();
     let mut socket = UnixStream::connect(sockets.first().expect("a socket")).expect("the daemon listens");
     socket.set_read_timeout(Some(Duration::from_secs(3))).expect("a deadline");
     write!(socket, "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").expect("asked");
@@ -188,19 +189,33 @@ deliver = ["mail", "phone"]
     house.ok(&["release", "s1", "--reason", &planted[15].line]);
     let mut names: Vec<String> = (0..SESSIONS).map(|i| format!("s{i}")).collect();
     names.push("commits".to_owned());
-    house.run(&[&["wait", "--timeout", "80s"], names.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat());
+    house.run(
+        &[&["wait", "--timeout", "80s"], names.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat(),
+    );
     house.until("the mail is there", || server.told().iter().any(|line| line == "."));
     house.until("the notification is there", || house.path("told").exists());
 
     let mut shown: Vec<(String, String)> = Vec::new();
-    for path in ["/v1/events?after=0", "/v1/status", "/v1/timeline", "/v1/alerts", "/v1/alerts/history", "/v1/dead", "/v1/plan", "/v1/report", "/v1/nights"] {
+    for path in [
+        "/v1/events?after=0",
+        "/v1/status",
+        "/v1/timeline",
+        "/v1/alerts",
+        "/v1/alerts/history",
+        "/v1/dead",
+        "/v1/plan",
+        "/v1/report",
+        "/v1/nights",
+    ] {
         shown.push((format!("GET {path}"), asked(&house, path)));
     }
     for name in &names {
         for path in ["why", "events", "attempts", "notes"] {
             shown.push((format!("GET {path}"), asked(&house, &format!("/v1/sessions/{name}/{path}"))));
         }
-        for words in [&["logs", name.as_str()] as &[&str], &["logs", name, "--timestamps"], &["why", name], &["note", name]] {
+        for words in
+            [&["logs", name.as_str()] as &[&str], &["logs", name, "--timestamps"], &["why", name], &["note", name]]
+        {
             let ran = house.run(words);
             shown.push((words[0].to_owned(), ran.stdout + &ran.stderr));
         }
