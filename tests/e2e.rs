@@ -14,6 +14,8 @@ mod mail_server;
 mod alerts;
 #[path = "e2e/api.rs"]
 mod api;
+#[path = "e2e/budgets.rs"]
+mod budgets;
 #[path = "e2e/channel_secrets.rs"]
 mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]

@@ -46,6 +46,7 @@ mod trust;
 mod trust_store;
 mod up;
 mod usage;
+mod used;
 mod verbs;
 mod wait;
 mod when;
@@ -135,6 +136,7 @@ enum Command {
     Approve(review::ApproveArgs),
     Dismiss(review::DismissArgs),
     Nights(nights::Args),
+    Usage(used::Args),
     Doctor(doctor::Args),
     Clean(clean::Args),
     Service(service::Args),
@@ -224,6 +226,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Approve(args) => review::approve(args, context),
         Command::Dismiss(args) => review::dismiss(args, context),
         Command::Nights(args) => nights::run(args, context),
+        Command::Usage(args) => used::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Clean(args) => clean::run(args, context),
         Command::Service(args) => service::run(args, context),

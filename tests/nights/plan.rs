@@ -302,6 +302,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
         caps: Caps::default(),
         resume: resume(rng),
+        budget: Default::default(),
+        agent: None,
     }
 }
 
@@ -341,9 +343,10 @@ pub fn plan(rng: &mut Rng) -> Plan {
             quiet_hours: rng.bool(),
         },
         timezone: None,
+        budget: Default::default(),
         concurrent,
         log_per_session: None,
-        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into() })]),
+        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), budget: Default::default() })]),
         sessions,
         rules: RULES
             .iter()
