@@ -42,6 +42,8 @@ mod operator;
 mod outage;
 #[path = "e2e/output.rs"]
 mod output;
+#[path = "e2e/own_report.rs"]
+mod own_report;
 #[path = "e2e/ping.rs"]
 mod ping;
 #[path = "e2e/planted.rs"]

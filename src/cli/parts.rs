@@ -253,8 +253,6 @@ pub async fn nights(instance: &Instance, width: usize, limit: usize) -> Result<O
     }
     let mut nights = report::nights::nights(&reports);
     nights.nights.truncate(limit);
-    let summaries = history::summaries(&journal).await.map_err(|e| unreadable(instance, &e))?;
-    report::nights::add_costs(&mut nights, &summaries);
     let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
 }

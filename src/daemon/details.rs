@@ -183,7 +183,6 @@ impl Details {
         kept.retain(|night, _| spans.iter().any(|span| span.night == *night));
         let mut nights = report::nights::nights(&reports);
         nights.nights.truncate(wanted);
-        report::nights::add_costs(&mut nights, &history::summaries(reader).await?);
         Ok(nights)
     }
 }

@@ -1,10 +1,9 @@
 //! Reads the journal as facts: for the report, `why`, and whoever follows along.
 
-use crate::core::evidence::NightSummary;
-use crate::core::fact::{Entry, Fact};
+use crate::core::fact::Entry;
 use crate::core::ids::NightId;
 use crate::core::state::State;
-use crate::store::{Event, Filter, JournalError, Look, PAGE_MAX, Reader};
+use crate::store::{Event, Filter, JournalError, PAGE_MAX, Reader};
 
 /// How far before a night's first fact its prelude is looked for: the start of the daemon that opened it.
 const PRELUDE: i64 = 64;
@@ -85,22 +84,6 @@ pub async fn of_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entr
     let mut all = Vec::new();
     each_of_night(reader, night, |seq, entry| all.push((seq, entry))).await?;
     Ok(all)
-}
-
-/// What nights came to, as they were summed up; in the order of the journal.
-pub async fn summaries(reader: &Reader) -> Result<Vec<NightSummary>, HistoryError> {
-    let mut look = Look { only: &["night_summed"], ..Look::default() };
-    let mut summaries = Vec::new();
-    loop {
-        let page = reader.look(&look).await?;
-        let Some(last) = page.last() else { return Ok(summaries) };
-        look.after = last.seq;
-        for event in &page {
-            if let Fact::NightSummed { summary } = entry(event)?.fact {
-                summaries.push(*summary);
-            }
-        }
-    }
 }
 
 /// The fact of a journal event.

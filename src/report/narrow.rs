@@ -3,6 +3,7 @@
 use super::facts::Facts;
 use super::sessions::plan_of;
 use crate::core::ids::{ProjectName, SessionName};
+use crate::core::usage::Budget;
 use std::collections::BTreeSet;
 
 /// Leaves what is of a project. What is nobody's, such as a time without a watcher, stays.
@@ -39,7 +40,8 @@ pub fn to_project(facts: &mut Facts, project: &ProjectName) -> Result<(), Vec<St
     for outage in &mut facts.outages {
         outage.held.retain(|name| !others.contains(name));
     }
-    // The words are about the whole night.
+    // The night's budget is that of all projects, the words are about the whole night.
+    facts.plan.budget = Budget::default();
     facts.worded = None;
     facts.project = Some(project.clone());
     Ok(())

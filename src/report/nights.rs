@@ -1,7 +1,6 @@
 //! Past nights, a line each, with what changed against the one before.
 
 use super::model::{Report, Verdict};
-use crate::core::evidence::NightSummary;
 use crate::protocol::SCHEMA;
 use crate::status::text::{cut, pad, span_of_seconds, width};
 use crate::status::zone::{from_label, hh_mm, parse};
@@ -106,17 +105,6 @@ pub fn nights(reports: &[Report]) -> Nights {
     Nights { schema: SCHEMA, nights: lines }
 }
 
-/// Adds what nights cost, as their summaries have it.
-pub fn add_costs<'s>(nights: &mut Nights, summaries: impl IntoIterator<Item = &'s NightSummary>) {
-    for summary in summaries {
-        let known: Vec<f64> = summary.sessions.iter().filter_map(|session| session.cost).collect();
-        if let Some(line) = nights.nights.iter_mut().find(|line| line.id == summary.night.as_str()) {
-            // A night that was summed up again counts by its last word.
-            line.cost = (!known.is_empty()).then(|| known.iter().sum());
-        }
-    }
-}
-
 fn tests(report: &Report) -> Option<TestCounts> {
     let runs = report.sessions.iter().flat_map(|session| &session.tools).filter(|tool| tool.kind == "tests");
     runs.fold(None, |sum: Option<TestCounts>, tool| {
@@ -151,7 +139,7 @@ fn line(report: &Report, before: Option<&Report>) -> NightLine {
         commits: report.totals.commits,
         ran: report.totals.ran,
         tests: tests(report),
-        cost: None,
+        cost: report.totals.usage.as_ref().and_then(|usage| usage.usd),
         trend: before.map(|before| trend(report, before)),
     }
 }
