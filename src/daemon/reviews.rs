@@ -300,9 +300,9 @@ mod tests {
     async fn reviews(journal: &Journal) -> Vec<(String, bool, Option<String>)> {
         let look = Look { only: &["reviewed"], ..Look::default() };
         let page = journal.reader().look(&look).await.unwrap();
-        let review = |event: &crate::store::Event| match history::entry(event).unwrap().fact {
-            Fact::Reviewed { review } => Some((review.path, review.approved, review.hash)),
-            _ => None,
+        let review = |event: &crate::store::Event| {
+            let Fact::Reviewed { review } = history::entry(event).unwrap().fact else { return None };
+            Some((review.path, review.approved, review.hash))
         };
         page.iter().filter_map(review).collect()
     }

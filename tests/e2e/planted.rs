@@ -189,9 +189,9 @@ deliver = ["mail", "phone"]
     house.ok(&["release", "s1", "--reason", &planted[15].line]);
     let mut names: Vec<String> = (0..SESSIONS).map(|i| format!("s{i}")).collect();
     names.push("commits".to_owned());
-    house.run(
-        &[&["wait", "--timeout", "80s"], names.iter().map(String::as_str).collect::<Vec<_>>().as_slice()].concat(),
-    );
+    let mut wait = vec!["wait", "--timeout", "80s"];
+    wait.extend(names.iter().map(String::as_str));
+    house.run(&wait);
     house.until("the mail is there", || server.told().iter().any(|line| line == "."));
     house.until("the notification is there", || house.path("told").exists());
 
@@ -213,10 +213,9 @@ deliver = ["mail", "phone"]
         for path in ["why", "events", "attempts", "notes"] {
             shown.push((format!("GET {path}"), asked(&house, &format!("/v1/sessions/{name}/{path}"))));
         }
-        for words in
-            [&["logs", name.as_str()] as &[&str], &["logs", name, "--timestamps"], &["why", name], &["note", name]]
-        {
-            let ran = house.run(words);
+        let name = name.as_str();
+        for words in [vec!["logs", name], vec!["logs", name, "--timestamps"], vec!["why", name], vec!["note", name]] {
+            let ran = house.run(&words);
             shown.push((words[0].to_owned(), ran.stdout + &ran.stderr));
         }
     }
