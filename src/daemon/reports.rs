@@ -5,6 +5,7 @@ use super::{history, letters, summarizer, templates};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
+use crate::core::evidence::Evidence;
 use crate::core::fact::GitBase;
 use crate::core::ids::{NightId, ProjectName};
 use crate::os::{clock, memory};
@@ -71,6 +72,10 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
     // What this brings is in the journal, and so in the report.
     if dressed(rim, night, &report).await {
         report = made(rim, night).await?;
+    }
+    if let Some(summary) = report::summary(&report) {
+        // Asked, not told: the night after this one is held against it, so it must be in the journal first.
+        let _ = rim.inbox().ask(Event::Evidence { evidence: Evidence::Summary(Box::new(summary)) }).await;
     }
     letters::hand_over(rim, night, &report).await;
     let mut files = Vec::new();

@@ -9,7 +9,7 @@ use crate::core::ids::NightId;
 use crate::os::command::Program;
 use crate::os::leftovers::ATTEMPT_VARIABLE;
 use crate::report::model::Report;
-use crate::report::{json, summary};
+use crate::report::{json, worded};
 use crate::terminal::{harmless, redact, shorten};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -75,5 +75,5 @@ async fn run(
             format!("it ended with {how}: {said}")
         });
     }
-    summary::kept(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| "it printed nothing".to_owned())
+    worded::kept(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| "it printed nothing".to_owned())
 }

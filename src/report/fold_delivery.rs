@@ -4,7 +4,7 @@
 use super::facts::TROUBLES_MAX;
 use super::fold::Folder;
 use super::sessions::quote;
-use super::summary::{LINES_MAX, Summary};
+use super::worded::{LINES_MAX, Summary};
 use crate::core::alert::Settled;
 use crate::core::delivery;
 use crate::core::fact::{Entry, Fact};

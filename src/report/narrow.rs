@@ -40,6 +40,15 @@ pub fn to_project(facts: &mut Facts, project: &ProjectName) -> Result<(), Vec<St
     for outage in &mut facts.outages {
         outage.held.retain(|name| !others.contains(name));
     }
+    let collected = &mut facts.collected;
+    collected.documents.retain(|(of, _), _| of == project);
+    collected.files.retain(|of, _| of == project);
+    collected.told.retain(|told| !others.contains(&told.attempt.run.session));
+    collected.reviews.retain(|_, review| review.project == *project);
+    if let Some(before) = &mut collected.before {
+        before.sessions.retain(|session| !others.contains(&session.session));
+        before.open.retain(|open| open.project.as_ref() == Some(project));
+    }
     // The night's budget is that of all projects, the words are about the whole night.
     facts.plan.budget = Budget::default();
     facts.worded = None;
