@@ -210,7 +210,7 @@ impl State {
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
-            Fact::NightSummed { .. } => parts.extend([Part::Summed]),
+            Fact::NightSummed { .. } | Fact::Reviewed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -250,7 +250,6 @@ impl State {
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
-            | Fact::Reviewed { .. }
             | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

@@ -243,6 +243,12 @@ impl State {
             }
             Fact::LastNights { nights } => self.last_nights = nights.clone(),
             Fact::NightSummed { summary } => self.summed = Some((**summary).clone()),
+            Fact::Reviewed { review } => {
+                // The next night is not told of it as open.
+                if let Some(summed) = &mut self.summed {
+                    summed.open.retain(|open| open.id != review.artifact);
+                }
+            }
             Fact::Finding { run, finding } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.find(finding);
@@ -269,7 +275,6 @@ impl State {
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
-            | Fact::Reviewed { .. }
             | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

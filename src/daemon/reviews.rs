@@ -22,6 +22,8 @@ use std::collections::BTreeMap;
 
 /// Nights before the one that is meant in which an artifact is looked for: it may have waited since.
 const NIGHTS_BACK: usize = 60;
+/// Summaries of nights among which that of the night is looked for.
+const SUMMARIES: u32 = 50;
 /// Artifacts that are named when one is not known.
 const NEAR: usize = 5;
 
@@ -164,6 +166,7 @@ async fn find(reader: &Reader, asked: &Asked) -> Result<(NightId, Vec<(String, S
         }
         of_night(reader, night, &mut known).await?;
     }
+    asked_for(reader, &night, &mut known).await?;
     reviewed(reader, &mut known).await?;
     let mut found: Vec<(String, Seen)> = Vec::new();
     for id in &asked.artifacts {
@@ -203,6 +206,22 @@ async fn of_night(reader: &Reader, night: &NightId, known: &mut BTreeMap<String,
     }
     for seen in of_project.into_values().flatten() {
         known.entry(artifact_id(&seen.project, &seen.path)).or_insert(seen);
+    }
+    Ok(())
+}
+
+/// Adds what else a night's report says somebody asks for.
+async fn asked_for(reader: &Reader, night: &NightId, known: &mut BTreeMap<String, Seen>) -> Result<(), ReviewError> {
+    let look = Look { only: &["night_summed"], back: true, limit: SUMMARIES, ..Look::default() };
+    for event in reader.look(&look).await? {
+        let Fact::NightSummed { summary } = history::entry(&event)?.fact else { continue };
+        if summary.night == *night {
+            for open in summary.open {
+                let Some(project) = open.project else { continue };
+                known.entry(open.id).or_insert(Seen { project, path: open.text, hash: None, reviewed: None });
+            }
+            break;
+        }
     }
     Ok(())
 }
