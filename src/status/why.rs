@@ -266,7 +266,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => {}
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => {}
         }
     }
 }
