@@ -387,6 +387,15 @@ pub enum Fact {
         /// Why, in words.
         why: String,
     },
+    /// A summarizer of the user's worded what a night came to.
+    Worded {
+        /// Which night.
+        night: NightId,
+        /// Its words: lines, made harmless, secrets made unreadable.
+        text: String,
+        /// The command that worded it.
+        by: String,
+    },
     /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
     AttemptUsed {
         /// Which attempt.
@@ -450,7 +459,8 @@ impl Fact {
             | Self::DocumentRead { .. }
             | Self::FilesSeen { .. }
             | Self::Reviewed { .. }
-            | Self::NightSummed { .. } => None,
+            | Self::NightSummed { .. }
+            | Self::Worded { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.
@@ -459,9 +469,13 @@ impl Fact {
         | Self::NightClosing { night, .. }
         | Self::NightClosed { night, .. }
         | Self::ReportWritten { night, .. }
-        | Self::NightEnds { night, .. } = self
+        | Self::NightEnds { night, .. }
+        | Self::Worded { night, .. } = self
         {
             return Some(night);
+        }
+        if let Self::Reviewed { review } = self {
+            return Some(&review.night);
         }
         self.run().map(|run| &run.night)
     }

@@ -12,13 +12,14 @@
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
 //! `note`: what the operator wants a session to know · `agent`: what a coding agent does · `ticket`: what one asks, and
-//! who answers.
+//! who answers · `delivery`: the report on its way to people.
 
 pub mod agent;
 pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+pub mod delivery;
 pub mod effect;
 mod evening;
 pub mod event;
@@ -42,6 +43,7 @@ mod reconcile;
 mod reload;
 pub mod retention;
 pub mod retry;
+mod review;
 pub mod rows;
 pub mod run;
 #[cfg(test)]

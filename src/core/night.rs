@@ -149,6 +149,7 @@ impl Turn<'_> {
             Event::Prompted { attempt, asked } => self.prompted(&attempt, asked.as_deref()),
             Event::Answer { session, said, ticket, by } => self.answer_ticket(&session, &said, ticket.as_deref(), &by),
             Event::AnswerTyped { ticket, typed, outcome } => self.answer_typed(ticket, &typed, &outcome),
+            Event::ReportReady { night, digest } => self.report_ready(&night, &digest),
             Event::Used { attempt, used } => self.used(&attempt, *used),
         }
     }

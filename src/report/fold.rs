@@ -91,6 +91,8 @@ impl Folder {
             outages: Vec::new(),
             notes: BTreeMap::new(),
             tickets: Tickets::default(),
+            worded: None,
+            project: None,
             collected: Collected::default(),
             read: (0, 0, 0),
         };
@@ -101,7 +103,7 @@ impl Folder {
     pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
-        if self.tell(entry, restarted) {
+        if !self.delivery(entry) && self.tell(entry, restarted) {
             self.mark_told(seq, entry);
         }
     }
@@ -284,7 +286,8 @@ impl Folder {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
-            | Fact::TicketMoved { .. } => return false,
+            | Fact::TicketMoved { .. }
+            | Fact::Worded { .. } => return false,
         }
         true
     }

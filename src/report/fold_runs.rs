@@ -149,7 +149,8 @@ impl Folder {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
-            | Fact::TicketMoved { .. } => {}
+            | Fact::TicketMoved { .. }
+            | Fact::Worded { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);

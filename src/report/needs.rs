@@ -103,6 +103,11 @@ pub(super) fn needs(facts: &Facts, claims: &Claims) -> Vec<Need> {
             since: rfc3339(ticket.since),
             blocks: blocks(facts, &newest, name, run),
             command,
+            project: plan_of(facts, name).and_then(|plan| plan.project.as_ref()).map(ToString::to_string),
+            said: None,
+            steps: 0,
+            nights: 1,
+            first_night: Some(facts.night.to_string()),
         };
         out.push((Kind::Question, need));
     }

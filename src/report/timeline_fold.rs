@@ -162,7 +162,8 @@ impl Timeline {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
-            | Fact::TicketMoved { .. } => return open,
+            | Fact::TicketMoved { .. }
+            | Fact::Worded { .. } => return open,
         }
         true
     }

@@ -196,7 +196,8 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::DocumentRead { .. }
         | Fact::FilesSeen { .. }
         | Fact::Reviewed { .. }
-        | Fact::NightSummed { .. } => return None,
+        | Fact::NightSummed { .. }
+        | Fact::Worded { .. } => return None,
         Fact::TicketMoved { ticket, why } => {
             let weight = if ticket.is_open() { 3 } else { 1 };
             let what = format!("{} {}: {}", ticket.id(), ticket.word(), harmless(why));

@@ -285,7 +285,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::TicketMoved { .. }
-            | Fact::NightSummed { .. } => {}
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => {}
         }
     }
 }

@@ -55,6 +55,7 @@ pub fn session(name: &str, project: &str, state: &str) -> SessionStatus {
         notes: Vec::new(),
         claims: 0,
         needs: None,
+        prompt: None,
     }
 }
 
