@@ -15,8 +15,10 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A screen is looked at once nothing came for so long ...
 const SETTLED: Duration = Duration::from_millis(60);
-/// ... or when it has not settled for so long.
+/// ... or when it has not settled for so long after the last look.
 const AT_LAST: Duration = Duration::from_millis(1500);
+/// How often a look is put off because the screen is just being drawn.
+const PUT_OFF_MAX: u32 = 10;
 /// Of a long log that is there already only the end is drawn.
 const TAIL: u64 = 8 << 20;
 
@@ -31,13 +33,15 @@ pub struct Eyes {
     from: u64,
     looked: Option<Instant>,
     fed: Instant,
+    put_off: u32,
 }
 
 impl Eyes {
     /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
         let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
-        Some(Self { watcher, sizes: Vec::new(), next: 0, offset: 0, from: 0, looked: None, fed: Instant::now() })
+        let (sizes, fed) = (Vec::new(), Instant::now());
+        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0 })
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {
@@ -87,7 +91,11 @@ impl Eyes {
             return None;
         }
         let settled = self.fed + SETTLED;
-        let at = self.looked.map_or(settled, |looked| (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST));
+        let at = match self.looked {
+            // One that is being drawn is waited for, however long ago the last look was.
+            Some(looked) if self.put_off == 0 => (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST),
+            Some(_) | None => settled,
+        };
         Some(at.saturating_duration_since(Instant::now()))
     }
     /// Looks, if it is time for it or has to be now. Gives how many bytes had come and what is seen, when that changed.
@@ -95,10 +103,13 @@ impl Eyes {
         if !now && self.due().is_none_or(|wait| !wait.is_zero()) {
             return None;
         }
-        let late = self.looked.is_some_and(|looked| looked.elapsed() >= AT_LAST);
-        if !now && !late && !self.watcher.is_whole() {
+        if !now && !self.watcher.is_whole() && self.put_off < PUT_OFF_MAX {
+            // It is being drawn: a little later it is through.
+            self.put_off += 1;
+            self.fed = Instant::now();
             return None;
         }
+        self.put_off = 0;
         self.looked = Some(Instant::now());
         if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
     }
@@ -134,14 +145,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn of_a_long_log_the_end_is_drawn() {
         let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
-        let there = TAIL + 100_000;
-        eyes.begin(0, there);
-        let filler = vec![b'x'; usize::try_from(there).unwrap() - DONE.len()];
-        eyes.feed(&filler[..100_000], Wall(1));
+        eyes.begin(0, TAIL + 1000);
+        eyes.feed(&[b'x'; 1000], Wall(1));
         assert!(eyes.watcher.text().is_empty());
-        eyes.feed(&filler[100_000..], Wall(1));
         eyes.feed(DONE.as_bytes(), Wall(1));
-        assert_eq!(eyes.look(Wall(2), true).unwrap().0, there);
+        assert_eq!(eyes.look(Wall(2), true).unwrap().0, 1000 + DONE.len() as u64);
         assert_eq!(eyes.seen().unwrap().activity, Activity::Idle);
     }
 }
