@@ -13,7 +13,6 @@
 //! `limit`: how long a usage limit is waited for ·
 //! `note`: what the operator wants a session to know · `agent`: what a coding agent does.
 
-
 pub mod agent;
 pub mod alert;
 mod attempt;
