@@ -2,12 +2,16 @@
 
 #[path = "report/builder.rs"]
 mod builder;
+#[path = "report/claims.rs"]
+mod claims;
 #[path = "report/hostile.rs"]
 mod hostile;
 #[path = "report/html.rs"]
 mod html;
 #[path = "report/nights.rs"]
 mod nights;
+#[path = "report/ordinary.rs"]
+mod ordinary;
 #[path = "report/status.rs"]
 mod status;
 #[path = "report/timeline.rs"]

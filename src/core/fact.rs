@@ -379,6 +379,15 @@ pub enum Fact {
         /// It.
         summary: Box<NightSummary>,
     },
+    /// A summarizer of the user's worded what a night came to.
+    Worded {
+        /// Which night.
+        night: NightId,
+        /// Its words: lines, made harmless, secrets made unreadable.
+        text: String,
+        /// The command that worded it.
+        by: String,
+    },
     /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
     AttemptUsed {
         /// Which attempt.
@@ -441,7 +450,8 @@ impl Fact {
             | Self::DocumentRead { .. }
             | Self::FilesSeen { .. }
             | Self::Reviewed { .. }
-            | Self::NightSummed { .. } => None,
+            | Self::NightSummed { .. }
+            | Self::Worded { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.
@@ -450,9 +460,13 @@ impl Fact {
         | Self::NightClosing { night, .. }
         | Self::NightClosed { night, .. }
         | Self::ReportWritten { night, .. }
-        | Self::NightEnds { night, .. } = self
+        | Self::NightEnds { night, .. }
+        | Self::Worded { night, .. } = self
         {
             return Some(night);
+        }
+        if let Self::Reviewed { review } = self {
+            return Some(&review.night);
         }
         self.run().map(|run| &run.night)
     }

@@ -3,7 +3,7 @@
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar`, `notes` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -76,6 +76,7 @@ enum Part {
     LastNights,
     Breakers,
     Notes,
+    Summed,
 }
 
 impl State {
@@ -124,6 +125,7 @@ impl State {
                 ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
+                ("world", "summed") => serde_json::from_str(&body).map(|summed| state.summed = summed),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -145,7 +147,7 @@ impl State {
             // A run that moved and was dropped at once must not stay as it was before: `null` takes its place.
             Part::Run(id) => row("run", id.to_string(), &self.runs.get(id)),
             Part::Night => {
-                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported } =
+                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported, delivered } =
                     self.night.as_ref()?;
                 let slim = NightState {
                     id: id.clone(),
@@ -157,6 +159,7 @@ impl State {
                     bases: bases.clone(),
                     work: BTreeMap::new(),
                     reported: *reported,
+                    delivered: *delivered,
                 };
                 row("night", id.to_string(), &slim)
             }
@@ -178,6 +181,7 @@ impl State {
             Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
             Part::Notes => row("world", "notes".into(), &self.notes),
+            Part::Summed => row("world", "summed".into(), &self.summed),
         }
     }
 
@@ -206,6 +210,7 @@ impl State {
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
+            Fact::NightSummed { .. } | Fact::Reviewed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -230,6 +235,7 @@ impl State {
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
+            | Fact::Told { attempt, .. }
             | Fact::AttemptUsed { attempt, .. }
             | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
@@ -245,13 +251,11 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
-            | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. }
+            | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::MessageQueued { .. } => parts.extend(super::delivery::night_of(fact).map(|_| Part::Night)),
         }
     }
 }

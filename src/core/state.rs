@@ -1,6 +1,7 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
 use super::alert::{Alerts, Before};
+use super::delivery;
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::guard::Breakers;
@@ -49,6 +50,9 @@ pub struct State {
     /// What operators want sessions to know.
     #[serde(default)]
     pub notes: super::note::Notes,
+    /// What the night came to whose report was written last, for the one after it.
+    #[serde(default)]
+    pub summed: Option<super::evidence::NightSummary>,
     /// What the sessions used in the night, as far as that is known. It follows from the runs and has no row.
     #[serde(default)]
     pub spent: BTreeMap<SessionName, super::usage::Sum>,
@@ -76,6 +80,9 @@ pub struct NightState {
     /// Whether a report was written since a run last changed.
     #[serde(default)]
     pub reported: bool,
+    /// Whether a report was sent since a run last changed.
+    #[serde(default)]
+    pub delivered: bool,
 }
 
 /// The daemon as the journal knows it.
@@ -237,6 +244,13 @@ impl State {
                 }
             }
             Fact::LastNights { nights } => self.last_nights = nights.clone(),
+            Fact::NightSummed { summary } => self.summed = Some((**summary).clone()),
+            Fact::Reviewed { review } => {
+                // The next night is not told of it as open.
+                if let Some(summed) = &mut self.summed {
+                    summed.open.retain(|open| open.id != review.artifact);
+                }
+            }
             Fact::Finding { run, finding } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.find(finding);
@@ -262,13 +276,16 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
-            | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. }
+            | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::MessageQueued { .. } => {
+                let sent = delivery::night_of(&entry.fact);
+                if let Some(night) = self.night.as_mut().filter(|night| sent.as_ref() == Some(&night.id)) {
+                    night.delivered = true;
+                }
+            }
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
             Fact::AgentMoved { attempt, seen, .. } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
@@ -278,6 +295,11 @@ impl State {
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
+                }
+            }
+            Fact::Told { attempt, told } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.told.take(told);
                 }
             }
             Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),
@@ -379,6 +401,7 @@ impl State {
             bases: BTreeMap::new(),
             work: BTreeMap::new(),
             reported: false,
+            delivered: false,
         });
         self.breakers.parked.clear();
         self.notes.new_night();
@@ -415,6 +438,7 @@ impl State {
     fn unreported(&mut self) {
         if let Some(night) = &mut self.night {
             night.reported = false;
+            night.delivered = false;
         }
     }
 }

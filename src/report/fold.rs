@@ -1,5 +1,6 @@
 //! The fold from the journal's facts to those of one night.
 
+use super::collected::Collected;
 use super::facts::{
     Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX,
     TroubleFact,
@@ -88,6 +89,9 @@ impl Folder {
             messages: Messages::default(),
             outages: Vec::new(),
             notes: BTreeMap::new(),
+            worded: None,
+            project: None,
+            collected: Collected::default(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -97,7 +101,7 @@ impl Folder {
     pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
-        if self.tell(entry, restarted) {
+        if !self.delivery(entry) && self.tell(entry, restarted) {
             self.mark_told(seq, entry);
         }
     }
@@ -233,6 +237,18 @@ impl Folder {
                 }
                 return open;
             }
+            Fact::DocumentRead { document } if tonight => self.facts.collected.document(document),
+            Fact::FilesSeen { project, files } if tonight => {
+                self.facts.collected.files.insert(project.clone(), (**files).clone());
+            }
+            Fact::Told { attempt, told } if tonight && attempt.run.night == self.facts.night => {
+                self.told_fact(at, attempt, told);
+            }
+            Fact::Reviewed { review } if tonight => self.reviewed(at, review),
+            // Of this night it is told once its report is written.
+            Fact::NightSummed { summary } if tonight && summary.night != self.facts.night => {
+                self.facts.collected.before = Some((**summary).clone());
+            }
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::DaemonStopped { .. }
@@ -261,7 +277,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return false,
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => return false,
         }
         true
     }

@@ -3,9 +3,11 @@
 //! The template is given the document, with what only this form needs added to it, and filters that know the night's
 //! zone. Steps and size are bounded: of a night with very much in it the page leaves things out and says so.
 
+use super::markdown_claims::{change_lines, head_of};
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
-use super::text::{metric, tool, window_line};
+use super::own::{Bounded, MAIN, Own};
+use super::text::{metric, nights_word, spent_words, tally_line, tool, window_line};
 use super::usage::{by, line};
 use crate::core::time::Wall;
 use crate::status::table::{Tone, sign};
@@ -35,6 +37,16 @@ pub struct PageFault(String);
 
 /// Makes the page. Fails only when the template does not fit the document, or takes too many steps.
 pub fn render(report: &Report) -> Result<String, PageFault> {
+    render_with(report, None)
+}
+
+/// The built-in template, to begin one's own with.
+pub fn template() -> &'static str {
+    PAGE
+}
+
+/// The same from own templates. It fails as well when these cannot be used; then nothing else is made.
+pub fn render_with(report: &Report, own: Option<&Own>) -> Result<String, PageFault> {
     let fault = |error: minijinja::Error| {
         let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         let line = error.line().map_or_else(String::new, |line| format!(" in its line {line}"));
@@ -62,8 +74,15 @@ pub fn render(report: &Report) -> Result<String, PageFault> {
         "used": line(report),
         "share": (all > 0.0).then(|| share(report, all)),
         "timeline": timeline,
+        "tally": tally_line(report),
+        "changes": report.changes.as_ref().map(change_lines).filter(|lines| !lines.is_empty()),
     });
-    environment.render_str(PAGE, Serde(&document)).map_err(fault)
+    let Some(own) = own else { return environment.render_str(PAGE, Serde(&document)).map_err(fault) };
+    own.add_to(&mut environment, PAGE).map_err(fault)?;
+    let mut page = Bounded(Vec::new());
+    let made =
+        environment.get_template(MAIN).and_then(|main| main.render_captured_to(Serde(&document), &mut page).map(drop));
+    made.and_then(|()| page.text()).map_err(fault)
 }
 
 /// Text that stays text between tags and within a quoted attribute.
@@ -85,6 +104,11 @@ fn escape(text: &str) -> String {
 /// The document as JSON, with a line of result, the numbers in words and the bar of each session.
 fn document(report: &Report) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(report)?;
+    if let Some(rows) = document.get_mut("projects").and_then(Value::as_array_mut) {
+        for (row, project) in rows.iter_mut().zip(&report.projects) {
+            row["head"] = json!(head_of(project));
+        }
+    }
     let Some(rows) = document.get_mut("sessions").and_then(Value::as_array_mut) else { return Ok(document) };
     for (row, session) in rows.iter_mut().zip(&report.sessions) {
         row["result"] = json!(result(session));
@@ -107,6 +131,8 @@ fn add_filters(environment: &mut Environment<'_>, report: &Report) {
     environment.add_filter("span", |seconds: f64| span_of_seconds(seconds));
     environment.add_filter("bytes", |n: u64| bytes(n));
     environment.add_filter("count", |n: u64, one: String, many: String| count(n, &one, &many));
+    environment.add_filter("nth", nights_word);
+    environment.add_filter("spent", |spent: String| spent_words(&spent).to_owned());
     environment.add_filter("words", |text: String| text.replace('_', " "));
     environment.add_filter("sign", |state: String| sign(&state).0);
     environment.add_filter("tone", |state: String| match sign(&state).1 {
@@ -151,7 +177,7 @@ fn result(session: &SessionReport) -> String {
 fn stretch(spent: &str, from: f64, to: f64, seconds: f64) -> Value {
     let round = |x: f64| (x * 10.0).round() / 10.0;
     let (x, width) = (round(from * BAR), round((to - from) * BAR).max(0.5));
-    json!({ "spent": spent, "x": x, "width": width, "said": format!("{} {}", spent.replace('_', " "), span_of_seconds(seconds)) })
+    json!({ "spent": spent, "x": x, "width": width, "said": format!("{} {}", spent_words(spent), span_of_seconds(seconds)) })
 }
 
 /// The session's time within the night.
@@ -174,7 +200,7 @@ fn night_bar(session: &SessionReport, report: &Report) -> Value {
         }
     }
     let said: Vec<String> =
-        sums.iter().map(|(spent, sum)| format!("{} {}", spent.replace('_', " "), span_of_seconds(*sum))).collect();
+        sums.iter().map(|(spent, sum)| format!("{} {}", spent_words(spent), span_of_seconds(*sum))).collect();
     json!({ "parts": parts, "said": said.join(", ") })
 }
 

@@ -4,6 +4,7 @@ use super::text::{bytes, harmless, number, span};
 use super::words;
 use super::zone::rfc3339;
 use crate::core::alert::Stage;
+use crate::core::evidence::ToldKind;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, RunId, SessionName};
 use crate::core::run::{Outcome, OutputSeen, RunState};
@@ -163,7 +164,10 @@ fn told(fact: &Fact) -> Option<Line> {
                 .shown_by(harmless(&note.by.who))
         }
         Fact::NoteMoved { note } => line("note_moved", 1, format!("note {} is settled", note.id())),
-        Fact::Told { told, .. } => line("told", 1, format!("it says: {}", harmless(&told.text))),
+        Fact::Told { told, .. } => {
+            let weight = if told.kind == ToldKind::Needs { 3 } else { 1 };
+            line("told", weight, format!("it says ({}): {}", told.kind.as_str(), harmless(&told.text)))
+        }
         Fact::DaemonStarted { .. }
         | Fact::DaemonStopped { .. }
         | Fact::PlanAdopted { .. }
@@ -192,7 +196,8 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::DocumentRead { .. }
         | Fact::FilesSeen { .. }
         | Fact::Reviewed { .. }
-        | Fact::NightSummed { .. } => return None,
+        | Fact::NightSummed { .. }
+        | Fact::Worded { .. } => return None,
     })
 }
 

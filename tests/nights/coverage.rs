@@ -53,6 +53,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::DaemonCrashed { .. } => ("daemon crashed", About::All),
         Event::AgentSeen { attempt, .. } => ("agent seen", About::Run(&attempt.run)),
         Event::StoodStill { .. } => ("stood still", About::All),
+        Event::Used { attempt, .. } => ("used", About::Run(&attempt.run)),
         Event::Remains { attempt, .. } => ("remains", About::Run(&attempt.run)),
         Event::Reconciled { .. } => ("reconciled", About::All),
         Event::TmuxStarted { .. } => ("tmux started", About::All),
@@ -70,6 +71,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Sent { .. } => ("sent", About::All),
         Event::Note { session, .. } => ("note", About::Session(session)),
         Event::NoteDone { .. } => ("note done", About::All),
+        Event::ReportReady { .. } => ("report ready", About::All),
     }
 }
 

@@ -5,6 +5,7 @@ use fastrand::Rng;
 use nightkeep::core::alert::message::Severity;
 use nightkeep::core::alert::plan::{AlertsPlan, EscalationStep};
 use nightkeep::core::calendar::{AtEnd, ClockTime, NightPlan, StartAt, Timing};
+use nightkeep::core::delivery::ReportPlan;
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
@@ -301,6 +302,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
         caps: Caps::default(),
         resume: resume(rng),
+        budget: Default::default(),
+        agent: None,
     }
 }
 
@@ -335,7 +338,12 @@ pub fn plan(rng: &mut Rng) -> Plan {
     let concurrent = rng.u32(1..9);
     let (alerts, channels) = alerts(rng);
     Plan {
+        report: ReportPlan {
+            deliver: channels.keys().filter(|_| rng.bool()).cloned().collect(),
+            quiet_hours: rng.bool(),
+        },
         timezone: None,
+        budget: Default::default(),
         concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), budget: Default::default() })]),

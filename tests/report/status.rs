@@ -10,6 +10,7 @@ use nightkeep::core::plan::{DependencyOn, Plan};
 use nightkeep::core::run::{AfterStop, Attempt, Due, Outcome, OutputSeen, Run, RunState, Started};
 use nightkeep::core::state::{NightState, State};
 use nightkeep::core::time::{At, Mono, Wall};
+use nightkeep::core::told::ToldSoFar;
 use nightkeep::protocol::{DaemonStatus, Status};
 use nightkeep::status::table::{Style, TableOptions, render};
 use nightkeep::status::text::width;
@@ -31,6 +32,7 @@ fn ago(seconds: u64) -> At {
 fn state(plan: Plan) -> State {
     let night = NightState {
         reported: false,
+        delivered: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),
         by: anna(),
@@ -71,7 +73,17 @@ fn attempt(session: &str, number: u32, started: u64, output: OutputSeen) -> Atte
     let at = ago(started).wall;
     let started = Started { at, pid: 5151, pid_start: 1, shim_pid: 5150, boot_id: "boot-1".into() };
     let started = Some(started);
-    Attempt { id, intended: ago(started_before(at)), started, exit: None, verdict: None, output, checks: Vec::new() }
+    Attempt {
+        id,
+        intended: ago(started_before(at)),
+        started,
+        exit: None,
+        verdict: None,
+        output,
+        checks: Vec::new(),
+        used: None,
+        told: ToldSoFar::default(),
+    }
 }
 
 fn started_before(at: Wall) -> u64 {
