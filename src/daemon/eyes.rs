@@ -15,8 +15,10 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// A screen is looked at once nothing came for so long ...
 const SETTLED: Duration = Duration::from_millis(60);
-/// ... or when it has not settled for so long.
+/// ... or when it has not settled for so long after the last look.
 const AT_LAST: Duration = Duration::from_millis(1500);
+/// How often a look is put off because the screen is just being drawn.
+const PUT_OFF_MAX: u32 = 10;
 /// Of a long log that is there already only the end is drawn.
 const TAIL: u64 = 8 << 20;
 
@@ -33,13 +35,15 @@ pub struct Eyes {
     fed: Instant,
     /// The agent's own version.
     version: Option<String>,
+    put_off: u32,
 }
 
 impl Eyes {
     /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
         let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
-        Some(Self { watcher, sizes: Vec::new(), next: 0, offset: 0, from: 0, looked: None, fed: Instant::now(), version: None })
+        let (sizes, fed) = (Vec::new(), Instant::now());
+        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, version: None, put_off: 0 })
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {
@@ -61,11 +65,11 @@ impl Eyes {
         }
     }
     /// Takes the next bytes of the log.
-    pub fn feed(&mut self, mut bytes: &[u8], at: Wall) {
+    pub fn feed(&mut self, mut bytes: &[u8], at: Wall, now: Instant) {
         if bytes.is_empty() {
             return;
         }
-        self.fed = Instant::now();
+        self.fed = now;
         let end = self.offset + bytes.len() as u64;
         if self.offset < self.from {
             let skip = usize::try_from(self.from - self.offset).unwrap_or(usize::MAX).min(bytes.len());
@@ -76,35 +80,42 @@ impl Eyes {
             self.resize();
             let until = self.sizes.get(self.next).map_or(end, |size| size.at.min(end));
             let length = usize::try_from(until - self.offset).unwrap_or(bytes.len()).clamp(1, bytes.len());
-            let (now, later) = bytes.split_at(length);
-            self.watcher.feed(now, at);
+            let (piece, later) = bytes.split_at(length);
+            self.watcher.feed(piece, at);
             self.offset += length as u64;
             bytes = later;
         }
         self.offset = end;
     }
     /// How long to wait before the next look, if one is needed.
-    pub fn due(&self) -> Option<Duration> {
+    pub fn due(&self, now: Instant) -> Option<Duration> {
         if !self.watcher.is_dirty() {
             return None;
         }
         let settled = self.fed + SETTLED;
-        let at = self.looked.map_or(settled, |looked| (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST));
-        Some(at.saturating_duration_since(Instant::now()))
+        let at = match self.looked {
+            // One that is being drawn is waited for, however long ago the last look was.
+            Some(looked) if self.put_off == 0 => (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST),
+            Some(_) | None => settled,
+        };
+        Some(at.saturating_duration_since(now))
     }
-    /// Looks, if it is time for it or has to be now. Gives how many bytes had come and what is seen, when that changed.
-    pub fn look(&mut self, at: Wall, now: bool) -> Option<(u64, AgentSeen)> {
-        if !now && self.due().is_none_or(|wait| !wait.is_zero()) {
+    /// Looks, if it is time for it or the last one. Gives how many bytes had come and what is seen, when that changed.
+    pub fn look(&mut self, at: Wall, now: Instant, last: bool) -> Option<(u64, AgentSeen)> {
+        if !last && self.due(now).is_none_or(|wait| !wait.is_zero()) {
             return None;
         }
-        let late = self.looked.is_some_and(|looked| looked.elapsed() >= AT_LAST);
-        if !now && !late && !self.watcher.is_whole() {
+        if !last && !self.watcher.is_whole() && self.put_off < PUT_OFF_MAX {
+            // It is being drawn: a little later it is through.
+            self.put_off += 1;
+            self.fed = now;
             return None;
         }
-        self.looked = Some(Instant::now());
         if self.version.is_none() {
             self.version = version_of(&self.watcher.text(), &self.watcher.profile().banner);
         }
+        self.put_off = 0;
+        self.looked = Some(now);
         if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
     }
     /// What was made of the screen, of how many bytes, with the agent's own version as far as its banner told it; `None`
@@ -134,33 +145,36 @@ mod tests {
 
     const DONE: &str = "\x1b[2J\x1b[H❯ do it\r\n\r\n● Ok.\r\n\r\n✻ Baked for 3s · done 9:26 AM\r\n──────────────\r\n❯ \r\n──────────────\r\n";
 
-    #[tokio::test(start_paused = true)]
-    async fn a_screen_is_looked_at_once_it_has_settled() {
+    #[test]
+    fn a_screen_is_looked_at_once_it_has_settled() {
         let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
+        let mut now = Instant::now();
         eyes.begin(0, 0);
-        eyes.feed(DONE.as_bytes(), Wall(1));
-        assert_eq!(eyes.look(Wall(1), false), None, "more may come");
-        tokio::time::advance(eyes.due().unwrap()).await;
-        let (bytes, seen) = eyes.look(Wall(2), false).unwrap();
+        eyes.feed(DONE.as_bytes(), Wall(1), now);
+        assert_eq!(eyes.look(Wall(1), now, false), None, "more may come");
+        now += eyes.due(now).unwrap();
+        let (bytes, seen) = eyes.look(Wall(2), now, false).unwrap();
         assert_eq!((bytes, seen.activity), (DONE.len() as u64, Activity::Idle));
-        assert_eq!(eyes.due(), None, "nothing came since");
-        eyes.feed(b" ", Wall(3));
-        assert!(eyes.due().unwrap() > SETTLED, "at most twice a second");
-        tokio::time::advance(LOOK_EVERY).await;
-        assert_eq!(eyes.look(Wall(4), false), None, "nothing that matters changed");
+        assert_eq!(eyes.due(now), None, "nothing came since");
+        eyes.feed(b" ", Wall(3), now);
+        assert!(eyes.due(now).unwrap() > SETTLED, "at most twice a second");
+        now += LOOK_EVERY;
+        assert_eq!(eyes.look(Wall(4), now, false), None, "nothing that matters changed");
+        eyes.feed(b"\x1b[?2026h", Wall(5), now);
+        now += LOOK_EVERY;
+        assert_eq!(eyes.look(Wall(6), now, false), None, "it is being drawn");
+        assert_eq!(eyes.due(now), Some(SETTLED), "and looked at again soon, not at once");
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn of_a_long_log_the_end_is_drawn() {
+    #[test]
+    fn of_a_long_log_the_end_is_drawn() {
         let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
-        let there = TAIL + 100_000;
-        eyes.begin(0, there);
-        let filler = vec![b'x'; usize::try_from(there).unwrap() - DONE.len()];
-        eyes.feed(&filler[..100_000], Wall(1));
+        let now = Instant::now();
+        eyes.begin(0, TAIL + 1000);
+        eyes.feed(&[b'x'; 1000], Wall(1), now);
         assert!(eyes.watcher.text().is_empty());
-        eyes.feed(&filler[100_000..], Wall(1));
-        eyes.feed(DONE.as_bytes(), Wall(1));
-        assert_eq!(eyes.look(Wall(2), true).unwrap().0, there);
+        eyes.feed(DONE.as_bytes(), Wall(1), now);
+        assert_eq!(eyes.look(Wall(2), now, true).unwrap().0, 1000 + DONE.len() as u64);
         assert_eq!(eyes.seen().unwrap().activity, Activity::Idle);
     }
 

@@ -152,7 +152,7 @@ impl Follow {
                     self.catch_up(true).await;
                 }
                 loop {
-                    let due = self.output.as_ref().and_then(|output| output.eyes.as_ref()?.due());
+                    let due = self.output.as_ref().and_then(|output| output.eyes.as_ref()?.due(Instant::now()));
                     let next = match due {
                         Some(wait) => match tokio::time::timeout(wait, news.next()).await {
                             Ok(next) => next,
@@ -316,7 +316,7 @@ impl Follow {
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || {
             let result = output.read_on(&files);
-            let looked = output.eyes.as_mut().and_then(|eyes| eyes.look(clock::wall(), !tell));
+            let looked = output.eyes.as_mut().and_then(|eyes| eyes.look(clock::wall(), Instant::now(), !tell));
             (output, result, looked)
         })
         .await;
@@ -397,12 +397,12 @@ impl Output {
         self.buffer.resize(CHUNK, 0);
         loop {
             let n = file.read(&mut self.buffer)?;
+            self.place += n as u64;
             let (bytes, now) = (self.buffer.get(..n).unwrap_or_default(), clock::wall());
             self.observer.feed(bytes, now);
             if let Some(eyes) = &mut self.eyes {
-                eyes.feed(bytes, now);
+                eyes.feed(bytes, now, Instant::now());
             }
-            self.place += n as u64;
             for claim in self.observer.take_claims() {
                 self.markers.take(claim, now);
             }
