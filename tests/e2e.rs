@@ -48,10 +48,10 @@ mod output;
 mod own_report;
 #[path = "e2e/ping.rs"]
 mod ping;
-#[path = "e2e/prompts.rs"]
-mod prompts;
 #[path = "e2e/planted.rs"]
 mod planted;
+#[path = "e2e/prompts.rs"]
+mod prompts;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

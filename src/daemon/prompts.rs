@@ -65,14 +65,7 @@ impl Prompts {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Takes what was made of a screen after so many bytes of output.
-    pub fn judged(
-        &self,
-        rim: &Arc<Rim>,
-        attempt: &AttemptId,
-        seen: &AgentSeen,
-        bytes: u64,
-        version: Option<&str>,
-    ) {
+    pub fn judged(&self, rim: &Arc<Rim>, attempt: &AttemptId, seen: &AgentSeen, bytes: u64, version: Option<&str>) {
         let now = Instant::now();
         let asks = seen.prompt.as_ref().map(mark);
         let free = asks.is_none()
@@ -296,7 +289,8 @@ impl Rim {
 
     /// Whether anything was typed through the recorder since the answer was decided. What cannot be read counts as typed.
     async fn typed_since(&self, wanted: &ToType) -> bool {
-        let files = AttemptFiles::new(self.instance.run_dir(&wanted.attempt), self.instance.output_log(&wanted.attempt));
+        let files =
+            AttemptFiles::new(self.instance.run_dir(&wanted.attempt), self.instance.output_log(&wanted.attempt));
         let (since, again) = (wanted.since.0, wanted.again);
         let look = tokio::task::spawn_blocking(move || {
             let lines = match read_events(&files.run_dir().join(EVENTS_FILE)) {

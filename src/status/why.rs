@@ -41,7 +41,9 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
             steps.push(note_written(note));
         }
         for ticket in state.tickets.of(name).filter(|ticket| ticket.attempt.run == run.id) {
-            let told = history.iter().any(|e| matches!(&e.fact, Fact::TicketMoved { ticket: t, .. } if t.number == ticket.number));
+            let told = history
+                .iter()
+                .any(|e| matches!(&e.fact, Fact::TicketMoved { ticket: t, .. } if t.number == ticket.number));
             if !told {
                 steps.push(step(ticket.since, asked(ticket), Some(super::tickets::outcome(ticket))));
             }

@@ -192,7 +192,8 @@ impl Agent {
     fn draw(&self, below: &[String]) {
         let (rows, columns) = size();
         let head = [" ▐▛███▛█   Claude Code v2.1.329".to_owned(), "▝▜██████▀  Opus 5.5 · API Usage Billing".to_owned()];
-        let mut lines: Vec<String> = head.into_iter().chain([String::new(), "❯ Do what is to be done".to_owned()]).collect();
+        let mut lines: Vec<String> =
+            head.into_iter().chain([String::new(), "❯ Do what is to be done".to_owned()]).collect();
         for line in &self.talk {
             lines.extend([String::new(), line.clone()]);
         }

@@ -181,7 +181,10 @@ fn a_question_takes_a_text_and_one_that_is_gone_takes_nothing() {
     stage.until_asks("deaf");
     house.ok(&["answer", "deaf", "yes"]);
     house.until_state("deaf", "succeeded");
-    assert_eq!((stage.times("deaf", "lost 1"), stage.times("deaf", "key 1"), stage.times("deaf", "ran touch a")), (1, 1, 1));
+    assert_eq!(
+        (stage.times("deaf", "lost 1"), stage.times("deaf", "key 1"), stage.times("deaf", "ran touch a")),
+        (1, 1, 1)
+    );
 }
 
 #[test]
@@ -197,7 +200,8 @@ fn a_daemon_that_is_killed_while_it_answers_types_nothing_twice() {
         house.until("it still asks", || house.session("one")["prompt"]["state"] == "open");
         assert_eq!(stage.tickets("one").len(), before, "one question is one ticket");
         let mut answer = house.command(&["answer", "one", "yes"]);
-        let mut answer = answer.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+        let mut answer =
+            answer.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
         house.until("it is being answered", || {
             stage.tickets("one").len() > n && stage.tickets("one")[n]["stage"] != "open"
         });
@@ -217,7 +221,9 @@ fn a_daemon_that_is_killed_while_it_answers_types_nothing_twice() {
 #[test]
 fn an_agent_cannot_answer_itself() {
     let program = env!("CARGO_BIN_EXE_nightkeep");
-    let script = format!("bash 6s touch a\nbash {program} answer one yes > $HOME/said 2>&1; echo $? >> $HOME/said\nwork 30s\nexit 0");
+    let script = format!(
+        "bash 6s touch a\nbash {program} answer one yes > $HOME/said 2>&1; echo $? >> $HOME/said\nwork 30s\nexit 0"
+    );
     let stage = Stage::new(&[("one", &script)], "");
     let house = &stage.house;
     house.until("the second question", || {

@@ -462,7 +462,9 @@ impl Mutant {
             Self::TypesWithoutLooking => {}
             Self::AnswersWithoutARule => {
                 let open = step.facts.iter().find_map(|entry| match &entry.fact {
-                    Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => Some((entry.at, ticket.clone())),
+                    Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => {
+                        Some((entry.at, ticket.clone()))
+                    }
                     _ => None,
                 });
                 if let (Event::Prompted { .. }, Some((at, mut ticket))) = (event, open) {

@@ -173,7 +173,8 @@ fn of_session(state: &State, name: &SessionName) -> Found {
         let (same, condition) = of_finding(state, name, finding);
         (same, Condition { because_of: end.clone(), ..condition })
     });
-    let asks = state.tickets.standing(name).filter(|ticket| ticket.is_open()).map(|ticket| of_ticket(state, name, ticket));
+    let asks =
+        state.tickets.standing(name).filter(|ticket| ticket.is_open()).map(|ticket| of_ticket(state, name, ticket));
     ended.into_iter().chain(findings).chain(of_claims(state, name, run)).chain(asks).collect()
 }
 

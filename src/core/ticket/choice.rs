@@ -64,9 +64,9 @@ pub fn plain(prompt: &Prompt, yes: bool) -> Option<usize> {
     let begins: &[&str] = if yes { &BEGINS_YES } else { &BEGINS_NO };
     let fits = |choice: &Choice| {
         let label = lower(&choice.label);
-        let begins = begins.iter().any(|word| {
-            label.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()))
-        });
+        let begins = begins
+            .iter()
+            .any(|word| label.strip_prefix(word).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric())));
         begins && !(yes && is_lasting(&label))
     };
     let mut found = prompt.choices.iter().enumerate().filter(|(_, choice)| fits(choice)).map(|(at, _)| at + 1);
@@ -192,15 +192,20 @@ mod tests {
         assert_eq!(["1", "2", "3", "4", "0"].map(|word| said(&claude(), word)), [1, 2, 3, 0, 0]);
         assert_eq!(["allow", "YES", "deny", "no"].map(|word| said(&claude(), word)), [1, 1, 3, 3]);
         assert_eq!(["y", "P", "esc", "n", "2"].map(|word| said(&codex, word)), [1, 2, 3, 3, 2]);
-        let gemini = prompt(PromptKind::Permission, &[("Allow once", None), ("Allow for this session", None), ("No, suggest changes", None)]);
+        let gemini = prompt(
+            PromptKind::Permission,
+            &[("Allow once", None), ("Allow for this session", None), ("No, suggest changes", None)],
+        );
         assert_eq!(["allow", "no", "allow for this session"].map(|word| said(&gemini, word)), [1, 3, 2]);
-        let aider = prompt(PromptKind::Permission, &[("Yes", Some("Y")), ("No", Some("N")), ("Don't ask again", Some("D"))]);
+        let aider =
+            prompt(PromptKind::Permission, &[("Yes", Some("Y")), ("No", Some("N")), ("Don't ask again", Some("D"))]);
         assert_eq!(["yes", "n", "d"].map(|word| said(&aider, word)), [1, 2, 3]);
     }
 
     #[test]
     fn a_plain_yes_is_never_one_that_lasts() {
-        let lasting = prompt(PromptKind::Permission, &[("Yes, allow all edits during this session", None), ("No", None)]);
+        let lasting =
+            prompt(PromptKind::Permission, &[("Yes, allow all edits during this session", None), ("No", None)]);
         assert_eq!(plain(&lasting, true), None);
         assert!(matches!(meant(&lasting, "allow"), Err(Unfit::NotPlain { word: "yes", .. })));
         let two = prompt(PromptKind::Permission, &[("Yes", None), ("Yes, with care", None), ("No", None)]);
@@ -211,7 +216,10 @@ mod tests {
     #[test]
     fn a_question_without_choices_takes_a_text_and_nothing_else_does() {
         let question = prompt(PromptKind::Question, &[]);
-        assert_eq!(meant(&question, " the small\nbatch\u{1b}[201~ "), Ok(Say::Text { text: "the small batch[201~".into() }));
+        assert_eq!(
+            meant(&question, " the small\nbatch\u{1b}[201~ "),
+            Ok(Say::Text { text: "the small batch[201~".into() })
+        );
         assert_eq!(meant(&question, " "), Err(Unfit::Empty));
         assert_eq!(meant(&prompt(PromptKind::Permission, &[]), "yes"), Err(Unfit::NotUnderstood));
         assert_eq!(meant(&prompt(PromptKind::Auth, &[]), "sk-secret"), Err(Unfit::Login));

@@ -97,12 +97,7 @@ pub enum Ruling {
 }
 
 /// What a session's rules say of a prompt. The first one that fits decides.
-pub fn judge(
-    rules: &[AnswerRule],
-    asked: &Asked,
-    tickets: &Tickets,
-    (session, now): (&SessionName, Wall),
-) -> Ruling {
+pub fn judge(rules: &[AnswerRule], asked: &Asked, tickets: &Tickets, (session, now): (&SessionName, Wall)) -> Ruling {
     let person = |why: Option<String>| Ruling::Person { why };
     let prompt = &asked.prompt;
     match prompt.kind {

@@ -86,10 +86,15 @@ pub fn wish(state: &State, session: &SessionName, said: &str, id: Option<&str>) 
             (Some(answer), _) if same.as_ref() == Some(&answer.say) => {
                 Ok(Wish::Given { ticket: over.number, words: format!("it was answered already: {}", answer.words) })
             }
-            (_, Some(now)) => Err(Refused::Over(format!("{} is over; it {} now ({})", over.id(), now.words(), now.id()))),
+            (_, Some(now)) => {
+                Err(Refused::Over(format!("{} is over; it {} now ({})", over.id(), now.words(), now.id())))
+            }
             (Some(answer), None) => {
                 let by = &answer.by.who;
-                Err(Refused::Over(format!("{session} asks nothing; its last question was answered by {by}: {}", answer.words)))
+                Err(Refused::Over(format!(
+                    "{session} asks nothing; its last question was answered by {by}: {}",
+                    answer.words
+                )))
             }
             (None, None) => Err(Refused::Over(format!("{session} asks nothing any more"))),
         };

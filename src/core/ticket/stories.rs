@@ -54,12 +54,8 @@ fn asks(desk: &mut Desk, asked: Option<Asked>) {
 }
 
 fn answers(desk: &mut Desk, said: &str, ticket: Option<&str>) -> String {
-    let event = Event::Answer {
-        session: name("a"),
-        said: said.to_owned(),
-        ticket: ticket.map(str::to_owned),
-        by: anna(),
-    };
+    let event =
+        Event::Answer { session: name("a"), said: said.to_owned(), ticket: ticket.map(str::to_owned), by: anna() };
     let step = desk.step(event);
     step.answers().map(|(_, words)| words.to_owned()).collect()
 }

@@ -69,7 +69,12 @@ async fn answer(
         }
         if Instant::now() >= until {
             let why = format!("{name} is being answered; what came of it is not known yet");
-            return Err(Refused::new(StatusCode::GATEWAY_TIMEOUT, 124, why, &[&format!("`nightkeep why {name}` tells")]));
+            return Err(Refused::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                124,
+                why,
+                &[&format!("`nightkeep why {name}` tells")],
+            ));
         }
         tokio::time::sleep(EVERY).await;
     }

@@ -146,11 +146,7 @@ fn answered(question: &Question, text: &str) -> Result<Ask, String> {
         Question::Note { session } => Ok(Ask::Note { session: session.clone(), text: text.to_owned() }),
         Question::Answer { session, ticket, .. } => match text.trim() {
             "" => Err("a number, a key, allow, deny, or a text".to_owned()),
-            choice => Ok(Ask::Answer {
-                session: session.clone(),
-                ticket: ticket.clone(),
-                choice: choice.to_owned(),
-            }),
+            choice => Ok(Ask::Answer { session: session.clone(), ticket: ticket.clone(), choice: choice.to_owned() }),
         },
         Question::Add => {
             let words = shlex::split(text).ok_or("a quote is not closed")?;
