@@ -3,5 +3,6 @@
 
 pub mod channels;
 pub mod git;
+pub mod opencode;
 pub mod shim_client;
 pub mod tmux;

@@ -39,6 +39,9 @@ pub struct AttemptStatus {
     pub exit: Option<ExitStatus>,
     /// CPU and memory, where known.
     pub usage: Option<ProcessUsage>,
+    /// Tokens and cost, where known.
+    #[serde(default)]
+    pub tokens: Option<super::UsageStatus>,
     /// Whether the recorder got a hang-up before the end.
     pub hup: bool,
     /// Whether it was told to stop.

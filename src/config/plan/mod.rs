@@ -25,6 +25,7 @@ use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{ClearSecrets, OutputRule, Plan, ProjectPlan};
 use crate::core::retention::Rules;
+use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -172,6 +173,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         alerts: alerts::alerts(&raw.alerts),
         night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
+        budget: budget(raw.night.budget.as_ref()),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {
@@ -181,7 +183,8 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         let Some(dir) = build.path(&project.dir, build.folder, &dir_place) else { continue };
         build.check_folder(&dir, &dir_place);
         if let Ok(name) = checked {
-            plan.projects.insert(name, ProjectPlan { dir });
+            let budget = budget(project.budget.as_ref());
+            plan.projects.insert(name, ProjectPlan { dir, budget });
         }
     }
     if raw.sessions.len() > SESSIONS_MAX {
@@ -198,6 +201,12 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
     (plan, settings)
+}
+
+/// What may be spent. A limit of no money at all is one: the schema lets no other amount through that is none.
+fn budget(typed: Option<&raw::Budget>) -> Budget {
+    let tokens = typed.and_then(|budget| budget.tokens);
+    Budget { tokens, usd: typed.and_then(|budget| budget.usd).and_then(Money::of_usd) }
 }
 
 fn sessions(build: &mut Build<'_, '_>, plan: &mut Plan) {
