@@ -281,6 +281,7 @@ pub enum Event {
     Evidence {
         /// It.
         evidence: super::evidence::Evidence,
+    },
     /// A transcript told what an attempt used: all of it so far.
     Used {
         /// Which attempt.

@@ -367,6 +367,7 @@ pub enum Fact {
     NightSummed {
         /// It.
         summary: Box<NightSummary>,
+    },
     /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
     AttemptUsed {
         /// Which attempt.
@@ -394,7 +395,7 @@ impl Fact {
             | Self::OutputObserved { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
-            | Self::Told { attempt, .. } => Some(&attempt.run),
+            | Self::Told { attempt, .. }
             | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }

@@ -200,6 +200,7 @@ impl Rim {
             stop_grace_ms: u64::try_from(session.stop_grace.as_millis()).unwrap_or(u64::MAX),
             keep_on_tmux_loss: session.on_tmux_loss == OnTmuxLoss::Keep,
             drain_ms: u64::try_from(DRAIN.as_millis()).unwrap_or(500),
+            answers_status: session.is_agent(),
         }
     }
 

@@ -13,6 +13,7 @@ mod limits;
 mod oom;
 mod output;
 mod paste;
+mod query;
 mod relay;
 mod signals;
 mod start;
