@@ -303,3 +303,33 @@ pub struct NoteDoneRequest {
     #[serde(default)]
     pub reason: Option<String>,
 }
+
+/// `usage --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageTable {
+    /// [`super::SCHEMA`].
+    pub schema: u32,
+    /// What the rows are: `session`, `project` or `day`.
+    pub by: String,
+    /// The night that is told of; null is all nights of the journal.
+    pub night: Option<String>,
+    /// The rows; days are in order, others by what they used.
+    pub rows: Vec<UsageRow>,
+    /// All of it; null when nothing is known.
+    pub total: Option<super::UsageStatus>,
+    /// Attempts of agents of which nothing is known.
+    pub unknown_attempts: u64,
+    /// The built-in list of prices.
+    pub prices: String,
+}
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageRow {
+    /// The session, the project or the day; empty for sessions without a project.
+    pub key: String,
+    /// What it used; null when nothing is known.
+    pub usage: Option<super::UsageStatus>,
+    /// Attempts of agents of which nothing is known.
+    pub unknown_attempts: u64,
+}

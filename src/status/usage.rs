@@ -1,10 +1,13 @@
 //! Tokens and cost as documents and words.
 
-use super::text::harmless;
-use crate::core::ids::SessionName;
+use super::text::{grouped, harmless};
+use crate::core::ids::{NightId, ProjectName, RunId, SessionName};
 use crate::core::state::State;
 use crate::core::usage::{Budget, Money, Scope, Sum, Used, short};
-use crate::protocol::{BudgetStatus, ModelUsage, UsageStatus};
+use crate::protocol::details::{UsageRow, UsageTable};
+use crate::protocol::{BudgetStatus, ModelUsage, SCHEMA, UsageStatus};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 /// A sum as a document.
@@ -124,4 +127,161 @@ pub fn budget_words(budget: &BudgetStatus) -> String {
         Some(percent) => format!("{percent} % of {whose}"),
         None => format!("{whose} cannot be told"),
     }
+}
+
+/// What the rows of a table are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// Sessions.
+    Session,
+    /// Projects.
+    Project,
+    /// Days.
+    Day,
+}
+
+impl By {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Project => "project",
+            Self::Day => "day",
+        }
+    }
+}
+
+/// A run as the journal's row of it has it, as far as its use needs it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct UsedRun {
+    id: RunId,
+    session: Option<UsedSession>,
+    attempts: Vec<UsedAttempt>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct UsedSession {
+    project: Option<ProjectName>,
+    #[serde(default)]
+    agent: Option<String>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct UsedAttempt {
+    #[serde(default)]
+    used: Option<Used>,
+    started: Option<IgnoredAny>,
+}
+
+impl UsedRun {
+    /// Its night.
+    pub fn night(&self) -> &NightId {
+        &self.id.night
+    }
+}
+
+#[derive(Default)]
+struct Gathered<'r> {
+    used: Vec<&'r Used>,
+    sum: Option<Sum>,
+    unknown: u64,
+}
+
+/// The table of these runs. `project_of` knows the projects of sessions whose runs do not say it any more, `prices` names
+/// the built-in list.
+pub fn table(
+    by: By,
+    night: Option<&NightId>,
+    runs: &[UsedRun],
+    project_of: &dyn Fn(&SessionName) -> Option<ProjectName>,
+    prices: &str,
+) -> UsageTable {
+    let mut rows: BTreeMap<String, Gathered<'_>> = BTreeMap::new();
+    let mut all = Gathered::default();
+    for run in runs.iter().filter(|run| night.is_none_or(|night| run.id.night == *night)) {
+        let session = &run.id.session;
+        let project = || match &run.session {
+            Some(known) => known.project.clone(),
+            None => project_of(session),
+        };
+        let key = match by {
+            By::Session => session.to_string(),
+            By::Project => project().map(|project| project.to_string()).unwrap_or_default(),
+            By::Day => run.id.night.to_string(),
+        };
+        let is_agent = run.session.as_ref().is_some_and(|session| session.agent.is_some());
+        for attempt in &run.attempts {
+            match &attempt.used {
+                None if is_agent && attempt.started.is_some() => {
+                    rows.entry(key.clone()).or_default().unknown += 1;
+                    all.unknown += 1;
+                }
+                None => {}
+                Some(used) => {
+                    all.used.push(used);
+                    if by == By::Day {
+                        for (day, sum) in used.by_day() {
+                            let row = rows.entry(day).or_default();
+                            row.sum = Some(row.sum.unwrap_or_default().plus(sum));
+                        }
+                    } else {
+                        rows.entry(key.clone()).or_default().used.push(used);
+                    }
+                }
+            }
+        }
+    }
+    let mut rows: Vec<UsageRow> = rows
+        .into_iter()
+        .map(|(key, row)| {
+            let usage = match row.sum {
+                Some(sum) => Some(of_sum(&sum)),
+                None => of_all(row.used),
+            };
+            UsageRow { key, usage, unknown_attempts: row.unknown }
+        })
+        .collect();
+    if by != By::Day {
+        let all = |row: &UsageRow| row.usage.as_ref().map_or(0, |usage| usage.input_tokens + usage.output_tokens);
+        rows.sort_by_key(|row| std::cmp::Reverse(all(row)));
+    }
+    UsageTable {
+        schema: SCHEMA,
+        by: by.as_str().to_owned(),
+        night: night.map(ToString::to_string),
+        rows,
+        total: of_all(all.used),
+        unknown_attempts: all.unknown,
+        prices: prices.to_owned(),
+    }
+}
+
+/// The rows of a table as cells: the head first, the sum last when there is more than one row.
+pub fn cells(table: &UsageTable) -> Vec<Vec<String>> {
+    let head = [&table.by.to_uppercase(), "SENT", "FROM CACHE", "RECEIVED", "COST", "MODELS"];
+    let row = |key: &str, usage: Option<&UsageStatus>| {
+        let key = if key.is_empty() { "-" } else { key };
+        let Some(usage) = usage else {
+            let unknown = ["?", "?", "?", "unknown", ""];
+            return [key].into_iter().chain(unknown).map(str::to_owned).collect();
+        };
+        let about = if usage.rounded { "~" } else { "" };
+        let models: Vec<&str> = usage.models.iter().map(|model| model.model.as_str()).collect();
+        vec![
+            key.to_owned(),
+            format!("{about}{}", grouped(usage.input_tokens)),
+            format!("{about}{}", grouped(usage.cache_read_tokens)),
+            format!("{about}{}", grouped(usage.output_tokens)),
+            cost(usage),
+            models.join(", "),
+        ]
+    };
+    let mut cells = vec![head.map(str::to_owned).to_vec()];
+    cells.extend(table.rows.iter().map(|known| row(&known.key, known.usage.as_ref())));
+    if table.rows.len() > 1 {
+        // Models are told by the rows.
+        let models_said = table.total.as_ref().map(|total| UsageStatus { models: Vec::new(), ..total.clone() });
+        cells.push(row("total", models_said.as_ref()));
+    }
+    cells
 }

@@ -61,6 +61,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "harvest",
             "tui",
+            "agents",
         ],
     ),
     ("main", &["cli", "shim"]),

@@ -140,6 +140,10 @@ impl Meter {
     }
 
     fn count(&mut self, file: u32, at: Option<Wall>, mut request: Request) {
+        if request.tokens.total() == 0 {
+            // It says nothing, and nothing known is not 0.
+            return;
+        }
         request.model = name(&request.model);
         let known = request.key.as_ref().and_then(|key| self.known.get(key)).cloned();
         let (model, day) = match &known {

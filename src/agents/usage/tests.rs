@@ -236,8 +236,9 @@ fn numbers_that_are_none_count_as_nothing_and_absurd_ones_not_at_all() {
     for (usage, total) in [
         (r#"{"input_tokens":-5,"output_tokens":3}"#, Some(3)),
         (r#"{"input_tokens":2.9,"output_tokens":3}"#, Some(5)),
-        (r#"{"input_tokens":null,"output_tokens":"7"}"#, Some(0)),
-        (r#"{"input_tokens":{"a":[1]},"output_tokens":[1,2]}"#, Some(0)),
+        (r#"{"input_tokens":null,"output_tokens":"7"}"#, None),
+        (r#"{"input_tokens":{"a":[1]},"output_tokens":[1,2]}"#, None),
+        (r#"{"input_tokens":{"a":[1]},"output_tokens":6}"#, Some(6)),
         (r#"{"input_tokens":true,"output_tokens":4}"#, Some(4)),
         (r#"{"input_tokens":1e300,"output_tokens":3}"#, None),
         (r#"{"input_tokens":18446744073709551615,"output_tokens":18446744073709551615}"#, None),
