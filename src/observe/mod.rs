@@ -10,4 +10,5 @@ mod reset;
 mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
+pub use limits::limit_told;
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};
