@@ -150,6 +150,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         resume,
         budget,
         agent: _,
+        launch,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -181,5 +182,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
         shown("resume", resume_words(*resume)),
         shown("budget", budget_words(*budget)),
+        hidden("agent", launch),
     ]
 }

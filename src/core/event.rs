@@ -289,6 +289,13 @@ pub enum Event {
         /// What.
         used: Box<Used>,
     },
+    /// The agent of an attempt was seen to keep its conversation, so that it can be gone on with.
+    ConversationKept {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The conversation's id; `None` for an agent that gives it none.
+        id: Option<String>,
+    },
 }
 
 /// What was seen of a guarded thing.

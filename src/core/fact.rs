@@ -375,6 +375,13 @@ pub enum Fact {
         /// What.
         used: Box<Used>,
     },
+    /// Which conversation of its agent an attempt has; the whole of what is known of it.
+    Conversation {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// It.
+        conversation: Box<super::conversation::Conversation>,
+    },
 }
 
 impl Fact {
@@ -396,7 +403,8 @@ impl Fact {
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. }
-            | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
+            | Self::AttemptUsed { attempt, .. }
+            | Self::Conversation { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }

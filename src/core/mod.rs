@@ -11,7 +11,8 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `agent`: what a coding agent does.
+//! `note`: what the operator wants a session to know · `agent`: what a coding agent does ·
+//! `conversation`: which of its conversations an attempt goes on with.
 
 
 pub mod agent;
@@ -19,6 +20,7 @@ pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+pub mod conversation;
 pub mod effect;
 mod evening;
 pub mod event;

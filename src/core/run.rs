@@ -346,6 +346,9 @@ pub struct Attempt {
     /// What it used, where its agent's transcript tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
+    /// The conversation of its agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<super::conversation::Conversation>,
 }
 
 impl Attempt {
@@ -364,6 +367,7 @@ impl Attempt {
             output: OutputSeen::default(),
             checks: Vec::new(),
             used: None,
+            conversation: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Attempts as deeds: a start through tmux, a stop through the recorder, a line typed into a session.
 
 use super::earlier;
+use super::launch;
 use super::notes;
 use super::perform::Rim;
 use crate::adapters::shim_client;
@@ -77,6 +78,8 @@ impl Rim {
         let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
         let mut spec = self.spec(attempt, session, output_cap);
         let notes = notes::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
+        let launch = launch::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
+        launch.command(session, None, &mut spec);
         let output = spec.output.clone();
         tokio::task::spawn_blocking({
             let run_dir = run_dir.clone();
@@ -86,6 +89,7 @@ impl Rim {
                     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
                 }
                 notes.write()?;
+                launch.write()?;
                 Ok(spec.write(&run_dir)?)
             }
         })

@@ -18,6 +18,7 @@ mod earlier;
 mod environment;
 pub mod history;
 mod inbox;
+mod launch;
 mod lock;
 mod logging;
 mod manager;

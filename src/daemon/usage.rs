@@ -61,6 +61,8 @@ struct Metered {
     told: Option<Used>,
     /// That nothing is known was told.
     complained: bool,
+    /// The conversations that are surely its own, by when they began: names of transcripts, or ids of a database.
+    conversations: BTreeMap<String, Wall>,
     /// What was found of a database, by its and its log's size and time.
     database: Option<[Option<(u64, i64)>; 2]>,
 }
@@ -138,13 +140,19 @@ impl Rim {
         else {
             return;
         };
-        let Some(job) = jobs.iter_mut().find(|job| job.attempt == *attempt) else { return };
+        let Some(job) = jobs.iter_mut().find(|job| job.attempt == *attempt) else {
+            return self.tell_conversation(attempt, &[]).await;
+        };
         job.span.to = Some(ended);
         let mine = vec![job.clone()];
         if tokio::time::timeout(LAST_WITHIN, look(self, mine, jobs, true)).await.is_err() {
             tracing::warn!(%attempt, "its transcripts could not be read to their end in time");
         }
-        self.usage().held.lock().unwrap_or_else(PoisonError::into_inner).meters.remove(attempt);
+        let metered = self.usage().held.lock().unwrap_or_else(PoisonError::into_inner).meters.remove(attempt);
+        let mut kept: Vec<(Wall, String)> =
+            metered.into_iter().flat_map(|m| m.conversations).map(|(name, began)| (began, name)).collect();
+        kept.sort();
+        self.tell_conversation(attempt, &kept.into_iter().map(|(_, name)| name).collect::<Vec<_>>()).await;
     }
 
     fn prices(&self) -> Arc<Prices> {
@@ -210,6 +218,7 @@ struct Stored {
     attempt: AttemptId,
     note: Note,
     guessed: bool,
+    session: String,
 }
 
 /// The messages of a database that are an attempt's, when it changed since it was last read.
@@ -241,11 +250,11 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
             continue;
         }
         let at = request.at.unwrap_or(job.span.from);
-        let owner = *sessions.entry(message.session).or_insert_with(|| whose(at, at, &spans));
+        let owner = *sessions.entry(message.session.clone()).or_insert_with(|| whose(at, at, &spans));
         if let Some((place, guessed)) = owner
             && others.get(place).is_some_and(|owner| owner.attempt == job.attempt)
         {
-            mine.push(Stored { attempt: job.attempt.clone(), note: Note::Request(request), guessed });
+            mine.push(Stored { attempt: job.attempt.clone(), note: Note::Request(request), guessed, session: message.session });
         }
     }
     mine
@@ -270,6 +279,7 @@ impl Held {
                 tails: BTreeMap::new(),
                 told: None,
                 complained: false,
+                conversations: BTreeMap::new(),
                 database: None,
             });
             metered.choose(job, all, transcripts, zone);
@@ -277,6 +287,9 @@ impl Held {
             for message in stored.iter().filter(|message| message.attempt == job.attempt) {
                 if message.guessed {
                     metered.meter.is_guessed();
+                } else if let Note::Request(request) = &message.note {
+                    let began = request.at.unwrap_or(job.span.from);
+                    metered.conversations.entry(message.session.clone()).or_insert(began);
                 }
                 metered.meter.take(0, message.note.clone());
             }
@@ -322,6 +335,10 @@ impl Metered {
             }
             if transcript.side {
                 self.meter.is_side(number);
+            } else if let Some(name) = transcript.path.file_name()
+                && !(guessed && spans.len() > 1)
+            {
+                self.conversations.insert(name.to_string_lossy().into_owned(), transcript.began);
             }
             self.tails.insert(transcript.path, tail);
         }

@@ -225,6 +225,7 @@ impl Folder {
             | Fact::Finding { .. }
             | Fact::LimitMet { .. }
             | Fact::AttemptUsed { .. }
+            | Fact::Conversation { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {

@@ -153,6 +153,15 @@ fn told(fact: &Fact) -> Option<Line> {
             let tokens = short(sum.tokens.total());
             line("attempt_used", 0, format!("attempt {number} used {tokens} tokens, {}", sum.cost_words()))
         }
+        Fact::Conversation { attempt, conversation } => {
+            let id = conversation.id.as_deref().map_or_else(String::new, |id| format!(" {}", harmless(id)));
+            let what = match (conversation.resumed, conversation.kept) {
+                (true, _) => format!("goes on with conversation{id}: {}", conversation.why),
+                (false, false) => format!("begins a conversation: {}", conversation.why),
+                (false, true) => format!("its agent keeps conversation{id}"),
+            };
+            line("conversation", 0, format!("attempt {}: {what}", attempt.number))
+        }
         Fact::NoteMoved { note } if note.is_open() => {
             line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))
                 .shown_by(harmless(&note.by.who))

@@ -244,6 +244,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
             | Fact::AttemptUsed { .. }
+            | Fact::Conversation { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }

@@ -9,7 +9,7 @@ use crate::core::calendar::ClockTime;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::limit::ResumePolicy;
 use crate::core::plan::{
-    Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
+    Caps, Check, Command, Dependency, DependencyOn, Launch, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
     SessionPlan, StallPolicy, Success,
 };
 use crate::core::usage::{Budget, Money};
@@ -77,7 +77,7 @@ pub(crate) fn session_plan(
     Some(SessionPlan {
         name: name.clone(),
         project,
-        command: command?,
+        command: command.as_ref().map(|(command, _)| command.clone())?,
         dir: dir?,
         env,
         disabled: layers.pick("enabled", |s| s.enabled).is_some_and(|(enabled, _)| !enabled),
@@ -100,6 +100,7 @@ pub(crate) fn session_plan(
         resume: resume(layers),
         budget: budget(layers),
         agent: agents::base(build.raw, layers),
+        launch: command.and_then(|(_, launch)| launch),
     })
 }
 
@@ -199,7 +200,11 @@ fn dir(
     Some(dir)
 }
 
-fn command(build: &mut Build<'_, '_>, name: &SessionName, layers: &Layers<'_>) -> Option<Command> {
+fn command(
+    build: &mut Build<'_, '_>,
+    name: &SessionName,
+    layers: &Layers<'_>,
+) -> Option<(Command, Option<Launch>)> {
     for (session, place) in layers.both() {
         if session.command.is_some() && session.agent.is_some() {
             let found = build.problems.error(&place.key("command"), "`command` and `agent` both say what to run");
@@ -221,10 +226,11 @@ fn command(build: &mut Build<'_, '_>, name: &SessionName, layers: &Layers<'_>) -
                     .error_in_key(&layers.place.key(key), "a prompt needs an agent, and this session has a command");
                 found.help("name the agent, as in agent = \"claude\"");
             }
-            return checked_command(build, typed, &place.key("command"));
+            return checked_command(build, typed, &place.key("command")).map(|command| (command, None));
         }
         if let Some(agent) = &session.agent {
-            return agents::command(build, agent, &place.key("agent"), layers);
+            let found = agents::command(build, agent, &place.key("agent"), layers);
+            return found.map(|(command, launch)| (command, Some(launch)));
         }
     }
     let rejected = ["command", "agent"].iter().any(|key| build.was_rejected(&layers.defaults_place.key(key)));
