@@ -30,7 +30,7 @@ use super::model::{Link, Model, next_minute};
 use super::theme::{Look, Theme, Tone, look, needs_person};
 use super::ui::{Dialog, Sort, Ui, View};
 use crate::core::time::Wall;
-use crate::core::usage::{self, WARN_AT};
+use crate::core::usage::{WARN_AT, short as short_count};
 use crate::protocol::SessionStatus;
 use crate::status::text::{bytes, short_span};
 use crate::status::zone::{hh_mm, parse};
@@ -288,7 +288,7 @@ fn header(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     });
     let used = cx.model.status.usage.as_ref().map(|usage| {
         let percent = usage.budget.as_ref().and_then(|budget| budget.percent);
-        let tokens = usage::short(usage.input_tokens.saturating_add(usage.output_tokens));
+        let tokens = short_count(usage.input_tokens.saturating_add(usage.output_tokens));
         let cost = usage.usd.map_or_else(String::new, |usd| format!(" ${usd:.2}"));
         let of = percent.map_or_else(String::new, |percent| format!(" ({percent} %)"));
         (format!("{tokens} tokens{cost}{of}"), percent.is_some_and(|percent| percent >= WARN_AT))
