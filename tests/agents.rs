@@ -4,4 +4,5 @@
 mod agents {
     mod recordings;
     mod replay;
+    mod talk;
 }

@@ -143,6 +143,9 @@ pub struct Rule {
     /// What must hold of other parts.
     #[serde(default)]
     pub when: Vec<Condition>,
+    /// What must not hold of other parts.
+    #[serde(default)]
+    pub unless: Vec<Condition>,
     /// The row that the first pattern is found in begins in one of these colours, or in the default one.
     #[serde(default)]
     pub color: Vec<String>,
@@ -341,7 +344,7 @@ mod tests {
             assert_eq!(profile.name, name);
             let of_rules = profile.rules.iter().flat_map(|rule| {
                 let prompt = rule.prompt.iter().flat_map(|p| [&p.question, &p.command, &p.choice].into_iter().flatten());
-                let when = rule.when.iter().map(|when| &when.regex);
+                let when = rule.when.iter().chain(&rule.unless).map(|when| &when.regex);
                 rule.regex.iter().chain(&rule.not).chain(&rule.error).chain(when).chain(prompt)
             });
             let layout = &profile.layout;

@@ -11,6 +11,10 @@ use std::sync::Arc;
 const LOOKS: usize = 600;
 /// Bytes between two looks, at least and at most.
 const STEP: (usize, usize) = (64, 16 << 10);
+/// Bytes that are fed while the program says that it draws.
+const WITHIN: usize = 32;
+/// What is seen for fewer bytes than this, or than this part of the log, is a drawing that is not through.
+const HOLDS: (usize, usize) = (2048, 24);
 
 /// What came of a replay.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,32 +38,40 @@ pub struct Recorded {
     pub zone: TimeZone,
 }
 
-/// Feeds a log and looks at it in small steps. What is seen at one look alone, in the middle of a drawing, is no change.
+/// Feeds a log and looks at it in small steps.
 pub fn replay(profile: &Arc<Profile>, bytes: &[u8], recorded: &Recorded) -> Replayed {
     let (cols, rows) = recorded.size;
     let mut watcher = Watcher::new(Arc::clone(profile), cols, rows, recorded.zone.clone());
     let step = (bytes.len() / LOOKS).clamp(STEP.0, STEP.1);
+    let holds = (bytes.len() / HOLDS.1).min(HOLDS.0);
     let mut changes: Vec<(u64, AgentSeen)> = Vec::new();
-    let mut candidate: Option<(u64, AgentSeen)> = None;
+    // What differs from the last change, and from where on it does so without a break.
+    let mut candidate: Option<(usize, AgentSeen)> = None;
     let mut offset = 0;
     while offset < bytes.len() {
-        let end = (offset + step).min(bytes.len());
+        let mut end = (offset + step).min(bytes.len());
         watcher.feed(bytes.get(offset..end).unwrap_or_default(), recorded.end);
+        while !watcher.is_whole() && end < bytes.len() && end - offset < 2 * STEP.1 {
+            let next = (end + WITHIN).min(bytes.len());
+            watcher.feed(bytes.get(end..next).unwrap_or_default(), recorded.end);
+            end = next;
+        }
         offset = end;
         let last = offset == bytes.len();
-        if !last && !watcher.is_whole() {
-            continue;
-        }
         watcher.look(recorded.end);
         let Some(seen) = watcher.seen() else { continue };
         if changes.last().is_some_and(|(_, known)| known.same(seen)) {
             candidate = None;
             continue;
         }
-        match candidate.take() {
-            Some((from, waiting)) if waiting.same(seen) => changes.push((from, seen.clone())),
-            Some(_) | None if last => changes.push((offset as u64, seen.clone())),
-            Some(_) | None => candidate = Some((offset as u64, seen.clone())),
+        let from = match candidate.take() {
+            Some((from, waiting)) if waiting.same(seen) => from,
+            Some(_) | None => offset,
+        };
+        if last || offset - from >= holds {
+            changes.push((from as u64, seen.clone()));
+        } else {
+            candidate = Some((from, seen.clone()));
         }
     }
     watcher.look(recorded.end);

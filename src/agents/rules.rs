@@ -1,6 +1,6 @@
 //! Tries the rules of a profile on a screen.
 
-use super::profile::{Profile, Rule, one_line};
+use super::profile::{Condition, Profile, Rule, one_line};
 use super::prompt;
 use super::screen::{Cut, Part, Region, Snapshot};
 use super::sign::{Sign, Source};
@@ -69,10 +69,8 @@ fn fits(rule: &Rule, cut: &Cut<'_>, parts: &mut BTreeMap<Region, Option<Part>>) 
     {
         return None;
     }
-    let holds = |when: &super::profile::Condition| {
-        get(when.region).is_some_and(|part| when.regex.is_match(&part.text))
-    };
-    rule.when.iter().all(holds).then_some(Found { part, at, end })
+    let mut holds = |when: &Condition| get(when.region).is_some_and(|part| when.regex.is_match(&part.text));
+    (rule.when.iter().all(&mut holds) && !rule.unless.iter().any(holds)).then_some(Found { part, at, end })
 }
 
 fn sign(profile: &Profile, rule: &Rule, found: Found, cut: &Cut<'_>, place: &Place) -> Sign {

@@ -97,6 +97,12 @@ impl Watcher {
         let mut signs = rules::signs(&self.profile, &Snapshot::of(&self.emulator), &place);
         signs.extend(self.told.values().cloned());
         let mut now = fuse(&self.profile.name, &signs, at);
+        if let (Some(prompt), Some(old)) = (&mut now.prompt, self.seen.as_ref().and_then(|seen| seen.prompt.as_ref())) {
+            // It can no longer be read, and still stands there.
+            if prompt.question.is_empty() && prompt.choices.is_empty() && prompt.command.is_none() {
+                *prompt = old.clone();
+            }
+        }
         let changed = match &self.seen {
             Some(before) if before.same(&now) => {
                 now.since = before.since;

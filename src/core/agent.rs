@@ -1,10 +1,14 @@
 //! What a coding agent in a session does, as its watchers see it: whether it works, waits or asks, and what stopped it.
 //!
-//! The types only; `agents` finds it out. Unknown is a real answer, and every answer names the rule that gave it.
+//! `agents` finds it out; here are the types, and what follows from it. Unknown is a real answer, and every answer names the
+//! rule that gave it.
 
 use super::exit::FailureClass;
-use super::limit::LimitSeen;
+use super::fact::Fact;
+use super::ids::AttemptId;
+use super::limit::{LimitSeen, RunLimit};
 use super::time::Wall;
+use super::turn::Turn;
 use serde::{Deserialize, Serialize};
 
 /// What a running program does.
@@ -197,6 +201,43 @@ impl AgentSeen {
             words.push_str(", goes on by itself");
         }
         words
+    }
+}
+
+impl AgentSeen {
+    /// Whether it waits for something that no restart and no nudge brings nearer: an answer, the end of a limit, its own
+    /// next try.
+    pub fn waits(&self) -> bool {
+        self.prompt.is_some()
+            || self.activity == Activity::Prompting
+            || self.retries
+            || (self.activity == Activity::Idle && self.class == Some(FailureClass::UsageLimit))
+    }
+    /// The failure that a program that left with a good exit code showed at its end, if it did and that is sure enough.
+    pub fn failed_at_end(&self) -> Option<FailureClass> {
+        let over = self.activity != Activity::Working || self.retries;
+        self.class.filter(|_| over && self.confidence >= Confidence::Medium)
+    }
+}
+
+impl Turn<'_> {
+    /// An agent does something else than before. What it met is its provider's matter as well.
+    pub(super) fn agent_seen(&mut self, id: &AttemptId, bytes: u64, seen: AgentSeen) {
+        let Some(run) = self.run(&id.run) else { return };
+        let Some(attempt) = run.attempt(id.number).filter(|attempt| attempt.exit.is_none()) else { return };
+        let before = attempt.output.agent.clone();
+        if before.as_ref().is_some_and(|before| before.same(&seen)) {
+            return;
+        }
+        let (limit, resets) = (run.limit.clone(), seen.limit.as_ref().and_then(|limit| limit.resets));
+        self.fact(Fact::AgentMoved { attempt: id.clone(), bytes, seen: Box::new(seen.clone()) });
+        if seen.class == Some(FailureClass::UsageLimit) && resets.is_some() && limit.resets != resets {
+            // It runs on: nothing is waited for, but it is known until when nothing comes of it.
+            self.fact(Fact::LimitMet { run: id.run.clone(), limit: Box::new(RunLimit { resets, ..limit }) });
+        }
+        if before.and_then(|before| before.class) != seen.class {
+            self.agent_met(id, &seen);
+        }
     }
 }
 

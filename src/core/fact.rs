@@ -2,6 +2,7 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::agent::AgentSeen;
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
@@ -382,6 +383,16 @@ pub enum Fact {
         /// It.
         conversation: Box<super::conversation::Conversation>,
     },
+    /// The coding agent in an attempt does something else now.
+    AgentMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output had come by then.
+        #[serde(default)]
+        bytes: u64,
+        /// What it does, and why one thinks so.
+        seen: Box<AgentSeen>,
+    },
 }
 
 impl Fact {
@@ -404,7 +415,8 @@ impl Fact {
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. }
             | Self::AttemptUsed { attempt, .. }
-            | Self::Conversation { attempt, .. } => Some(&attempt.run),
+            | Self::Conversation { attempt, .. }
+            | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }

@@ -231,7 +231,8 @@ impl State {
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
             | Fact::AttemptUsed { attempt, .. }
-            | Fact::Conversation { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
+            | Fact::Conversation { attempt, .. }
+            | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }

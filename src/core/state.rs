@@ -197,7 +197,9 @@ impl State {
             }
             Fact::OutputObserved { attempt, output } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
+                    let known = attempt.output.agent.take();
                     attempt.output = (**output).clone();
+                    attempt.output.agent = attempt.output.agent.take().or(known);
                 }
             }
             Fact::AttemptEnded { attempt: id, exit, verdict, counted } => {
@@ -268,6 +270,11 @@ impl State {
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::AgentMoved { attempt, seen, .. } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.output.agent = Some(seen.clone());
+                }
+            }
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();

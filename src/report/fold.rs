@@ -226,6 +226,7 @@ impl Folder {
             | Fact::LimitMet { .. }
             | Fact::AttemptUsed { .. }
             | Fact::Conversation { .. }
+            | Fact::AgentMoved { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {

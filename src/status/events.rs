@@ -162,6 +162,11 @@ fn told(fact: &Fact) -> Option<Line> {
             };
             line("conversation", 0, format!("attempt {}: {what}", attempt.number))
         }
+        Fact::AgentMoved { attempt, seen, .. } => {
+            let weight = u8::from(seen.class.is_some() || seen.prompt.is_some());
+            line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
+                .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
+        }
         Fact::NoteMoved { note } if note.is_open() => {
             line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))
                 .shown_by(harmless(&note.by.who))

@@ -202,7 +202,13 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
                 steps.push(step(at, what, Some(harmless(&alert.title))));
             }
-            Fact::RunMoved { .. }
+            Fact::AgentMoved { attempt, seen, .. } if attempt.run == run.id => {
+                let what = format!("attempt {}: {} is {}", attempt.number, harmless(&seen.profile), seen.words());
+                let evidence: Vec<String> = seen.evidence.iter().map(|text| harmless(text)).collect();
+                steps.push(step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty())));
+            }
+            Fact::AgentMoved { .. }
+            | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }

@@ -9,14 +9,12 @@ use nightkeep::core::time::Wall;
 pub struct Recording {
     pub agent: String,
     pub scenario: String,
-    /// `raw`, `hooks`, `json` or `events`.
-    pub kind: String,
     pub size: (u16, u16),
     pub end: Wall,
     pub bytes: Vec<u8>,
 }
 
-/// All of a kind.
+/// All of a kind: `raw`, `hooks`, `json` or `events`.
 pub fn all(kind: &str) -> Vec<Recording> {
     let packed = include_bytes!("recordings.zst");
     let bytes = zstd::decode_all(&packed[..]).unwrap();
@@ -31,7 +29,6 @@ pub fn all(kind: &str) -> Vec<Recording> {
             found.push(Recording {
                 agent: agent.to_owned(),
                 scenario: scenario.to_owned(),
-                kind: of.to_owned(),
                 size: (cols.parse().unwrap(), rows.parse().unwrap()),
                 end: Wall(at.parse().unwrap()),
                 bytes: body.to_vec(),
