@@ -8,6 +8,8 @@
 #[path = "e2e/house.rs"]
 mod house;
 
+#[path = "e2e/agents.rs"]
+mod agents;
 #[path = "e2e/alerts.rs"]
 mod alerts;
 #[path = "e2e/api.rs"]

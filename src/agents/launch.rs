@@ -3,9 +3,13 @@
 use super::profile::Starting;
 use crate::core::conversation::{Conversation, is_id};
 use crate::core::plan::Launch;
+use serde_json::{Value, json};
 
 /// Longest argument that the system takes, in bytes; a hand-over is left out of a prompt that would grow beyond it.
 const ARGUMENT_MAX: usize = 128 * 1024 - 1;
+
+/// Seconds that an agent waits for its hook.
+const HOOK_SECONDS: u32 = 10;
 
 /// What an attempt is started with, beside its plan.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -49,6 +53,23 @@ pub fn argv(launch: &Launch, with: &With<'_>) -> Vec<String> {
         argv.push(prompt);
     }
     argv
+}
+
+/// Settings for one start by which an agent calls a program as its hook, as JSON; `None` for one that has no such hooks.
+/// `program` and `file` are paths.
+pub fn settings(starting: &Starting, program: &str, file: &str) -> Option<String> {
+    if starting.hooks.is_empty() || starting.settings.is_empty() {
+        return None;
+    }
+    let command = format!("{} hook {}", shell_word(program), shell_word(file));
+    let hook = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": HOOK_SECONDS }] }]);
+    let hooks: serde_json::Map<String, Value> = starting.hooks.iter().map(|event| (event.clone(), hook.clone())).collect();
+    serde_json::to_string_pretty(&json!({ "hooks": hooks })).ok()
+}
+
+/// A text as one word of a shell.
+fn shell_word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 /// Whether a conversation that was kept can be taken up by this command.
@@ -215,6 +236,17 @@ mod tests {
         assert_eq!(argv(&waits, &with(&taken_up)).len(), 5, "nobody said what it is to do");
         let long = Launch { prompt: Some("x".repeat(ARGUMENT_MAX)), ..launch(&["claude"], &[]) };
         assert!(argv(&long, &with(&conversation(false, Some(ID)))).iter().all(|word| word.len() <= ARGUMENT_MAX));
+    }
+
+    #[test]
+    fn hooks_are_for_agents_that_have_them_and_paths_stay_words() {
+        let claude = built_in("claude").unwrap();
+        let text = settings(&claude.start, "/opt/night keep/nightkeep", "/run/it's/hooks.jsonl").unwrap();
+        let settings_of: Value = serde_json::from_str(&text).unwrap();
+        let command = settings_of.pointer("/hooks/StopFailure/0/hooks/0/command").and_then(Value::as_str);
+        assert_eq!(command, Some(r"'/opt/night keep/nightkeep' hook '/run/it'\''s/hooks.jsonl'"));
+        assert_eq!(settings_of.as_object().unwrap().len(), 1, "nothing else of its settings is touched");
+        assert_eq!(settings(&built_in("codex").unwrap().start, "x", "y"), None);
     }
 
     #[test]

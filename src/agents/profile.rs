@@ -206,6 +206,8 @@ pub struct Starting {
     pub resume: Vec<String>,
     /// Arguments by which it reads settings for this start only; `{file}` stands for their file.
     pub settings: Vec<String>,
+    /// Events that it calls hooks at, of those that tell what it does.
+    pub hooks: Vec<String>,
     /// Arguments that say which conversation it has: a command with one of them keeps its own.
     pub chosen: Vec<String>,
 }

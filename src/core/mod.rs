@@ -12,7 +12,8 @@
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
 //! `note`: what the operator wants a session to know · `agent`: what a coding agent does ·
-//! `conversation`: which of its conversations an attempt goes on with.
+//! `conversation`: which of its conversations an attempt goes on with ·
+//! `gave_up`: what is done about one that stays where it failed.
 
 
 pub mod agent;
@@ -20,7 +21,9 @@ pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+mod agent_exit;
 pub mod conversation;
+mod gave_up;
 pub mod effect;
 mod evening;
 pub mod event;

@@ -1,7 +1,7 @@
 //! The life of a run: its states, its attempts, how it can end.
 
 use super::agent::AgentSeen;
-use super::exit::{ExitRecord, Verdict};
+use super::exit::{ExitRecord, FailureClass, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
 use super::limit::{LimitSeen, RunLimit};
@@ -124,6 +124,11 @@ pub enum AfterStop {
     Stalled,
     /// A budget is used up: it ends, and is not tried again.
     Budget,
+    /// Its agent gave up after a failure: judged by that.
+    GaveUp {
+        /// What kind of failure.
+        class: FailureClass,
+    },
 }
 
 /// How a run ended.

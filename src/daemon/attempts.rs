@@ -78,8 +78,8 @@ impl Rim {
         let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
         let mut spec = self.spec(attempt, session, output_cap);
         let notes = notes::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
-        let launch = launch::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
-        launch.command(session, None, &mut spec);
+        let mut launch = launch::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
+        launch.command(session, &self.program, &run_dir, &mut spec);
         let output = spec.output.clone();
         tokio::task::spawn_blocking({
             let run_dir = run_dir.clone();

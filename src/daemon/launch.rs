@@ -3,12 +3,13 @@
 
 use super::inbox::{Closed, Inbox};
 use super::perform::Rim;
-use crate::agents::launch::{With, argv, can_resume, kept};
+use crate::agents::launch::{With, argv, can_resume, kept, settings};
 use crate::agents::profile::{Starting, built_in};
 use crate::core::conversation::Conversation;
 use crate::core::event::Event;
 use crate::core::ids::AttemptId;
 use crate::core::plan::SessionPlan;
+use crate::recording::hooks::HOOKS_FILE;
 use crate::recording::spec::Spec;
 use crate::status::brief::{Brief, of_attempt};
 use std::io::Write as _;
@@ -19,11 +20,15 @@ use std::path::{Path, PathBuf};
 const VARIABLE: &str = "NIGHTKEEP_BRIEF";
 /// That file in the run directory.
 const FILE: &str = "brief.md";
+/// An agent's settings for this start, there as well.
+const SETTINGS: &str = "settings.json";
 
 /// A hand-over on its way to a program.
 pub struct Launch {
     brief: Brief,
     file: PathBuf,
+    /// Settings for this start, and their file.
+    settings: Option<(PathBuf, String)>,
     conversation: Option<Conversation>,
 }
 
@@ -38,15 +43,20 @@ pub async fn take(inbox: &Inbox, attempt: &AttemptId, run_dir: &Path, spec: &mut
         .await?;
     let file = run_dir.join(FILE);
     spec.env.insert(VARIABLE.to_owned(), file.to_string_lossy().into_owned());
-    Ok(Launch { brief, file, conversation })
+    Ok(Launch { brief, file, settings: None, conversation })
 }
 
 impl Launch {
-    /// Makes the command line of an agent; that of a plain command is its plan's.
-    pub fn command(&self, session: &SessionPlan, settings: Option<&Path>, spec: &mut Spec) {
+    /// Makes the command line of an agent; that of a plain command is its plan's. `program` is what its hooks call.
+    pub fn command(&mut self, session: &SessionPlan, program: &Path, run_dir: &Path, spec: &mut Spec) {
         let Some(launch) = &session.launch else { return };
         let profile = session.agent.as_deref().and_then(built_in);
-        let (file, settings) = (self.file.to_string_lossy(), settings.map(Path::to_string_lossy));
+        let hooks = profile.as_ref().and_then(|profile| {
+            settings(&profile.start, &program.to_string_lossy(), &run_dir.join(HOOKS_FILE).to_string_lossy())
+        });
+        self.settings = hooks.map(|text| (run_dir.join(SETTINGS), text));
+        let settings = self.settings.as_ref().map(|(file, _)| file.to_string_lossy());
+        let file = self.file.to_string_lossy();
         let with = With {
             starting: profile.as_ref().map(|profile| &profile.start),
             conversation: self.conversation.as_ref(),
@@ -56,10 +66,14 @@ impl Launch {
         };
         spec.argv = argv(launch, &with);
     }
-    /// Writes the file, before anything is started.
+    /// Writes its files, before anything is started.
     pub fn write(&self) -> std::io::Result<()> {
-        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&self.file)?;
-        file.write_all(self.brief.text.as_bytes())
+        let write = |path: &Path, text: &str| {
+            let mut open = std::fs::OpenOptions::new();
+            open.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text.as_bytes())
+        };
+        write(&self.file, &self.brief.text)?;
+        self.settings.as_ref().map_or(Ok(()), |(path, text)| write(path, text))
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod clients;
 mod event_log;
+pub mod hook;
 mod ladder;
 mod limits;
 mod oom;

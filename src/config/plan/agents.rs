@@ -9,6 +9,7 @@ use super::super::suggest;
 use super::session::argument_problem;
 use super::{Build, Layers};
 use crate::core::plan::{Command, Launch};
+use std::time::Duration;
 
 /// An agent that needs no profile in the file.
 struct Builtin {
@@ -209,6 +210,16 @@ pub(super) fn base(raw: &raw::File, layers: &Layers<'_>) -> Option<String> {
         }
     }
     builtin(&current)
+}
+
+/// How long an agent waits for its provider before it tries again by itself: the longest that was measured, and some more.
+pub(super) fn patience(agent: &str) -> Option<Duration> {
+    let seconds = match agent {
+        "claude" | "codex" | "gemini" | "opencode" => 360,
+        "aider" => 180,
+        _ => return None,
+    };
+    Some(Duration::from_secs(seconds))
 }
 
 /// A provider is a short word: it stands in the journal and in what people read.

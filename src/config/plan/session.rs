@@ -115,6 +115,13 @@ fn stall(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> StallPolicy {
             stall.0
         }
     };
+    let own = agents::base(build.raw, layers).and_then(|agent| agents::patience(&agent).map(|time| (agent, time)));
+    if let (Some((stall, place)), Some((agent, patience))) = (layers.pick("stall", |s| s.stall.as_ref()), own)
+        && stall.0 < patience
+    {
+        let message = format!("{agent} itself waits up to {} s for an answer", patience.as_secs());
+        build.problems.warning(&place, message).help("a shorter stall takes that for one; give it more");
+    }
     let action = layers.pick("on_stall", |s| s.on_stall).map_or(OnStall::Alert, |(action, _)| action);
     StallPolicy { after: Some(after), action }
 }
