@@ -35,6 +35,7 @@ mod place;
 mod plan;
 mod replay;
 mod report;
+mod rules;
 mod schedule;
 mod schema;
 mod send;
@@ -138,6 +139,7 @@ enum Command {
     Service(service::Args),
     Export(export::Args),
     Harvest(harvest::Args),
+    Rules(rules::Args),
     Trust(trust::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -229,6 +231,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Service(args) => service::run(args, context),
         Command::Export(args) => export::run(args, context),
         Command::Harvest(args) => harvest::run(args, context),
+        Command::Rules(args) => rules::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Completions(args) => completions::run(args, context),

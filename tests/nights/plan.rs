@@ -303,6 +303,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         resume: resume(rng),
         budget: Default::default(),
         agent: None,
+        launch: None,
     }
 }
 

@@ -80,6 +80,7 @@ fn attempt(session: &str, number: u32, started: u64, output: OutputSeen) -> Atte
         output,
         checks: Vec::new(),
         used: None,
+        conversation: None,
     }
 }
 
