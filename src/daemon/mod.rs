@@ -15,6 +15,7 @@ mod crashes;
 pub mod details;
 mod doorway;
 mod earlier;
+mod ears;
 mod environment;
 pub mod history;
 mod inbox;

@@ -34,7 +34,8 @@ IFS= read -r -t 1 -N 200 answer
 stty sane
 printf '%s' "$answer" | tr -d '\033\007' > "$HOME/answer.$n"
 hook=$(sed -n 's/.*"command": "\(.*\)",*$/\1/p' "$settings" | head -n 1)
-printf '{"hook_event_name":"StopFailure","error":"billing_error","prompt":"private"}' | sh -c "$hook" > "$HOME/hook.$n" 2>&1
+if [ "$n" = 3 ]; then event=Stop; else event=StopFailure; fi
+printf '{"hook_event_name":"%s","error":"billing_error","prompt":"private"}' "$event" | sh -c "$hook" > "$HOME/hook.$n" 2>&1
 echo "rc=$?" >> "$HOME/hook.$n"
 echo "attempt $n works on it"
 case $n in
