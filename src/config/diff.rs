@@ -151,6 +151,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         budget,
         agent: _,
         launch,
+        worktree,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -183,5 +184,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("resume", resume_words(*resume)),
         shown("budget", budget_words(*budget)),
         hidden("agent", launch),
+        shown("worktree", worktree.is_some()),
     ]
 }

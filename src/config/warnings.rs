@@ -11,7 +11,6 @@ use toml::de::{DeTable, DeValue};
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
 const NOT_YET: &[(&str, &str)] = &[
-    ("@.worktree", "it works in the project's own directory"),
     ("@.answers", "prompts are not answered"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("report.deliver", "the report is written to the state folder only"),

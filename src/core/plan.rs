@@ -152,6 +152,21 @@ pub struct SessionPlan {
     /// How its agent is started and taken up again; `None` for a plain command, which always starts anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,
+    /// The git worktree of its own that it works in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<Worktree>,
+}
+
+/// A git worktree of a session's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worktree {
+    /// The directory in the repository that it is made from.
+    pub of: PathBuf,
+    /// Its branch.
+    pub branch: String,
+    /// Its top, once it is known where worktrees are; the session's directory is in it then.
+    #[serde(default)]
+    pub root: Option<PathBuf>,
 }
 
 /// How an agent is started and taken up again.

@@ -164,6 +164,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         budget,
         agent,
         launch,
+        worktree,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -190,6 +191,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("resume", *resume != old.resume),
         ("budget", *budget != old.budget),
         ("agent", *agent != old.agent || *launch != old.launch),
+        ("worktree", *worktree != old.worktree),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

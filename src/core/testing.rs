@@ -58,6 +58,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         budget: crate::core::usage::Budget::default(),
         agent: None,
         launch: None,
+        worktree: None,
     }
 }
 

@@ -4,6 +4,7 @@ use super::earlier;
 use super::launch;
 use super::notes;
 use super::perform::Rim;
+use super::worktrees;
 use crate::adapters::shim_client;
 use crate::adapters::tmux::SessionStart;
 use crate::core::event::Event;
@@ -74,6 +75,7 @@ impl Rim {
     }
 
     async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {
+        worktrees::ensure(&self.inbox, session).await?;
         let run_dir = self.instance.run_dir(attempt);
         let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
         let mut spec = self.spec(attempt, session, output_cap);

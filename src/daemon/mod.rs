@@ -45,6 +45,7 @@ mod usage;
 mod views;
 mod watch;
 mod without;
+mod worktrees;
 
 pub use channels::{tested, try_channel};
 pub use environment::inherited;

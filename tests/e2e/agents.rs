@@ -117,3 +117,45 @@ class = "context_full"
     assert!(resumed.contains(&true), "{facts:#?}");
     assert!(house.ok(&["why", "agent", "--json"]).contains("agent"));
 }
+
+fn git(dir: &std::path::Path, args: &[&str]) -> String {
+    let mut git = std::process::Command::new("git");
+    git.args(["-c", "user.name=Anna", "-c", "user.email=anna@localhost"]).args(args).current_dir(dir);
+    let out = git.output().expect("git runs");
+    assert!(out.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    String::from_utf8_lossy(&out.stdout).into_owned()
+}
+
+#[test]
+fn a_worktree_is_made_once_on_a_branch_of_its_own_without_hooks_and_kept() {
+    let house = House::new("");
+    let repository = house.path("repo");
+    fs::create_dir_all(repository.join("sub")).unwrap();
+    fs::write(repository.join("sub/a.txt"), "one\n").unwrap();
+    git(&repository, &["init", "-q", "-b", "main"]);
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "-qm", "first"]);
+    let hook = repository.join(".git/hooks/post-checkout");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\ntouch {}\n", house.path("hooked").display())).unwrap();
+    fs::set_permissions(&hook, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    house.write(&format!(
+        "[sessions.own]\ndir = \"{0}/sub\"\nworktree = true\nretry = {{ initial_delay = \"50ms\", min_uptime = \"1ms\" }}\n\
+         command = 'pwd >> \"$HOME/where\"; cat more.txt; echo 1 >> more.txt; test $(wc -l < more.txt) -ge 2'\n\
+         [sessions.none]\nworktree = true\ncommand = 'true'\nretry = {{ max_attempts = 1 }}\n",
+        repository.display()
+    ));
+    house.ok(&["up", "--trust"]);
+    house.until_state("own", "succeeded");
+    let where_ = fs::read_to_string(house.path("home/where")).unwrap();
+    let own = house.logs().join("worktrees/own");
+    let expected = own.join("sub").canonicalize().unwrap();
+    let lines: Vec<&str> = where_.lines().collect();
+    assert_eq!(lines, [expected.to_str().unwrap(); 2], "both attempts, and what the first left was there");
+    assert_eq!(git(&own, &["symbolic-ref", "--short", "HEAD"]).trim(), "nightkeep/own");
+    assert_eq!(git(&repository, &["status", "--porcelain"]), "", "the project's own tree is let be");
+    assert!(!house.path("hooked").exists(), "no hook was run");
+    house.until_state("none", "failed");
+    let troubles = house.facts_of("trouble");
+    assert!(troubles.iter().any(|fact| fact["what"].to_string().contains("in no git repository")), "{troubles:?}");
+}

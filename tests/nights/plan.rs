@@ -304,6 +304,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         budget: Default::default(),
         agent: None,
         launch: None,
+        worktree: None,
     }
 }
 

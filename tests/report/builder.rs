@@ -54,6 +54,7 @@ pub fn session(text: &str) -> SessionPlan {
         budget: nightkeep::core::usage::Budget::default(),
         agent: None,
         launch: None,
+        worktree: None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::core::ids::{ProjectName, SessionName};
 use crate::core::limit::ResumePolicy;
 use crate::core::plan::{
     Caps, Check, Command, Dependency, DependencyOn, Launch, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
-    SessionPlan, StallPolicy, Success,
+    SessionPlan, StallPolicy, Success, Worktree,
 };
 use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +74,12 @@ pub(crate) fn session_plan(
     let verify = layers.pick("verify", |s| s.verify.as_ref());
     let verify = verify.and_then(|(typed, place)| checked_command(build, typed, &place));
     let stall = stall(build, layers);
+    let worktree = layers.pick("worktree", |s| s.worktree).is_some_and(|(own, _)| own);
+    let worktree = dir.clone().filter(|_| worktree).map(|of| Worktree {
+        of,
+        branch: format!("nightkeep/{name}"),
+        root: None,
+    });
     Some(SessionPlan {
         name: name.clone(),
         project,
@@ -101,6 +107,7 @@ pub(crate) fn session_plan(
         budget: budget(layers),
         agent: agents::base(build.raw, layers),
         launch: command.and_then(|(_, launch)| launch),
+        worktree,
     })
 }
 
