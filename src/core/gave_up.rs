@@ -147,17 +147,19 @@ mod tests {
     fn whoever_tries_asks_or_goes_on_by_itself_is_left_alone() {
         let mut desk = Desk::open([agent()]);
         desk.started("a");
-        let resets = Some(desk.at.wall.plus(seconds(600)));
-        let limit = Some(LimitSeen { resets, ..LimitSeen::default() });
-        let by_itself = AgentSeen { resumes: true, limit, ..idle(FailureClass::UsageLimit) };
         let retries = AgentSeen { retries: true, activity: Activity::Working, ..idle(FailureClass::ProviderDown) };
         let guess = AgentSeen { confidence: Confidence::Low, ..idle(FailureClass::Transient) };
         let works = AgentSeen { activity: Activity::Working, class: None, ..idle(FailureClass::Transient) };
-        for seen in [retries, guess, works, idle(FailureClass::Auth), idle(FailureClass::Billing), by_itself] {
+        for seen in [retries, guess, works, idle(FailureClass::Auth), idle(FailureClass::Billing)] {
             sees(&mut desk, seen.clone());
             silence(&mut desk, 120);
             assert_eq!(desk.word("a"), "running", "{seen:?}");
         }
+        let resets = Some(desk.at.wall.plus(seconds(600)));
+        let limit = Some(LimitSeen { resets, ..LimitSeen::default() });
+        sees(&mut desk, AgentSeen { resumes: true, limit, ..idle(FailureClass::UsageLimit) });
+        silence(&mut desk, 120);
+        assert_eq!(desk.word("a"), "running", "it waits for the end of its limit");
         silence(&mut desk, 600);
         assert_eq!(desk.word("a"), "running", "its limit is over, and it has a little more time");
         silence(&mut desk, 120);
