@@ -61,6 +61,7 @@ pub mod success;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod testing;
 pub mod time;
+pub mod told;
 pub mod tool_run;
 mod turn;
 pub mod unkillable;

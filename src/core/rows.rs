@@ -234,6 +234,7 @@ impl State {
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
+            | Fact::Told { attempt, .. }
             | Fact::AttemptUsed { attempt, .. }
             | Fact::Conversation { attempt, .. }
             | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
@@ -250,7 +251,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

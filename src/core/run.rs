@@ -8,6 +8,7 @@ use super::limit::{LimitSeen, RunLimit};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
+use super::told::ToldSoFar;
 use super::tool_run::ToolRun;
 use super::usage::Used;
 use serde::{Deserialize, Serialize};
@@ -349,6 +350,9 @@ pub struct Attempt {
     pub output: OutputSeen,
     /// Results of `require`, `forbid` and `verify`.
     pub checks: Vec<CheckResult>,
+    /// What is remembered of its claims.
+    #[serde(default, skip_serializing_if = "ToldSoFar::is_nothing")]
+    pub told: ToldSoFar,
     /// What it used, where its agent's transcript tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
@@ -361,6 +365,7 @@ impl Attempt {
     fn forget(&mut self) {
         self.output.forget();
         self.checks = Vec::new();
+        self.told.needs = None;
     }
     /// An attempt whose start was just journaled.
     pub fn new(id: AttemptId, intended: At) -> Self {
@@ -372,6 +377,7 @@ impl Attempt {
             verdict: None,
             output: OutputSeen::default(),
             checks: Vec::new(),
+            told: ToldSoFar::default(),
             used: None,
             conversation: None,
         }

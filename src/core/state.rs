@@ -266,7 +266,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
@@ -281,6 +280,11 @@ impl State {
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
+                }
+            }
+            Fact::Told { attempt, told } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.told.take(told);
                 }
             }
             Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),

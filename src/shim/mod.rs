@@ -8,6 +8,7 @@
 
 mod clients;
 mod event_log;
+mod hearing;
 pub mod hook;
 mod ladder;
 mod limits;

@@ -4,6 +4,7 @@ use super::text::{bytes, harmless, number, span};
 use super::words;
 use super::zone::rfc3339;
 use crate::core::alert::Stage;
+use crate::core::evidence::ToldKind;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, RunId, SessionName};
 use crate::core::run::{Outcome, OutputSeen, RunState};
@@ -172,7 +173,10 @@ fn told(fact: &Fact) -> Option<Line> {
                 .shown_by(harmless(&note.by.who))
         }
         Fact::NoteMoved { note } => line("note_moved", 1, format!("note {} is settled", note.id())),
-        Fact::Told { told, .. } => line("told", 1, format!("it says: {}", harmless(&told.text))),
+        Fact::Told { told, .. } => {
+            let weight = if told.kind == ToldKind::Needs { 3 } else { 1 };
+            line("told", weight, format!("it says ({}): {}", told.kind.as_str(), harmless(&told.text)))
+        }
         Fact::DaemonStarted { .. }
         | Fact::DaemonStopped { .. }
         | Fact::PlanAdopted { .. }

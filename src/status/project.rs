@@ -213,6 +213,8 @@ fn session(
             .unwrap_or_default(),
         findings: run.map(|run| run.findings.iter().map(finding).collect()).unwrap_or_default(),
         notes: state.notes.open(name).map(super::notes::status).collect(),
+        claims: last.map_or(0, |a| a.told.claims),
+        needs: last.and_then(|a| a.told.needs.as_deref()).map(harmless),
     }
 }
 
