@@ -15,7 +15,6 @@
 //! `conversation`: which of its conversations an attempt goes on with ·
 //! `gave_up`: what is done about one that stays where it failed.
 
-
 pub mod agent;
 pub mod alert;
 mod attempt;

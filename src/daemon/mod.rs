@@ -17,6 +17,7 @@ mod doorway;
 mod earlier;
 mod ears;
 mod environment;
+mod eyes;
 pub mod history;
 mod inbox;
 mod launch;

@@ -75,6 +75,9 @@ class = "context_full"
     ));
     house.ok(&["up", "--trust"]);
     house.until("it asked", || house.path("home/hook.1").exists());
+    house.until("what its hook was told is known", || {
+        house.facts_of("agent_moved").iter().any(|fact| fact["seen"]["class"] == "billing")
+    });
     house.ok(&["note", "agent", "use the small batch"]);
     fs::write(house.path("home/go"), "").unwrap();
     house.until_state("agent", "succeeded");
@@ -88,7 +91,7 @@ class = "context_full"
     let second = words(&house, 2);
     assert_eq!(after(&second, "--resume"), Some(id.as_str()), "{second:?}");
     let prompt = second.last().unwrap();
-    assert!(prompt.starts_with("You were interrupted (killed by signal 9"), "{prompt}");
+    assert!(prompt.starts_with("You were interrupted (signal 9 (KILL), killed other)"), "{prompt}");
     assert!(prompt.contains("brief.md"), "{prompt}");
     let brief = fs::read_to_string(house.path("home/brief.2")).unwrap();
     assert!(brief.contains("use the small batch") && brief.contains("  | attempt 1 works on it"), "{brief}");

@@ -37,7 +37,7 @@ fn an_agent_that_asks_is_answered_and_the_log_has_what_it_wrote() {
 
 #[test]
 fn nobody_else_is_answered() {
-    for (settings, answers) in [("raw -echo", false), ("-echo", true), ("-icanon", true)] {
+    for (settings, answers) in [("raw -echo", false), ("sane", true), ("-icanon", true)] {
         let mut bed = bash(&asking(settings, "0.4"));
         bed.spec.answers_status = answers;
         bed.run();
