@@ -63,7 +63,8 @@ pub fn settings(starting: &Starting, program: &str, file: &str) -> Option<String
     }
     let command = format!("{} hook {}", shell_word(program), shell_word(file));
     let hook = json!([{ "hooks": [{ "type": "command", "command": command, "timeout": HOOK_SECONDS }] }]);
-    let hooks: serde_json::Map<String, Value> = starting.hooks.iter().map(|event| (event.clone(), hook.clone())).collect();
+    let hooks: serde_json::Map<String, Value> =
+        starting.hooks.iter().map(|event| (event.clone(), hook.clone())).collect();
     serde_json::to_string_pretty(&json!({ "hooks": hooks })).ok()
 }
 
@@ -102,23 +103,20 @@ fn prompt(launch: &Launch, with: &With<'_>, resumed: bool) -> Option<String> {
     Some(with_brief.filter(|text| text.len() <= ARGUMENT_MAX).unwrap_or_else(|| task.clone()))
 }
 
-/// The id of the conversation that an agent is seen to keep, by the names of the transcripts that are its attempt's,
-/// oldest first. `known` is the id that it has as far as we know. `None` when none is kept; an inner `None` is an agent
-/// that has no ids.
-pub fn kept(starting: &Starting, known: Option<&str>, transcripts: &[String]) -> Option<Option<String>> {
-    if transcripts.is_empty() {
-        return None;
-    }
-    let needs_id = starting.resume.iter().any(|word| word.contains("{id}"));
-    if !needs_id {
-        return Some(None);
+/// The id of the conversation that an agent is seen to keep, by the names of transcripts: those that are surely its
+/// attempt's, oldest first, and all that were found `beside` them. `known` is the id that it has as far as we know. `None`
+/// when none is kept; an inner `None` is an agent that has no ids.
+pub fn kept(starting: &Starting, known: Option<&str>, own: &[String], beside: &[String]) -> Option<Option<String>> {
+    if !starting.resume.iter().any(|word| word.contains("{id}")) {
+        return (!own.is_empty()).then_some(None);
     }
     if let Some(known) = known
-        && transcripts.iter().any(|name| names(name, known))
+        && own.iter().chain(beside).any(|name| names(name, known))
     {
         return Some(Some(known.to_owned()));
     }
-    transcripts.iter().rev().find_map(|name| id_in(name)).map(Some)
+    // The first it began: what came later may be a helper's.
+    own.iter().find_map(|name| id_in(name)).map(Some)
 }
 
 /// Whether a transcript is named by an id, or by its first part.
@@ -169,10 +167,28 @@ mod tests {
     fn each_agent_is_begun_and_taken_up_in_its_own_way() {
         let go_on = "You were interrupted. Go on with your task where you left off.";
         let cases = [
-            ("claude", &["claude"][..], &[][..], format!("claude --session-id {ID} do it"), format!("claude --resume {ID} ")),
-            ("claude", &["claude", "-p"], &[], format!("claude -p --session-id {ID} do it"), format!("claude -p --resume {ID} ")),
+            (
+                "claude",
+                &["claude"][..],
+                &[][..],
+                format!("claude --session-id {ID} do it"),
+                format!("claude --resume {ID} "),
+            ),
+            (
+                "claude",
+                &["claude", "-p"],
+                &[],
+                format!("claude -p --session-id {ID} do it"),
+                format!("claude -p --resume {ID} "),
+            ),
             ("codex", &["codex"], &[], "codex do it".into(), format!("codex resume {ID} ")),
-            ("codex", &["codex", "exec", "--json"], &[], "codex exec --json do it".into(), format!("codex exec --json resume {ID} ")),
+            (
+                "codex",
+                &["codex", "exec", "--json"],
+                &[],
+                "codex exec --json do it".into(),
+                format!("codex exec --json resume {ID} "),
+            ),
             (
                 "gemini",
                 &["gemini"],
@@ -180,8 +196,20 @@ mod tests {
                 format!("gemini --session-id {ID} --prompt-interactive do it"),
                 format!("gemini --resume {ID} --prompt-interactive "),
             ),
-            ("opencode", &["opencode"], &["--prompt"], "opencode --prompt do it".into(), format!("opencode --session {ID} --prompt ")),
-            ("aider", &["aider"], &["--message"], "aider --message do it".into(), "aider --restore-chat-history --message ".into()),
+            (
+                "opencode",
+                &["opencode"],
+                &["--prompt"],
+                "opencode --prompt do it".into(),
+                format!("opencode --session {ID} --prompt "),
+            ),
+            (
+                "aider",
+                &["aider"],
+                &["--message"],
+                "aider --message do it".into(),
+                "aider --restore-chat-history --message ".into(),
+            ),
         ];
         for (agent, command, before, begun, taken_up) in cases {
             let launch = launch(command, before);
@@ -197,7 +225,9 @@ mod tests {
         let own = launch(&["claude", "--resume=x"], &[]);
         assert_eq!(line("claude", &own, &conversation(false, Some(ID))), "claude --resume=x do it");
         let own = Launch { resume: Some(words(&["claude", "-p", "-r", "{id}"])), ..launch(&["claude", "-p"], &[]) };
-        assert!(line("claude", &own, &conversation(true, Some(ID))).starts_with(&format!("claude -p -r {ID} You were")));
+        assert!(
+            line("claude", &own, &conversation(true, Some(ID))).starts_with(&format!("claude -p -r {ID} You were"))
+        );
         assert!(line("claude", &own, &conversation(false, Some(ID))).starts_with("claude -p --session-id"));
         let unknown = Launch { resume: Some(words(&["mine", "--again"])), ..launch(&["mine"], &[]) };
         let with = |conversation| With { conversation: Some(conversation), ..With::default() };
@@ -252,7 +282,7 @@ mod tests {
     #[test]
     fn transcripts_tell_the_id() {
         let of = |agent: &str, known: Option<&str>, names: &[&str]| {
-            kept(&built_in(agent).unwrap().start, known, &words(names))
+            kept(&built_in(agent).unwrap().start, known, &words(names), &[])
         };
         let other = "97a1fd75-aec2-7302-ab6b-16e6ede86db1";
         let some = |id: &str| Some(Some(id.to_owned()));
@@ -262,7 +292,14 @@ mod tests {
         assert_eq!(of("codex", Some(ID), &[&format!("rollout-2026-11-21T09-26-10-{other}.jsonl")]), some(other));
         assert_eq!(of("gemini", Some(ID), &["session-2026-11-21T09-25-3de864a6.jsonl"]), some(ID));
         assert_eq!(of("gemini", Some(ID), &["session-2026-11-21T09-25-aaaaaaaa.jsonl"]), None);
-        assert_eq!(of("opencode", Some(ID), &["ses_e02791043ffeWa4EjYcJ9kqeim"]), some("ses_e02791043ffeWa4EjYcJ9kqeim"));
+        assert_eq!(
+            of("opencode", Some(ID), &["ses_e02791043ffeWa4EjYcJ9kqeim"]),
+            some("ses_e02791043ffeWa4EjYcJ9kqeim")
+        );
+        let beside = words(&[&format!("{ID}.jsonl"), &format!("{other}.jsonl")]);
+        let of_beside = |known| kept(&built_in("claude").unwrap().start, Some(known), &[], &beside);
+        assert_eq!(of_beside(ID), some(ID), "nobody else has that id");
+        assert_eq!(of_beside("11111111-5afe-4e5a-a8ba-9a13f5715afe"), None);
         assert_eq!(of("aider", Some(ID), &[".aider.chat.history.md"]), Some(None));
     }
 }

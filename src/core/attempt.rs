@@ -253,15 +253,15 @@ impl Turn<'_> {
             | AfterStop::Timeout
             | AfterStop::Stalled
             | AfterStop::GaveUp { .. }
-                if closing => {
+                if closing =>
+            {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }
             AfterStop::Requeue
             | AfterStop::Held
             | AfterStop::Timeout
             | AfterStop::Stalled
-            | AfterStop::GaveUp { .. } => match self.withdrawn(run)
-            {
+            | AfterStop::GaveUp { .. } => match self.withdrawn(run) {
                 Some(why) => self.end(run, Outcome::Stopped, format!("stopped, and not started again: {why}")),
                 None if held => self.go(run, RunState::Held, "held by the operator"),
                 None => self.go(run, RunState::Queued, "stopped, starts again"),

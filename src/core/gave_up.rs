@@ -108,8 +108,7 @@ mod tests {
     fn silence(desk: &mut Desk, span: u64) {
         for passed in (30..=span).step_by(30) {
             desk.pass(seconds(30));
-            let quiet =
-                Quiet { quiet: seconds(passed), since: desk.at.wall, by: None, signs: Vec::new() };
+            let quiet = Quiet { quiet: seconds(passed), since: desk.at.wall, by: None, signs: Vec::new() };
             let (attempt, deadlines) = (desk.attempt("a"), BTreeMap::new());
             desk.step(Event::Sampled { attempt, quiet: Some(quiet), deadlines });
         }

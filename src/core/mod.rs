@@ -16,13 +16,12 @@
 //! `gave_up`: what is done about one that stays where it failed.
 
 pub mod agent;
+mod agent_exit;
 pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
-mod agent_exit;
 pub mod conversation;
-mod gave_up;
 pub mod effect;
 mod evening;
 pub mod event;
@@ -31,6 +30,7 @@ pub mod exit;
 pub mod fact;
 pub mod failure;
 pub mod finding;
+mod gave_up;
 pub mod guard;
 pub mod ids;
 mod invariants;

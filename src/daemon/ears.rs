@@ -23,9 +23,8 @@ impl Ears {
     /// Listens to what comes into a run directory.
     pub fn new(run_dir: &Path) -> Self {
         let (tell, appended) = mpsc::channel(1);
-        let watch = watch(run_dir, tell)
-            .inspect_err(|e| tracing::warn!("{} cannot be watched: {e}", run_dir.display()))
-            .ok();
+        let watch =
+            watch(run_dir, tell).inspect_err(|e| tracing::warn!("{} cannot be watched: {e}", run_dir.display())).ok();
         Self { file: run_dir.join(HOOKS_FILE), reader: HooksReader::default(), _watch: watch, appended }
     }
     /// Waits until something was appended. Can be cancelled without losing anything.
@@ -80,7 +79,10 @@ mod tests {
         let signs = ears.hear(&profile, &TimeZone::UTC);
         assert_eq!(signs.len(), 1);
         let sign = &signs[0];
-        assert_eq!((sign.at, sign.activity, sign.class), (Wall(5_000), Some(Activity::Idle), Some(FailureClass::Billing)));
+        assert_eq!(
+            (sign.at, sign.activity, sign.class),
+            (Wall(5_000), Some(Activity::Idle), Some(FailureClass::Billing))
+        );
         assert!(ears.hear(&profile, &TimeZone::UTC).is_empty());
     }
 }

@@ -78,8 +78,9 @@ impl Launch {
 }
 
 impl Rim {
-    /// Tells that an attempt's agent kept its conversation, by the transcripts that are surely its own, the oldest first.
-    pub(super) async fn tell_conversation(&self, attempt: &AttemptId, transcripts: &[String]) {
+    /// Tells that an attempt's agent kept its conversation, by the transcripts that are surely its own, the oldest first,
+    /// and those beside them.
+    pub(super) async fn tell_conversation(&self, attempt: &AttemptId, own: &[String], beside: &[String]) {
         let id = attempt.clone();
         let known = self.inbox().look(move |state, _| {
             let run = state.runs.get(&id.run)?;
@@ -99,7 +100,7 @@ impl Rim {
         let id = match &launch.resume {
             // Its own way needs to know nothing.
             Some(_) if !needs_id => None,
-            Some(_) | None => match kept(starting, conversation.id.as_deref(), transcripts) {
+            Some(_) | None => match kept(starting, conversation.id.as_deref(), own, beside) {
                 Some(id) => id,
                 None => return,
             },

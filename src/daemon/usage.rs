@@ -63,6 +63,8 @@ struct Metered {
     complained: bool,
     /// The conversations that are surely its own, by when they began: names of transcripts, or ids of a database.
     conversations: BTreeMap<String, Wall>,
+    /// The names of all transcripts that were found beside its own: one of an id that was chosen for it is its own.
+    beside: BTreeSet<String>,
     /// What was found of a database, by its and its log's size and time.
     database: Option<[Option<(u64, i64)>; 2]>,
 }
@@ -82,6 +84,11 @@ impl Job {
         let from = attempt.started.as_ref()?.at;
         let to = attempt.exit.as_ref().map(|exit| exit.at);
         Some(Self { attempt: attempt.id.clone(), agent, session: session.clone(), span: Span { from, to } })
+    }
+    /// Whether only attempts of its own session would be taken for each other.
+    fn is_alone<'j>(&self, all: impl IntoIterator<Item = &'j Self>) -> bool {
+        let mut sharing = all.into_iter().filter(|other| other.shares(self));
+        sharing.all(|other| other.attempt.run.session == self.attempt.run.session)
     }
     /// Whether both would be taken for each other by where their transcripts are.
     fn shares(&self, other: &Self) -> bool {
@@ -141,7 +148,7 @@ impl Rim {
             return;
         };
         let Some(job) = jobs.iter_mut().find(|job| job.attempt == *attempt) else {
-            return self.tell_conversation(attempt, &[]).await;
+            return self.tell_conversation(attempt, &[], &[]).await;
         };
         job.span.to = Some(ended);
         let mine = vec![job.clone()];
@@ -149,10 +156,11 @@ impl Rim {
             tracing::warn!(%attempt, "its transcripts could not be read to their end in time");
         }
         let metered = self.usage().held.lock().unwrap_or_else(PoisonError::into_inner).meters.remove(attempt);
-        let mut kept: Vec<(Wall, String)> =
-            metered.into_iter().flat_map(|m| m.conversations).map(|(name, began)| (began, name)).collect();
-        kept.sort();
-        self.tell_conversation(attempt, &kept.into_iter().map(|(_, name)| name).collect::<Vec<_>>()).await;
+        let (own, beside) = metered.map(|m| (m.conversations, m.beside)).unwrap_or_default();
+        let mut own: Vec<(Wall, String)> = own.into_iter().map(|(name, began)| (began, name)).collect();
+        own.sort();
+        let own: Vec<String> = own.into_iter().map(|(_, name)| name).collect();
+        self.tell_conversation(attempt, &own, &beside.into_iter().collect::<Vec<_>>()).await;
     }
 
     fn prices(&self) -> Arc<Prices> {
@@ -291,6 +299,7 @@ impl Held {
                 told: None,
                 complained: false,
                 conversations: BTreeMap::new(),
+                beside: BTreeSet::new(),
                 database: None,
             });
             metered.choose(job, all, transcripts, zone, &mut self.listing);
@@ -298,7 +307,10 @@ impl Held {
             for message in stored.iter().filter(|message| message.attempt == job.attempt) {
                 if message.guessed {
                     metered.meter.is_guessed();
-                } else if let Note::Request(request) = &message.note {
+                }
+                if let Note::Request(request) = &message.note
+                    && (!message.guessed || job.is_alone(all))
+                {
                     let began = request.at.unwrap_or(job.span.from);
                     metered.conversations.entry(message.session.clone()).or_insert(began);
                 }
@@ -339,6 +351,7 @@ impl Metered {
         let (side, main): (Vec<Transcript>, Vec<Transcript>) = found.into_iter().partition(|found| found.side);
         for transcript in main {
             let owner = owners.next().flatten();
+            self.beside.extend(transcript.path.file_name().map(|name| name.to_string_lossy().into_owned()));
             by_session.insert(transcript.path.with_extension(""), owner);
             self.take_up(job, &others, transcript, owner, zone);
         }
@@ -370,7 +383,9 @@ impl Metered {
         }
         if transcript.side {
             self.meter.is_side(number);
-        } else if let Some(name) = transcript.path.file_name().filter(|_| !guessed) {
+        } else if let Some(name) = transcript.path.file_name()
+            && (!guessed || job.is_alone(others.iter().copied()))
+        {
             self.conversations.insert(name.to_string_lossy().into_owned(), transcript.began);
         }
         self.tails.insert(transcript.path, tail);

@@ -54,7 +54,8 @@ pub fn of_attempt(state: &State, attempt: &AttemptId) -> Brief {
             one(&mut text, attempt);
         }
         if earlier.len() > ATTEMPTS {
-            let _ = write!(text, "\n{} are left out.\n", count(left(earlier.len(), ATTEMPTS), "older one", "older ones"));
+            let _ =
+                write!(text, "\n{} are left out.\n", count(left(earlier.len(), ATTEMPTS), "older one", "older ones"));
         }
     }
     let learnt = learnt(state, attempt);

@@ -99,7 +99,9 @@ class = "context_full"
     let third = words(&house, 3);
     let other = after(&third, "--session-id").expect("another id");
     assert_ne!(other, id, "{third:?}");
-    assert!(fs::read_to_string(house.path("home/args.3")).unwrap().contains("Write the views.\n\nBefore you begin, read"));
+    assert!(
+        fs::read_to_string(house.path("home/args.3")).unwrap().contains("Write the views.\n\nBefore you begin, read")
+    );
     let brief = fs::read_to_string(house.path("home/brief.3")).unwrap();
     assert!(brief.contains("context full") && brief.contains("### Attempt 1 of"), "{brief}");
 

@@ -50,7 +50,8 @@ fn nobody_else_is_answered() {
 #[test]
 fn a_program_in_front_of_the_agent_is_not_answered() {
     // With job control its children have the terminal in groups of their own.
-    let script = format!("set -m; bash --norc --noprofile -c {} & fg >/dev/null", shell_word(&asking("raw -echo", "0.4")));
+    let script =
+        format!("set -m; bash --norc --noprofile -c {} & fg >/dev/null", shell_word(&asking("raw -echo", "0.4")));
     let mut bed = bash(&script);
     bed.spec.answers_status = true;
     bed.run();

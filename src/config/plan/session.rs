@@ -75,11 +75,8 @@ pub(crate) fn session_plan(
     let verify = verify.and_then(|(typed, place)| checked_command(build, typed, &place));
     let stall = stall(build, layers);
     let worktree = layers.pick("worktree", |s| s.worktree).is_some_and(|(own, _)| own);
-    let worktree = dir.clone().filter(|_| worktree).map(|of| Worktree {
-        of,
-        branch: format!("nightkeep/{name}"),
-        root: None,
-    });
+    let worktree =
+        dir.clone().filter(|_| worktree).map(|of| Worktree { of, branch: format!("nightkeep/{name}"), root: None });
     Some(SessionPlan {
         name: name.clone(),
         project,
@@ -214,11 +211,7 @@ fn dir(
     Some(dir)
 }
 
-fn command(
-    build: &mut Build<'_, '_>,
-    name: &SessionName,
-    layers: &Layers<'_>,
-) -> Option<(Command, Option<Launch>)> {
+fn command(build: &mut Build<'_, '_>, name: &SessionName, layers: &Layers<'_>) -> Option<(Command, Option<Launch>)> {
     for (session, place) in layers.both() {
         if session.command.is_some() && session.agent.is_some() {
             let found = build.problems.error(&place.key("command"), "`command` and `agent` both say what to run");
