@@ -277,6 +277,11 @@ pub enum Event {
         /// What lives on.
         left: Vec<Remaining>,
     },
+    /// Something was collected for the report.
+    Evidence {
+        /// It.
+        evidence: super::evidence::Evidence,
+    },
     /// A transcript told what an attempt used: all of it so far.
     Used {
         /// Which attempt.

@@ -5,6 +5,7 @@
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
+use super::evidence::{Document, FilesSeen, NightSummary, Review, Told};
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, NightId, ProjectName, RunId};
@@ -338,6 +339,35 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
+    /// A document of a project was read.
+    DocumentRead {
+        /// It.
+        document: Box<Document>,
+    },
+    /// What became of a project's files since the night began; the whole of it, not a difference.
+    FilesSeen {
+        /// Which project.
+        project: ProjectName,
+        /// They.
+        files: Box<FilesSeen>,
+    },
+    /// A session said something of its own work.
+    Told {
+        /// The attempt that said it.
+        attempt: AttemptId,
+        /// What.
+        told: Box<Told>,
+    },
+    /// A person looked at an artifact.
+    Reviewed {
+        /// What they made of it.
+        review: Box<Review>,
+    },
+    /// What a night came to in short, as its report was written.
+    NightSummed {
+        /// It.
+        summary: Box<NightSummary>,
+    },
     /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
     AttemptUsed {
         /// Which attempt.
@@ -365,6 +395,7 @@ impl Fact {
             | Self::OutputObserved { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
+            | Self::Told { attempt, .. }
             | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
@@ -394,7 +425,11 @@ impl Fact {
             | Self::DaemonCrashed { .. }
             | Self::StoodStill { .. }
             | Self::SafeMode { .. }
-            | Self::NoteMoved { .. } => None,
+            | Self::NoteMoved { .. }
+            | Self::DocumentRead { .. }
+            | Self::FilesSeen { .. }
+            | Self::Reviewed { .. }
+            | Self::NightSummed { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.

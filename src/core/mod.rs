@@ -20,6 +20,7 @@ pub mod calendar;
 pub mod effect;
 mod evening;
 pub mod event;
+pub mod evidence;
 pub mod exit;
 pub mod fact;
 pub mod failure;

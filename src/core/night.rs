@@ -134,6 +134,7 @@ impl Turn<'_> {
                 self.clock_due = true;
             }
             Event::Trouble { part, what } => self.fact(Fact::Trouble { part, what }),
+            Event::Evidence { evidence } => self.evidence(evidence),
             Event::Cleaned { clean } => self.fact(Fact::Cleaned { clean }),
             Event::AlertAct { alert, act, by } => self.alert_act(&alert, act, &by),
             Event::Sent { key, outcome } => self.sent(key, outcome),

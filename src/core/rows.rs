@@ -3,7 +3,7 @@
 //!
 //! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar`, `notes` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -76,6 +76,7 @@ enum Part {
     LastNights,
     Breakers,
     Notes,
+    Summed,
 }
 
 impl State {
@@ -124,6 +125,7 @@ impl State {
                 ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
+                ("world", "summed") => serde_json::from_str(&body).map(|summed| state.summed = summed),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -178,6 +180,7 @@ impl State {
             Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
             Part::Notes => row("world", "notes".into(), &self.notes),
+            Part::Summed => row("world", "summed".into(), &self.summed),
         }
     }
 
@@ -206,6 +209,7 @@ impl State {
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
+            Fact::NightSummed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -242,6 +246,10 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }

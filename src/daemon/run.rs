@@ -474,6 +474,13 @@ fn session_of(fact: &Fact, state: &State) -> Option<String> {
 
 /// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
 fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
-    let for_the_report = matches!(fact, Fact::ProjectSeen { .. } | Fact::Trouble { .. });
+    let for_the_report = matches!(
+        fact,
+        Fact::ProjectSeen { .. }
+            | Fact::Trouble { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::NightSummed { .. }
+    );
     state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }

@@ -158,6 +158,7 @@ fn told(fact: &Fact) -> Option<Line> {
                 .shown_by(harmless(&note.by.who))
         }
         Fact::NoteMoved { note } => line("note_moved", 1, format!("note {} is settled", note.id())),
+        Fact::Told { told, .. } => line("told", 1, format!("it says: {}", harmless(&told.text))),
         Fact::DaemonStarted { .. }
         | Fact::DaemonStopped { .. }
         | Fact::PlanAdopted { .. }
@@ -182,7 +183,11 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::ProjectParked { .. }
         | Fact::DaemonCrashed { .. }
         | Fact::SafeMode { .. }
-        | Fact::StoodStill { .. } => return None,
+        | Fact::StoodStill { .. }
+        | Fact::DocumentRead { .. }
+        | Fact::FilesSeen { .. }
+        | Fact::Reviewed { .. }
+        | Fact::NightSummed { .. } => return None,
     })
 }
 

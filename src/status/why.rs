@@ -245,7 +245,12 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::LimitMet { .. }
             | Fact::AttemptUsed { .. }
             | Fact::SafeMode { .. }
-            | Fact::NoteMoved { .. } => {}
+            | Fact::NoteMoved { .. }
+            | Fact::DocumentRead { .. }
+            | Fact::FilesSeen { .. }
+            | Fact::Told { .. }
+            | Fact::Reviewed { .. }
+            | Fact::NightSummed { .. } => {}
         }
     }
 }

@@ -32,8 +32,10 @@ pub fn equip(plan: &mut Plan, seed: u64) {
             session.budget = tokens(rng);
         }
     }
-    for project in plan.projects.values_mut().filter(|_| rng.u8(0..3) == 0) {
-        project.budget = tokens(rng);
+    for project in plan.projects.values_mut() {
+        if rng.u8(0..3) == 0 {
+            project.budget = tokens(rng);
+        }
     }
     if rng.u8(0..3) == 0 {
         plan.budget = Budget { tokens: None, usd: Money::of_usd(rng.f64() * 3.0) };
