@@ -11,8 +11,10 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `delivery`: the report on its way to people.
+//! `note`: what the operator wants a session to know · `delivery`: the report on its way to people · `agent`: what a
+//! coding agent does.
 
+pub mod agent;
 pub mod alert;
 mod attempt;
 pub mod breaker;
@@ -56,6 +58,7 @@ pub mod success;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod testing;
 pub mod time;
+pub mod told;
 pub mod tool_run;
 mod turn;
 pub mod unkillable;

@@ -44,6 +44,7 @@ mod summarizer;
 pub mod templates;
 mod terminals;
 mod timers;
+mod told;
 mod usage;
 mod views;
 mod watch;
