@@ -74,7 +74,8 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
 
 /// The prompt that is known best: one with choices before one without, a command from wherever it is named.
 fn prompt(by_weight: &[&Sign]) -> Option<Prompt> {
-    let all = || by_weight.iter().filter(|sign| sign.activity == Some(Activity::Prompting)).filter_map(|s| s.prompt.as_ref());
+    let all =
+        || by_weight.iter().filter(|sign| sign.activity == Some(Activity::Prompting)).filter_map(|s| s.prompt.as_ref());
     let best = all().find(|prompt| !prompt.choices.is_empty()).or_else(|| all().next())?;
     let mut prompt = best.clone();
     if prompt.command.is_none() {

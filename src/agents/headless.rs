@@ -115,7 +115,9 @@ pub fn sign(profile: &Profile, line: &str, at: Wall, zone: &TimeZone) -> Option<
             }
         }
         // Codex.
-        "turn.started" | "item.started" | "item.completed" | "thread.started" => sign.activity = Some(Activity::Working),
+        "turn.started" | "item.started" | "item.completed" | "thread.started" => {
+            sign.activity = Some(Activity::Working)
+        }
         "turn.completed" => sign.activity = Some(Activity::Idle),
         "turn.failed" => {
             failed(&mut sign, value.pointer("/error/message").and_then(Value::as_str).unwrap_or_default(), 0);
@@ -161,7 +163,8 @@ mod tests {
     fn the_result_tells_how_it_went() {
         let good = "{\"type\":\"system\",\"subtype\":\"init\"}\r\n{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false}\r\n";
         assert_eq!(last("claude", good).unwrap().class, None);
-        let bad = "{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"result\":\"Credit balance too low\"}\n";
+        let bad =
+            "{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":true,\"result\":\"Credit balance too low\"}\n";
         assert_eq!(last("claude", bad).unwrap().class, Some(FailureClass::Billing));
         let gemini = "{\"type\":\"result\",\"status\":\"error\",\"error\":{\"message\":\"Incomplete JSON segment at the end\"}}\n";
         assert_eq!(last("gemini", gemini).unwrap().class, Some(FailureClass::Transient));

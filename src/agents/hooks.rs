@@ -17,8 +17,8 @@ pub fn sign(profile: &Profile, line: &str, at: Wall, zone: &TimeZone) -> Option<
     let event = text("hook_event_name");
     let mut sign = Sign::new(Source::Hook, format!("hook/{event}@1"), at, 94);
     match event {
-        "UserPromptSubmit" | "PreToolUse" | "PostToolUse" | "PreCompact" | "BeforeAgent" | "BeforeModel" | "BeforeTool"
-        | "AfterTool" | "AfterModel" | "PreCompress" => sign.activity = Some(Activity::Working),
+        "UserPromptSubmit" | "PreToolUse" | "PostToolUse" | "PreCompact" | "BeforeAgent" | "BeforeModel"
+        | "BeforeTool" | "AfterTool" | "AfterModel" | "PreCompress" => sign.activity = Some(Activity::Working),
         // One of several agents has finished; the others may work on.
         "SubagentStop" => sign.activity = Some(Activity::Working),
         "Stop" | "AfterAgent" => {
@@ -135,9 +135,17 @@ mod tests {
     #[test]
     fn a_turn_begins_asks_and_ends() {
         let activity = |line: &str| of(line).and_then(|sign| sign.activity);
-        assert_eq!(activity(r#"{"hook_event_name":"UserPromptSubmit","prompt":"You've hit your limit"}"#), Some(Activity::Working));
-        assert_eq!(of(r#"{"hook_event_name":"UserPromptSubmit","prompt":"You've hit your limit"}"#).unwrap().class, None);
-        let asks = of(r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"git push"}}"#).unwrap();
+        assert_eq!(
+            activity(r#"{"hook_event_name":"UserPromptSubmit","prompt":"You've hit your limit"}"#),
+            Some(Activity::Working)
+        );
+        assert_eq!(
+            of(r#"{"hook_event_name":"UserPromptSubmit","prompt":"You've hit your limit"}"#).unwrap().class,
+            None
+        );
+        let asks =
+            of(r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"git push"}}"#)
+                .unwrap();
         let prompt = asks.prompt.unwrap();
         assert_eq!((prompt.about.as_str(), prompt.command.as_deref()), ("bash-command", Some("git push")));
         assert_eq!(activity(r#"{"hook_event_name":"Stop","last_assistant_message":"done"}"#), Some(Activity::Idle));

@@ -90,7 +90,10 @@ mod tests {
     fn events_tell_what_it_does() {
         let retry = r#"{"type":"session.status","properties":{"sessionID":"s","status":{"type":"retry","attempt":2,"message":"The usage limit has been reached","next":1795253899000}}}"#;
         let sign = of(retry).unwrap();
-        assert_eq!((sign.activity, sign.class, sign.retries), (Some(Activity::Working), Some(FailureClass::UsageLimit), true));
+        assert_eq!(
+            (sign.activity, sign.class, sign.retries),
+            (Some(Activity::Working), Some(FailureClass::UsageLimit), true)
+        );
         let asked = r#"{"type":"permission.asked","properties":{"id":"p","permission":"bash","patterns":["git push *"],"metadata":{"command":"git push"}}}"#;
         let prompt = of(asked).unwrap().prompt.unwrap();
         assert_eq!((prompt.about.as_str(), prompt.command.as_deref()), ("bash-command", Some("git push")));

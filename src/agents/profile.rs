@@ -261,7 +261,9 @@ pub fn of_program(program: &str) -> Option<&'static str> {
     let agents = BUILT_IN.iter().map(|(name, _)| *name).filter(|name| *name != GENERIC);
     // The names are known without reading the files; a profile may name more.
     let mut named = agents.clone().filter(|agent| *agent == name);
-    named.next().or_else(|| agents.clone().find(|agent| built_in(agent).is_some_and(|p| p.programs.iter().any(|n| n == name))))
+    named
+        .next()
+        .or_else(|| agents.clone().find(|agent| built_in(agent).is_some_and(|p| p.programs.iter().any(|n| n == name))))
 }
 
 impl Profile {
@@ -320,7 +322,8 @@ mod tests {
             let profile = built_in(name).unwrap();
             assert_eq!(profile.name, name);
             let of_rules = profile.rules.iter().flat_map(|rule| {
-                let prompt = rule.prompt.iter().flat_map(|p| [&p.question, &p.command, &p.choice].into_iter().flatten());
+                let prompt =
+                    rule.prompt.iter().flat_map(|p| [&p.question, &p.command, &p.choice].into_iter().flatten());
                 let when = rule.when.iter().chain(&rule.unless).map(|when| &when.regex);
                 rule.regex.iter().chain(&rule.not).chain(&rule.error).chain(when).chain(prompt)
             });
@@ -360,7 +363,11 @@ mod tests {
     fn errors_mean_what_they_say() {
         use FailureClass as C;
         for (agent, text, class) in [
-            ("claude", "API Error: Request rejected (429) · This request would exceed your rate limit.", C::ProviderDown),
+            (
+                "claude",
+                "API Error: Request rejected (429) · This request would exceed your rate limit.",
+                C::ProviderDown,
+            ),
             ("claude", "API Error: Repeated 529 Overloaded errors. The API is at capacity", C::ProviderDown),
             ("claude", "API Error: 500 Internal server error. This is a server-side issue", C::ProviderDown),
             ("claude", "API Error: Connection dropped (ECONNRESET)", C::Transient),
@@ -377,12 +384,20 @@ mod tests {
             ("codex", "We’re currently experiencing high demand, which may cause temporary errors.", C::ProviderDown),
             ("codex", "stream disconnected before completion: error sending request", C::Transient),
             ("gemini", "You have exhausted your daily quota on this model.", C::UsageLimit),
-            ("gemini", "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API key.", C::Auth),
+            (
+                "gemini",
+                "{\"error\":{\"code\":400,\"message\":\"API key not valid. Please pass a valid API key.",
+                C::Auth,
+            ),
             ("gemini", "The input token count (1200000) exceeds the maximum number of tokens", C::ContextFull),
             ("gemini", "Model stream ended without a finish reason.", C::Transient),
             ("opencode", "The usage limit has been reached", C::UsageLimit),
             ("opencode", "You exceeded your current quota, please check your plan and billing details.", C::Billing),
-            ("opencode", "⬝Rate⬝limit reached for gpt-5 in organization org-x on tokens per min (TPM)", C::ProviderDown),
+            (
+                "opencode",
+                "⬝Rate⬝limit reached for gpt-5 in organization org-x on tokens per min (TPM)",
+                C::ProviderDown,
+            ),
             ("opencode", "Cannot connect to API: Unable to connect", C::Transient),
             ("aider", "litellm.RateLimitError: RateLimitError: OpenAIException - Rate limit reached", C::ProviderDown),
             ("aider", "litellm.AuthenticationError: OpenAIException - Incorrect API key provided", C::Auth),

@@ -89,6 +89,7 @@ pub fn guess(bytes: &[u8]) -> Arc<Profile> {
         text.push_str(&emulator.text());
     }
     let known = profile::built_in_names().filter_map(profile::built_in);
-    let mut fitting = known.filter(|profile| !profile.banner.is_empty() && profile.banner.iter().all(|b| text.contains(b.as_str())));
+    let mut fitting =
+        known.filter(|profile| !profile.banner.is_empty() && profile.banner.iter().all(|b| text.contains(b.as_str())));
     fitting.next().or_else(|| profile::built_in(profile::GENERIC)).unwrap_or_default()
 }

@@ -64,8 +64,7 @@ fn fits(rule: &Rule, cut: &Cut<'_>, parts: &mut BTreeMap<Region, Option<Part>>) 
     if rule.not.iter().any(|pattern| pattern.is_match(&part.text)) {
         return None;
     }
-    if !rule.color.is_empty()
-        && part.color_at(at).is_some_and(|color| !rule.color.iter().any(|wanted| wanted == color))
+    if !rule.color.is_empty() && part.color_at(at).is_some_and(|color| !rule.color.iter().any(|wanted| wanted == color))
     {
         return None;
     }

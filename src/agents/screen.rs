@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn without_a_composer_there_is_a_dialog() {
-        let screen = "❯ do it\n\n● Ok.\n\n──────────────\n Bash command\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No";
+        let screen =
+            "❯ do it\n\n● Ok.\n\n──────────────\n Bash command\n\n Do you want to proceed?\n ❯ 1. Yes\n   2. No";
         let dialog = part("claude", screen, Region::Dialog).unwrap();
         assert!(dialog.starts_with("──────────────\n Bash command"), "{dialog}");
         assert_eq!(part("claude", screen, Region::Last), None);

@@ -89,7 +89,13 @@ pub fn read(body: &[u8]) -> Option<Report> {
 pub fn sign(profile: &Profile, report: &Report, at: Wall) -> Option<Sign> {
     let known = report.app.as_ref().is_some_and(|app| profile.app.contains(app));
     let foreign = report.app.is_some() && !known && !profile.app.is_empty();
-    let score = if foreign { 40 } else if known { 93 } else { 80 };
+    let score = if foreign {
+        40
+    } else if known {
+        93
+    } else {
+        80
+    };
     let word = match report.state {
         State::Idle => "idle",
         State::Working => "working",
@@ -143,7 +149,9 @@ mod tests {
 
     #[test]
     fn what_is_none_is_none_and_a_stranger_counts_little() {
-        for body in ["", "?", "state=", "state=dancing", "working", "state=idle:msg=%%%", "state=working:id=sub1", "app=x"] {
+        for body in
+            ["", "?", "state=", "state=dancing", "working", "state=idle:msg=%%%", "state=working:id=sub1", "app=x"]
+        {
             assert_eq!(read(body.as_bytes()), None, "{body}");
         }
         assert_eq!(read(b"state=\xff"), None);

@@ -134,7 +134,13 @@ pub(super) fn limit_in(rule: &str, value: &Value, words: &str, at: Wall, zone: &
     match epoch(value, DEPTH) {
         Some(resets) => {
             let form = "seconds since 1970".to_owned();
-            LimitSeen { rule, resets: Some(resets), form, from: format!("resetsAt {}", resets.0 / 1000), long: told.long }
+            LimitSeen {
+                rule,
+                resets: Some(resets),
+                form,
+                from: format!("resetsAt {}", resets.0 / 1000),
+                long: told.long,
+            }
         }
         None => LimitSeen { rule, ..told },
     }
@@ -194,7 +200,11 @@ mod tests {
             (r#""context_window_exceeded""#, "ran out of room", C::ContextFull),
             (r#""internal_server_error""#, "high demand", C::ProviderDown),
             (r#"{"http_connection_failed":{"http_status_code":401}}"#, "unexpected status 401", C::Auth),
-            (r#"{"response_too_many_failed_attempts":{"http_status_code":429}}"#, "exceeded retry limit", C::ProviderDown),
+            (
+                r#"{"response_too_many_failed_attempts":{"http_status_code":429}}"#,
+                "exceeded retry limit",
+                C::ProviderDown,
+            ),
             (r#""other""#, "stream disconnected before completion", C::Transient),
         ] {
             let line = format!(

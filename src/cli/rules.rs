@@ -25,8 +25,10 @@ const BYTES_MAX: u64 = 1 << 30;
 
 /// Tries the rules that tell what an agent does
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:\n  nightkeep rules test output.raw\n  nightkeep rules test --agent codex --json *.raw\n  \
-    nightkeep rules list claude\n  nightkeep rules diff")]
+#[command(
+    after_help = "Examples:\n  nightkeep rules test output.raw\n  nightkeep rules test --agent codex --json *.raw\n  \
+    nightkeep rules list claude\n  nightkeep rules diff"
+)]
 pub struct Args {
     #[command(subcommand)]
     what: What,

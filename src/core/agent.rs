@@ -129,7 +129,8 @@ impl Prompt {
     /// Whether it asks the same.
     pub fn same(&self, other: &Self) -> bool {
         let labels = |prompt: &Self| prompt.choices.iter().map(|choice| choice.label.clone()).collect::<Vec<_>>();
-        (self.kind, &self.about, &self.question, &self.command) == (other.kind, &other.about, &other.question, &other.command)
+        (self.kind, &self.about, &self.question, &self.command)
+            == (other.kind, &other.about, &other.question, &other.command)
             && labels(self) == labels(other)
     }
     /// The question with what it is about, on one line.
@@ -260,7 +261,8 @@ mod tests {
     fn the_same_is_what_is_to_be_done_the_same_about() {
         let a = AgentSeen { activity: Activity::Prompting, prompt: Some(prompt("May I?")), ..AgentSeen::default() };
         let later = Prompt { stable_since: Wall(9), ..prompt("May I?") };
-        let b = AgentSeen { rule: "claude/x@2".to_owned(), prompt: Some(later), evidence: vec!["y".into()], ..a.clone() };
+        let b =
+            AgentSeen { rule: "claude/x@2".to_owned(), prompt: Some(later), evidence: vec!["y".into()], ..a.clone() };
         assert!(a.same(&b));
         assert!(!a.same(&AgentSeen { prompt: Some(prompt("Really?")), ..a.clone() }));
         assert!(!a.same(&AgentSeen { class: Some(FailureClass::UsageLimit), ..a.clone() }));

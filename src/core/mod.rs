@@ -11,9 +11,8 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `agent`: what a coding agent does · `delivery`: the report on its way
-//! to people.
-
+//! `note`: what the operator wants a session to know · `delivery`: the report on its way to people · `agent`: what a
+//! coding agent does.
 
 pub mod agent;
 pub mod alert;

@@ -11,6 +11,6 @@ mod reset;
 mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
-pub use markers::MarkerSeen;
 pub use limits::limit_told;
+pub use markers::MarkerSeen;
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

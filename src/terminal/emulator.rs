@@ -264,4 +264,3 @@ pub fn misleads(c: char) -> bool {
         | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
         || c.is_control()
 }
-
