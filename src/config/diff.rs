@@ -18,6 +18,7 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
         match (old.projects.get(name), new.projects.get(name)) {
             (None, Some(_)) => lines.push(format!("project {name}: added")),
             (Some(_), None) => lines.push(format!("project {name}: removed")),
+            (Some(a), Some(b)) if a != b && a.dir == b.dir => lines.push(format!("project {name}: collect changed")),
             (Some(a), Some(b)) if a != b => {
                 let (a, b) = (quoted(&a.dir.to_string_lossy()), quoted(&b.dir.to_string_lossy()));
                 lines.push(format!("project {name}: dir {a} → {b}"));

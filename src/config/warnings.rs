@@ -14,7 +14,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("@.worktree", "it works in the project's own directory"),
     ("@.budget", "nothing counts tokens or money"),
     ("@.answers", "prompts are not answered"),
-    ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("report.deliver", "the report is written to the state folder only"),
     ("report.summarizer", "the summary is nightkeep's own"),

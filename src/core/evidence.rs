@@ -239,8 +239,11 @@ pub enum Evidence {
 }
 
 impl Turn<'_> {
-    /// Journals what was collected.
+    /// Journals what was collected, unless it was told before.
     pub(super) fn evidence(&mut self, evidence: Evidence) {
+        if self.state().was_collected(&evidence) {
+            return;
+        }
         let fact = match evidence {
             Evidence::Document(document) => Fact::DocumentRead { document },
             Evidence::Files { project, files } => Fact::FilesSeen { project, files },

@@ -73,6 +73,9 @@ pub struct NightState {
     /// Whether a report was written since a run last changed.
     #[serde(default)]
     pub reported: bool,
+    /// What was collected of the projects.
+    #[serde(default)]
+    pub collected: BTreeMap<ProjectName, super::collected::Collected>,
 }
 
 /// The daemon as the journal knows it.
@@ -255,8 +258,6 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::DocumentRead { .. }
-            | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
@@ -265,6 +266,11 @@ impl State {
             | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::DocumentRead { .. } | Fact::FilesSeen { .. } => {
+                if let Some(night) = &mut self.night {
+                    super::collected::apply(&mut night.collected, &entry.fact);
+                }
+            }
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
@@ -368,6 +374,7 @@ impl State {
             bases: BTreeMap::new(),
             work: BTreeMap::new(),
             reported: false,
+            collected: BTreeMap::new(),
         });
         self.breakers.parked.clear();
         self.notes.new_night();

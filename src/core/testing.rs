@@ -77,7 +77,7 @@ pub(super) fn with_project(mut plan: Plan, project: &str, dir: &str) -> Plan {
     for session in plan.sessions.values_mut() {
         session.project = Some(project.clone());
     }
-    plan.projects.insert(project, ProjectPlan { dir: dir.into() });
+    plan.projects.insert(project, ProjectPlan { dir: dir.into(), collect: Default::default() });
     plan
 }
 

@@ -1,5 +1,6 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
+use super::collect;
 use super::history;
 use super::perform::{Rim, zone};
 use crate::adapters::git;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 /// Writes the report of a night. Problems are journaled, never lost.
 pub async fn write(rim: &Arc<Rim>, night: &NightId) {
     collect(rim, night).await;
+    collect::before_report(rim, night).await;
     let rendered = render(rim, night).await;
     // A report is made of the whole night, and takes more memory than all that the daemon keeps of it.
     let _ = tokio::task::spawn_blocking(memory::give_back).await;

@@ -338,7 +338,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
         timezone: None,
         concurrent,
         log_per_session: None,
-        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into() })]),
+        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), collect: Default::default() })]),
         sessions,
         rules: RULES
             .iter()

@@ -73,7 +73,11 @@ pub fn plan(sessions: impl IntoIterator<Item = SessionPlan>) -> Plan {
     Plan {
         timezone: Some("Europe/Berlin".into()),
         concurrent: 4,
-        projects: [("glacier".parse().unwrap(), ProjectPlan { dir: "/home/anna/glacier".into() })].into(),
+        projects: [(
+            "glacier".parse().unwrap(),
+            ProjectPlan { dir: "/home/anna/glacier".into(), collect: Default::default() },
+        )]
+        .into(),
         sessions: sessions.into_iter().map(|s| (s.name.clone(), s)).collect(),
         ..Plan::default()
     }

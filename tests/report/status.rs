@@ -30,6 +30,7 @@ fn ago(seconds: u64) -> At {
 
 fn state(plan: Plan) -> State {
     let night = NightState {
+        collected: Default::default(),
         reported: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),

@@ -23,7 +23,7 @@ use super::raw;
 use super::suggest;
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
-use crate::core::plan::{ClearSecrets, OutputRule, Plan, ProjectPlan};
+use crate::core::plan::{ClearSecrets, CollectPlan, OutputRule, Plan, ProjectPlan};
 use crate::core::retention::Rules;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -181,7 +181,12 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         let Some(dir) = build.path(&project.dir, build.folder, &dir_place) else { continue };
         build.check_folder(&dir, &dir_place);
         if let Ok(name) = checked {
-            plan.projects.insert(name, ProjectPlan { dir });
+            let collect = project.collect.clone().unwrap_or_default();
+            let collect = CollectPlan {
+                docs: collect.docs.unwrap_or_default(),
+                artifacts: collect.artifacts.unwrap_or_default(),
+            };
+            plan.projects.insert(name, ProjectPlan { dir, collect });
         }
     }
     if raw.sessions.len() > SESSIONS_MAX {
