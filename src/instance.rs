@@ -117,7 +117,7 @@ impl Instance {
     }
     /// What stood in the projects' folders as nights began.
     pub fn snapshots(&self) -> PathBuf {
-        self.state.join("files")
+        self.state.join(crate::core::retention::SNAPSHOTS)
     }
     /// What stood in a project's folder as a night began.
     pub fn snapshot(&self, night: &NightId, project: &ProjectName) -> PathBuf {

@@ -63,7 +63,17 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         (None, Some(since)) => Window::Since(since.resolve(clock::wall(), &jiff::tz::TimeZone::system())),
         (None, None) => Window::Last,
     };
-    let report = context.block_on(parts::report(&instance, &window, args.full)).map_err(|failure| {
+    let read = async {
+        // What is found by now goes into the journal first. Without a daemon, or with one that has much to look at, the
+        // report tells what the journal knows.
+        if args.night.is_none()
+            && let Ok(client) = context.client(&instance)
+        {
+            let _ = client.collect().await;
+        }
+        parts::report(&instance, &window, args.full).await
+    };
+    let report = context.block_on(read).map_err(|failure| {
         // What could not be read is an answer of its own to a script that checks.
         if args.check { failure.exits(Exit::Other(3)) } else { failure }
     })?;

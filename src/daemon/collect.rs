@@ -28,6 +28,10 @@ const AT_ONCE: usize = 2;
 const HANGS_AFTER: Duration = Duration::from_secs(60);
 /// Least time between two journaled looks at files as sessions end.
 const FILES_EVERY: Duration = Duration::from_secs(300);
+/// How long somebody who asks waits at most.
+const ASKED_WITHIN: Duration = Duration::from_secs(3);
+/// A look not older than this is not made again for somebody who asks.
+const FRESH: Duration = Duration::from_secs(2);
 /// A look is followed by this many times its length without one, so that many ends of sessions cost little.
 const REST: u32 = 10;
 /// The longest such rest.
@@ -64,6 +68,8 @@ struct Memory {
     begun: bool,
     remembered: Remembered,
     files_told: Option<Instant>,
+    /// When the last look began whose files were told in any case.
+    looked: Option<Instant>,
     /// Troubles that were told in this night.
     troubles: BTreeSet<String>,
     /// A look that did not come back.
@@ -156,11 +162,28 @@ pub async fn before_report(rim: &Arc<Rim>, night: &NightId) {
     let _ = tokio::task::spawn_blocking(memory::give_back).await;
 }
 
+/// Looks at the projects of the open night because somebody wants to know now. True when all were looked at in time.
+pub async fn now(rim: &Arc<Rim>) -> bool {
+    let open = rim.inbox().look(|state, _| state.open_night().map(|_| used(state))).await;
+    let looks = open.ok().flatten().unwrap_or_default().into_iter().map(|project| {
+        let rim = Arc::clone(rim);
+        tokio::spawn(async move { look_at(&rim, &project, Cause::Asked).await })
+    });
+    let until = Instant::now() + ASKED_WITHIN;
+    let mut all = true;
+    for look in looks.collect::<Vec<_>>() {
+        // One that takes longer goes on.
+        all &= tokio::time::timeout_at(until, look).await.is_ok();
+    }
+    all
+}
+
 /// Why a look is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     AttemptEnded,
     Report,
+    Asked,
 }
 
 async fn look_at(rim: &Arc<Rim>, project: &ProjectName, cause: Cause) {
@@ -169,7 +192,8 @@ async fn look_at(rim: &Arc<Rim>, project: &ProjectName, cause: Cause) {
     desk.waits.store(false, Ordering::Release);
     let Some((night, wanted)) = wanted(rim, project, cause == Cause::Report).await else { return };
     memory.of(&night);
-    if memory.is_stuck() {
+    let fresh = memory.looked.is_some_and(|looked| looked.elapsed() < FRESH);
+    if memory.is_stuck() || (cause == Cause::Asked && fresh) {
         return;
     }
     let began = Instant::now();
@@ -184,6 +208,7 @@ async fn look_at(rim: &Arc<Rim>, project: &ProjectName, cause: Cause) {
         Err(why) => return trouble(rim, &mut memory, project, format!("{dir} was not looked at: {why}")).await,
     };
     memory.remembered = remembered;
+    memory.looked = (cause != Cause::AttemptEnded).then_some(began);
     if let Some(what) = snapshot_trouble {
         trouble(rim, &mut memory, project, what).await;
     }
@@ -191,7 +216,7 @@ async fn look_at(rim: &Arc<Rim>, project: &ProjectName, cause: Cause) {
         // Asked, not told: a report is made from the journal, so the facts must be in it first.
         let _ = rim.inbox().ask(Event::Evidence { evidence: Evidence::Document(Box::new(document)) }).await;
     }
-    let due = cause == Cause::Report || memory.files_told.is_none_or(|told| told.elapsed() >= FILES_EVERY);
+    let due = cause != Cause::AttemptEnded || memory.files_told.is_none_or(|told| told.elapsed() >= FILES_EVERY);
     if due {
         memory.files_told = Some(Instant::now());
         let evidence = Evidence::Files { project: project.clone(), files: Box::new(files) };

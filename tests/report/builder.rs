@@ -258,5 +258,6 @@ pub fn work(at: Wall, subject: &str, author: &str, path: &str) -> ProjectWork {
         file_count: 1,
         dirty_count: 0,
         problem: None,
+        ..ProjectWork::default()
     }
 }

@@ -8,10 +8,10 @@ use crate::daemon::details::{self, DetailsError};
 use crate::daemon::peer::Peer;
 use crate::daemon::perform::zone;
 use crate::os::clock;
-use crate::protocol::Done;
 use crate::protocol::details::{
     AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
 };
+use crate::protocol::{Done, SCHEMA};
 use crate::report::markdown::{self, MarkdownOptions};
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
@@ -45,6 +45,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/plan", get(plan))
         .route("/v1/queue", get(queue))
         .route("/v1/alerts/history", get(alert_history))
+        .route("/v1/collect", post(collect))
 }
 
 #[derive(serde::Deserialize)]
@@ -231,4 +232,14 @@ async fn note_done(
     }
     let by = actor(peer, request.reason);
     done(&api.inbox.ask(Event::NoteDone { note: id, by }).await?)
+}
+
+/// Looks at the projects' folders, so that what is asked next is fresh.
+async fn collect(State(api): State<Api>) -> Answer<Done> {
+    let did = if crate::daemon::collect::now(&api.rim).await {
+        "looked at the projects' folders"
+    } else {
+        "looking at the projects' folders takes longer"
+    };
+    Ok(Json(Done { schema: SCHEMA, did: vec![did.to_owned()] }))
 }
