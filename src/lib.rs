@@ -1,7 +1,7 @@
 //! nightkeep keeps long-running terminal sessions going overnight and reports in the morning what really happened.
 //!
 //! The map. Without clock, file or process: [`core`] decides; [`terminal`] makes lines of a terminal's bytes,
-//! [`observe`] finds metrics and errors in them; [`config`] makes the plan of `sessions.toml`; [`protocol`] is the API as
+//! [`observe`] finds metrics and errors in them, [`agents`] what coding agents tell of themselves; [`config`] makes the plan of `sessions.toml`; [`protocol`] is the API as
 //! types; [`status`] tells how things stand, [`report`] what happened; [`harvest`] reads what agents wrote, [`verdict`] holds it against what was seen.
 //!
 //! At the rim: [`shim`] is the recorder, [`recording`] its files; [`adapters`] turn the world into events; [`store`] is
@@ -10,6 +10,7 @@
 //! checks who may use whom.
 
 pub mod adapters;
+pub mod agents;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -41,6 +41,9 @@ pub struct Status {
     /// Why nothing is started at all, when that is so.
     #[serde(default)]
     pub safe_mode: Option<String>,
+    /// What the sessions of the night used; null when nothing is known.
+    #[serde(default)]
+    pub usage: Option<UsageStatus>,
 }
 
 /// Something that is down.
@@ -239,15 +242,74 @@ pub struct FindingStatus {
     pub acted: Option<String>,
 }
 
-/// Tokens and cost.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Tokens and cost, as far as they are known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct UsageStatus {
-    /// Tokens sent.
+    /// Tokens sent, all of them.
     pub input_tokens: u64,
     /// Tokens received.
     pub output_tokens: u64,
-    /// US dollars.
-    pub usd: f64,
+    /// US dollars; null when nothing of it has a price.
+    pub usd: Option<f64>,
+    /// Of the tokens sent, those read from a cache.
+    #[serde(default)]
+    pub cache_read_tokens: u64,
+    /// Of the tokens sent, those written to a cache.
+    #[serde(default)]
+    pub cache_write_tokens: u64,
+    /// Requests.
+    #[serde(default)]
+    pub requests: u64,
+    /// Tokens of models without a price: they are not part of `usd`.
+    #[serde(default)]
+    pub unpriced_tokens: u64,
+    /// The same by model; empty where it is not told apart.
+    #[serde(default)]
+    pub models: Vec<ModelUsage>,
+    /// How much of its budget is used; null without one.
+    #[serde(default)]
+    pub budget: Option<BudgetStatus>,
+    /// Its numbers are rounded by the agent.
+    #[serde(default)]
+    pub rounded: bool,
+    /// Whose transcript it is was guessed: sessions of one agent worked in the same directory.
+    #[serde(default)]
+    pub guessed: bool,
+    /// The price list that the cost was reckoned by; null where the agent said it.
+    #[serde(default)]
+    pub prices: Option<String>,
+}
+
+/// Tokens and cost of a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModelUsage {
+    /// Its name.
+    pub model: String,
+    /// Tokens sent, all of them.
+    pub input_tokens: u64,
+    /// Tokens received.
+    pub output_tokens: u64,
+    /// Of the tokens sent, those read from a cache.
+    pub cache_read_tokens: u64,
+    /// Of the tokens sent, those written to a cache.
+    pub cache_write_tokens: u64,
+    /// Requests.
+    pub requests: u64,
+    /// US dollars by the price list; null when it has no price.
+    pub usd: Option<f64>,
+}
+
+/// A budget, and how much of it is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BudgetStatus {
+    /// `session`, `project` or `night`: of several the one that is nearest to its limit.
+    pub of: String,
+    /// Its limit of tokens.
+    pub tokens: Option<u64>,
+    /// Its limit in US dollars.
+    pub usd: Option<f64>,
+    /// How much of it is used, in per cent; null while nothing is known.
+    pub percent: Option<u64>,
 }
 
 /// The result of one check.

@@ -12,6 +12,8 @@ mod house;
 mod alerts;
 #[path = "e2e/api.rs"]
 mod api;
+#[path = "e2e/budgets.rs"]
+mod budgets;
 #[path = "e2e/channel_secrets.rs"]
 mod channel_secrets;
 #[path = "e2e/collect.rs"]

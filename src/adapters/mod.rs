@@ -4,5 +4,6 @@
 pub mod channels;
 pub mod folder;
 pub mod git;
+pub mod opencode;
 pub mod shim_client;
 pub mod tmux;

@@ -44,6 +44,7 @@ mod trust;
 mod trust_store;
 mod up;
 mod usage;
+mod used;
 mod verbs;
 mod wait;
 mod when;
@@ -131,6 +132,7 @@ enum Command {
     Escalate(alerts::EscalateArgs),
     Report(report::Args),
     Nights(nights::Args),
+    Usage(used::Args),
     Doctor(doctor::Args),
     Clean(clean::Args),
     Service(service::Args),
@@ -218,6 +220,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Escalate(args) => alerts::escalate(args, context),
         Command::Report(args) => report::run(args, context),
         Command::Nights(args) => nights::run(args, context),
+        Command::Usage(args) => used::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Clean(args) => clean::run(args, context),
         Command::Service(args) => service::run(args, context),

@@ -81,6 +81,7 @@ pub async fn from_journal(instance: &Instance) -> Result<Status, Failure> {
         seq: 0,
         outages: Vec::new(),
         safe_mode: None,
+        usage: None,
     }))
 }
 

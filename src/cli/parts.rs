@@ -5,6 +5,7 @@
 use super::context::Context;
 use super::failure::{Exit, Failure, shown_path};
 use super::found::Found;
+use crate::agents::usage::prices::LIST;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
 use crate::core::ids::{NightId, RunId, SessionName};
@@ -17,9 +18,10 @@ use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
-use crate::protocol::details::SessionNotes;
+use crate::protocol::details::{SessionNotes, UsageTable};
 use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
 use crate::report;
+use crate::status::usage::{By, UsedRun};
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
 use crate::terminal::redact::REDACTED;
@@ -250,6 +252,26 @@ pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, 
     let nights = report::nights::nights(&reports);
     let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
+}
+
+/// Tokens and cost: of one night, of the last one of which anything is known, or of all.
+pub async fn usage(instance: &Instance, by: By, night: Option<&NightId>, last: bool) -> Result<UsageTable, Failure> {
+    let Some(journal) = journal(instance).await? else {
+        return Ok(status::usage::table(by, night, &[], &|_| None, LIST));
+    };
+    let state = state(instance, &journal).await?;
+    let mut runs: Vec<UsedRun> = Vec::new();
+    for row in journal.rows(Some("run")).await.map_err(|e| unreadable(instance, &e))? {
+        let run: Option<UsedRun> = serde_json::from_str(&row.body).map_err(|e| unreadable(instance, &e))?;
+        runs.extend(run);
+    }
+    let newest = runs.iter().map(UsedRun::night).max().cloned().filter(|_| last);
+    if let Some(asked) = night.filter(|night| !runs.iter().any(|run| run.night() == *night)) {
+        return Err(Failure::new(Exit::NotFound, format!("there is no night {asked} in the journal"))
+            .hint("`nightkeep nights` lists those there are"));
+    }
+    let project_of = |name: &SessionName| state.session(name).and_then(|session| session.project.clone());
+    Ok(status::usage::table(by, night.or(newest.as_ref()), &runs, &project_of, LIST))
 }
 
 /// Writes the journal's entries (of one night) as JSON lines.

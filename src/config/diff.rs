@@ -6,6 +6,7 @@ use super::units::{show_duration, show_size};
 use crate::core::calendar::{ClockTime, StartAt, Timing};
 use crate::core::limit::ResumePolicy;
 use crate::core::plan::{Caps, Command, Plan, SessionPlan};
+use crate::core::usage::Budget;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -18,12 +19,20 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
         match (old.projects.get(name), new.projects.get(name)) {
             (None, Some(_)) => lines.push(format!("project {name}: added")),
             (Some(_), None) => lines.push(format!("project {name}: removed")),
-            (Some(a), Some(b)) if a != b && a.dir == b.dir => lines.push(format!("project {name}: collect changed")),
-            (Some(a), Some(b)) if a != b => {
-                let (a, b) = (quoted(&a.dir.to_string_lossy()), quoted(&b.dir.to_string_lossy()));
-                lines.push(format!("project {name}: dir {a} → {b}"));
+            (Some(a), Some(b)) => {
+                if a.dir != b.dir {
+                    let (a, b) = (quoted(&a.dir.to_string_lossy()), quoted(&b.dir.to_string_lossy()));
+                    lines.push(format!("project {name}: dir {a} → {b}"));
+                }
+                if a.collect != b.collect {
+                    lines.push(format!("project {name}: collect changed"));
+                }
+                if a.budget != b.budget {
+                    let (a, b) = (budget_words(a.budget), budget_words(b.budget));
+                    lines.push(format!("project {name}: budget {a} → {b}"));
+                }
             }
-            (Some(_), Some(_)) | (None, None) => {}
+            (None, None) => {}
         }
     }
     let channels: BTreeSet<_> = old.channels.keys().chain(new.channels.keys()).collect();
@@ -87,6 +96,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("night.end", clock(plan.night.end)),
         hidden("night.days", &plan.night.days),
         hidden("night.at_end", plan.night.at_end),
+        shown("night.budget", budget_words(plan.budget)),
     ]
 }
 
@@ -106,6 +116,12 @@ fn resume_words(resume: ResumePolicy) -> String {
     let until = resume.until.map(|until| format!("until {until}"));
     let max = resume.max.map(|max| format!("at most {max} times"));
     let both: Vec<String> = until.into_iter().chain(max).collect();
+    if both.is_empty() { "none".to_owned() } else { both.join(", ") }
+}
+
+fn budget_words(budget: Budget) -> String {
+    let tokens = budget.tokens.map(|tokens| format!("{tokens} tokens"));
+    let both: Vec<String> = tokens.into_iter().chain(budget.usd.map(|usd| usd.to_string())).collect();
     if both.is_empty() { "none".to_owned() } else { both.join(", ") }
 }
 
@@ -135,6 +151,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         provider,
         caps: Caps { memory, processes },
         resume,
+        budget,
+        agent: _,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -165,5 +183,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("max_memory", memory.map_or("none".to_owned(), show_size)),
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
         shown("resume", resume_words(*resume)),
+        shown("budget", budget_words(*budget)),
     ]
 }

@@ -12,7 +12,6 @@ use toml::de::{DeTable, DeValue};
 /// leading `@` stands for `defaults` and for `sessions.*`.
 const NOT_YET: &[(&str, &str)] = &[
     ("@.worktree", "it works in the project's own directory"),
-    ("@.budget", "nothing counts tokens or money"),
     ("@.answers", "prompts are not answered"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("report.deliver", "the report is written to the state folder only"),

@@ -115,7 +115,7 @@ impl Turn<'_> {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
-                AfterStop::Unfinished | AfterStop::Deadline if exit.stopped => {
+                AfterStop::Unfinished | AfterStop::Deadline | AfterStop::Budget if exit.stopped => {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
@@ -124,7 +124,11 @@ impl Turn<'_> {
                     self.failed(id, exit, verdict);
                 }
                 // It ended before the stop reached it: its own end is what is judged.
-                AfterStop::Unfinished | AfterStop::Deadline | AfterStop::Timeout | AfterStop::Stalled => {
+                AfterStop::Unfinished
+                | AfterStop::Deadline
+                | AfterStop::Timeout
+                | AfterStop::Stalled
+                | AfterStop::Budget => {
                     self.ended_by_itself(id, exit);
                 }
             },
@@ -238,6 +242,11 @@ impl Turn<'_> {
             AfterStop::Skipped => self.end(run, Outcome::Skipped, "skipped by the operator"),
             AfterStop::Unfinished => self.end(run, Outcome::Unfinished, "the night ended first"),
             AfterStop::Deadline => self.end(run, Outcome::Unfinished, PAST_DEADLINE),
+            AfterStop::Budget => {
+                // The stop's own reason says which budget.
+                let why = self.run(run).map_or_else(String::new, |run| run.reason.clone());
+                self.end(run, Outcome::Failed, why);
+            }
             AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled if closing => {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }

@@ -10,6 +10,7 @@ use super::run::{CheckResult, OutputSeen, Started};
 use super::stall::Quiet;
 use super::time::Wall;
 use super::unkillable::Remaining;
+use super::usage::Used;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that happened.
@@ -280,6 +281,13 @@ pub enum Event {
     Evidence {
         /// It.
         evidence: super::evidence::Evidence,
+    },
+    /// A transcript told what an attempt used: all of it so far.
+    Used {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
     },
 }
 

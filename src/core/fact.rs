@@ -14,6 +14,7 @@ use super::plan::{Plan, SessionPlan};
 use super::progress::LastNights;
 use super::run::{CheckResult, OutputSeen, RunState, Started};
 use super::time::{At, Wall};
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 
 /// A fact with the time it was journaled for.
@@ -367,6 +368,13 @@ pub enum Fact {
         /// It.
         summary: Box<NightSummary>,
     },
+    /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
+    AttemptUsed {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        used: Box<Used>,
+    },
 }
 
 impl Fact {
@@ -387,7 +395,8 @@ impl Fact {
             | Self::OutputObserved { attempt, .. }
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
-            | Self::Told { attempt, .. } => Some(&attempt.run),
+            | Self::Told { attempt, .. }
+            | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }

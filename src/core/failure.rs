@@ -76,6 +76,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Deadline => verdict(FailureClass::Operator, "intent/deadline"),
         AfterStop::Timeout => verdict(FailureClass::Timeout, "intent/timeout"),
         AfterStop::Stalled => verdict(FailureClass::Stalled, "intent/stalled"),
+        AfterStop::Budget => verdict(FailureClass::BudgetExceeded, "intent/budget"),
     }
 }
 

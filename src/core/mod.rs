@@ -60,4 +60,5 @@ pub mod time;
 pub mod tool_run;
 mod turn;
 pub mod unkillable;
+pub mod usage;
 pub mod why;

@@ -145,6 +145,7 @@ impl Turn<'_> {
             Event::NoteDone { note, by } => self.note_done(&note, &by),
             Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
+            Event::Used { attempt, used } => self.used(&attempt, *used),
         }
     }
 

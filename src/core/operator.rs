@@ -89,6 +89,7 @@ impl Turn<'_> {
         };
         let name = session.name.clone();
         self.may_queue()?;
+        self.may_use(&name)?;
         if let Some(open) = self.state().open_run(&name) {
             return Err(format!("{} is {} already", open.id, open.state.word()));
         }
@@ -174,6 +175,7 @@ impl Turn<'_> {
         match verb {
             Verb::Start | Verb::Restart => {
                 self.may_queue()?;
+                self.may_use(session)?;
                 let Some(plan) = self.state().session(session).cloned() else {
                     return Err(format!("the session {session} is no longer declared"));
                 };
@@ -238,7 +240,8 @@ impl Turn<'_> {
                     | AfterStop::Unfinished
                     | AfterStop::Deadline
                     | AfterStop::Timeout
-                    | AfterStop::Stalled => {
+                    | AfterStop::Stalled
+                    | AfterStop::Budget => {
                         let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
                         self.go(run, to, "being stopped; started by the operator afterwards");
                     }
@@ -288,7 +291,8 @@ impl Turn<'_> {
             | AfterStop::Unfinished
             | AfterStop::Deadline
             | AfterStop::Timeout
-            | AfterStop::Stalled => (Outcome::Stopped, "stopped by the operator"),
+            | AfterStop::Stalled
+            | AfterStop::Budget => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
         if outcome == Outcome::Skipped && !final_stop {
@@ -338,7 +342,11 @@ impl Turn<'_> {
             }
             RunState::Stopping { attempt, then } => {
                 match then {
-                    AfterStop::Stopped | AfterStop::Skipped | AfterStop::Unfinished | AfterStop::Deadline => {
+                    AfterStop::Stopped
+                    | AfterStop::Skipped
+                    | AfterStop::Unfinished
+                    | AfterStop::Deadline
+                    | AfterStop::Budget => {
                         return Err("it is being stopped for good".to_owned());
                     }
                     AfterStop::Requeue => {
@@ -418,6 +426,7 @@ impl Turn<'_> {
     /// Whether this run may start again.
     fn may_start(&self, run: &RunId) -> Result<(), String> {
         self.may_queue()?;
+        self.may_use(&run.session)?;
         match self.withdrawn(run) {
             Some(why) => Err(why.to_owned()),
             None => Ok(()),

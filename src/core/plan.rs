@@ -15,6 +15,7 @@ use super::exit::FailureClass;
 use super::ids::{ProjectName, SessionName};
 use super::limit::ResumePolicy;
 use super::time::millis;
+use super::usage::Budget;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -47,6 +48,9 @@ pub struct Plan {
     /// With fewer free bytes where the state is kept nothing new starts; `None` is 1 GiB, on a small disk a twentieth of it.
     #[serde(default)]
     pub min_free_disk: Option<u64>,
+    /// What all sessions may use in a night.
+    #[serde(default)]
+    pub budget: Budget,
 }
 
 /// A directory in which sessions work.
@@ -54,6 +58,9 @@ pub struct Plan {
 pub struct ProjectPlan {
     /// Its absolute directory.
     pub dir: PathBuf,
+    /// What its sessions may use in a night.
+    #[serde(default)]
+    pub budget: Budget,
     /// What is collected of its files for the report.
     #[serde(default)]
     pub collect: CollectPlan,
@@ -150,6 +157,19 @@ pub struct SessionPlan {
     /// What may happen by itself after a usage limit.
     #[serde(default)]
     pub resume: ResumePolicy,
+    /// What it may use in a night.
+    #[serde(default)]
+    pub budget: Budget,
+    /// The built-in agent that it is, or that its profile extends: `claude`, `codex`, `gemini`, `opencode` or `aider`.
+    #[serde(default)]
+    pub agent: Option<String>,
+}
+
+impl SessionPlan {
+    /// Whether it is an agent, so that it uses tokens.
+    pub fn is_agent(&self) -> bool {
+        self.agent.is_some()
+    }
 }
 
 /// Most that a session's whole tree of processes may take; `None` is no limit.

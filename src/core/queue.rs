@@ -291,6 +291,10 @@ impl Turn<'_> {
             return;
         }
         let (Some(run), Some(session)) = (self.run(id), self.state().session(&id.session)) else { return };
+        if let Some((_, why)) = self.state().spent_budget(&id.session) {
+            let outcome = if run.attempts.is_empty() { Outcome::Skipped } else { Outcome::Failed };
+            return self.end(id, outcome, format!("not started: {why}"));
+        }
         let policy = &session.retry;
         let starts = self.state().starts(&id.session);
         if starts >= policy.hard_cap_starts {

@@ -38,6 +38,7 @@ impl Turn<'_> {
             self.queue_new(&known);
         }
         self.note_bases();
+        self.mind_budgets();
     }
 
     /// The changed file is broken: the old plan stays.
@@ -160,6 +161,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         provider,
         caps: Caps { memory, processes },
         resume,
+        budget,
+        agent,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -184,6 +187,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("max_memory", *memory != old.caps.memory),
         ("max_processes", *processes != old.caps.processes),
         ("resume", *resume != old.resume),
+        ("budget", *budget != old.budget),
+        ("agent", *agent != old.agent),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

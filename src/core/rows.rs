@@ -145,6 +145,7 @@ impl State {
         state.alerts = Alerts { known: each_alert, ..alerts.alerts };
         let night = state.night.as_ref().map(|night| night.id.clone());
         state.runs.retain(|_, run| kept(run, night.as_ref()));
+        state.add_up();
         Ok(state)
     }
 
@@ -244,7 +245,8 @@ impl State {
             Fact::AttemptStarted { attempt, .. }
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
-            | Fact::ChecksDone { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
+            | Fact::ChecksDone { attempt, .. }
+            | Fact::AttemptUsed { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }

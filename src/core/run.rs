@@ -8,6 +8,7 @@ use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
 use super::tool_run::ToolRun;
+use super::usage::Used;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -120,6 +121,8 @@ pub enum AfterStop {
     Deadline,
     /// `on_stall`: judged like a failure.
     Stalled,
+    /// A budget is used up: it ends, and is not tried again.
+    Budget,
 }
 
 /// How a run ended.
@@ -309,6 +312,10 @@ impl Run {
     pub fn attempt(&self, number: u32) -> Option<&Attempt> {
         self.attempts.iter().find(|attempt| attempt.id.number == number)
     }
+    /// The same, to change it.
+    pub(super) fn attempt_mut(&mut self, number: u32) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.id.number == number)
+    }
     /// Whether it failed for good and was not sent again.
     pub fn is_dead_letter(&self) -> bool {
         self.state.outcome() == Some(Outcome::Failed) && self.redriven_by.is_none()
@@ -336,6 +343,9 @@ pub struct Attempt {
     pub output: OutputSeen,
     /// Results of `require`, `forbid` and `verify`.
     pub checks: Vec<CheckResult>,
+    /// What it used, where its agent's transcript tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Used>,
 }
 
 impl Attempt {
@@ -353,6 +363,7 @@ impl Attempt {
             verdict: None,
             output: OutputSeen::default(),
             checks: Vec::new(),
+            used: None,
         }
     }
 }

@@ -261,7 +261,11 @@ impl Turn<'_> {
                     let to = RunState::Stopping { attempt, then: AfterStop::Deadline };
                     self.go(id, to, PAST_DEADLINE);
                 }
-                AfterStop::Stopped | AfterStop::Skipped | AfterStop::Unfinished | AfterStop::Deadline => {}
+                AfterStop::Stopped
+                | AfterStop::Skipped
+                | AfterStop::Unfinished
+                | AfterStop::Deadline
+                | AfterStop::Budget => {}
             },
             RunState::Scheduled { .. }
             | RunState::Waiting { .. }

@@ -49,6 +49,9 @@ pub struct State {
     /// What operators want sessions to know.
     #[serde(default)]
     pub notes: super::note::Notes,
+    /// What the sessions used in the night, as far as that is known. It follows from the runs and has no row.
+    #[serde(default)]
+    pub spent: BTreeMap<SessionName, super::usage::Sum>,
 }
 
 /// One night.
@@ -276,6 +279,7 @@ impl State {
                     run.limit = (**limit).clone();
                 }
             }
+            Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),
             Fact::DeadlineSet { run, at } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.deadline = *at;
@@ -378,6 +382,7 @@ impl State {
         });
         self.breakers.parked.clear();
         self.notes.new_night();
+        self.spent.clear();
         self.added.clear();
         self.runs.retain(|_, run| kept(run, Some(id)));
     }

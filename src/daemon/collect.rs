@@ -10,10 +10,9 @@ use super::perform::Rim;
 use crate::core::event::Event;
 use crate::core::evidence::Evidence;
 use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
-use crate::core::plan::{SecretField, is_secret_name};
+use crate::core::plan::{SecretField, SessionPlan, is_secret_name};
 use crate::core::secret::{Redactor, Secret};
 use crate::core::state::{NightState, State};
-use crate::os::memory;
 use look::{Looked, Ran, Remembered, Wanted};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -100,22 +99,23 @@ impl Collector {
 
 /// Keeps how the projects of the open night stand, where that is not done yet.
 pub async fn begin(rim: &Arc<Rim>) {
-    let Ok(projects) = rim.inbox().look(|state, _| state.open_night().map(|_| used(state))).await else { return };
-    for project in projects.unwrap_or_default() {
-        let rim = Arc::clone(rim);
-        tokio::spawn(async move { begin_one(&rim, &project).await });
+    let open = rim.inbox().look(|state, _| state.open_night().map(|night| (night.id.clone(), used(state)))).await;
+    let Some((night, projects)) = open.ok().flatten() else { return };
+    for project in projects {
+        let (rim, night) = (Arc::clone(rim), night.clone());
+        tokio::spawn(async move { begin_one(&rim, &night, &project).await });
     }
 }
 
-async fn begin_one(rim: &Arc<Rim>, project: &ProjectName) {
+async fn begin_one(rim: &Arc<Rim>, night: &NightId, project: &ProjectName) {
     let desk = rim.collector().desk(project);
     // Under way: it is begun, or looked at after it was.
     let Ok(mut memory) = desk.turn.try_lock() else { return };
-    let Some((night, wanted)) = wanted(rim, project, false).await else { return };
-    memory.of(&night);
+    memory.of(night);
     if memory.begun || memory.is_stuck() {
         return;
     }
+    let Some((_, wanted)) = wanted(rim, project, Cause::Begin).await.filter(|(now, _)| now == night) else { return };
     let result = blocking(rim, &mut memory, move || look::begin(&wanted).map_err(|e| e.to_string())).await;
     match result {
         Ok(()) => memory.begun = true,
@@ -159,7 +159,6 @@ pub async fn before_report(rim: &Arc<Rim>, night: &NightId) {
         // One that broke off has said so in the log.
         let _ = look.await;
     }
-    let _ = tokio::task::spawn_blocking(memory::give_back).await;
 }
 
 /// Looks at the projects of the open night because somebody wants to know now. True when all were looked at in time.
@@ -181,6 +180,7 @@ pub async fn now(rim: &Arc<Rim>) -> bool {
 /// Why a look is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
+    Begin,
     AttemptEnded,
     Report,
     Asked,
@@ -190,7 +190,7 @@ async fn look_at(rim: &Arc<Rim>, project: &ProjectName, cause: Cause) {
     let desk = rim.collector().desk(project);
     let mut memory = desk.turn.lock().await;
     desk.waits.store(false, Ordering::Release);
-    let Some((night, wanted)) = wanted(rim, project, cause == Cause::Report).await else { return };
+    let Some((night, wanted)) = wanted(rim, project, cause).await else { return };
     memory.of(&night);
     let fresh = memory.looked.is_some_and(|looked| looked.elapsed() < FRESH);
     if memory.is_stuck() || (cause == Cause::Asked && fresh) {
@@ -253,9 +253,10 @@ async fn trouble(rim: &Arc<Rim>, memory: &mut Memory, project: &ProjectName, wha
     }
 }
 
-/// The projects that sessions of the night work in.
+/// The projects that sessions of the night work in, or may.
 fn used(state: &State) -> Vec<ProjectName> {
-    let sessions = state.plan.sessions.values().chain(state.added.values());
+    let runs = |session: &SessionPlan| !session.disabled || state.latest_run(&session.name).is_some();
+    let sessions = state.plan.sessions.values().chain(state.added.values()).filter(|session| runs(session));
     let used: BTreeSet<&ProjectName> = sessions.filter_map(|session| session.project.as_ref()).collect();
     state.plan.projects.keys().filter(|name| used.contains(name)).cloned().collect()
 }
@@ -265,11 +266,12 @@ fn project_of(state: &State, session: &SessionName) -> Option<ProjectName> {
 }
 
 /// What a look needs to know; `None` when there is no such project, or no night.
-async fn wanted(rim: &Arc<Rim>, project: &ProjectName, last: bool) -> Option<(NightId, Wanted)> {
+async fn wanted(rim: &Arc<Rim>, project: &ProjectName, cause: Cause) -> Option<(NightId, Wanted)> {
     let (name, clear, environment) = (project.clone(), rim.clear_secrets(), rim.environment.clone());
     let (instance, given_up) = (rim.instance().clone(), Arc::clone(&rim.collector().given_up));
     let asked = rim.inbox().look(move |state, _| {
-        let night = state.night.as_ref()?;
+        // After the night's end its report looks at all there is.
+        let night = state.night.as_ref().filter(|night| night.closed.is_none() || cause == Cause::Report)?;
         let plan = state.plan.projects.get(&name)?;
         let others =
             state.plan.projects.iter().filter(|(other, _)| **other != name).map(|(_, other)| other.dir.clone());
@@ -295,7 +297,7 @@ async fn wanted(rim: &Arc<Rim>, project: &ProjectName, last: bool) -> Option<(Ni
             ran: ran(state, night, &name),
             secrets,
             snapshot: instance.snapshot(&night.id, &name),
-            last,
+            last: cause == Cause::Report,
             given_up,
             project: name,
         };

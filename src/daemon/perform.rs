@@ -8,6 +8,7 @@ use super::output::LastRead;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
 use super::sampler::Sampler;
+use super::usage::Usage;
 use super::watch::Watchers;
 use crate::adapters::channels::Channels;
 use crate::adapters::git;
@@ -41,6 +42,7 @@ pub struct Rim {
     pub(super) journal_id: String,
     pub(super) watchers: Arc<Watchers>,
     pub(super) sampler: Sampler,
+    usage: Usage,
     pub(super) tmux: Mutex<Option<Tmux>>,
     pub(super) places: Places,
     pub(super) config: RwLock<config::Settings>,
@@ -98,6 +100,7 @@ impl Rim {
             journal_id,
             watchers: Arc::default(),
             sampler: Sampler::default(),
+            usage: Usage::default(),
             tmux: Mutex::new(None),
             config: RwLock::new(settings.config),
             context: settings.context,
@@ -190,6 +193,10 @@ impl Rim {
     /// What was seen of the work of running programs.
     pub fn sampler(&self) -> &Sampler {
         &self.sampler
+    }
+    /// What is known of the transcripts of agents.
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
     }
     /// `[report] formats`.
     pub fn report_formats(&self) -> Vec<ReportFormat> {

@@ -11,7 +11,7 @@ use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
-use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors};
+use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors, usage};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
@@ -184,6 +184,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(retention::keep(Arc::clone(&rim)));
     tokio::spawn(awake::keep(Arc::clone(&rim)));
     tokio::spawn(sampler::go_on(Arc::clone(&rim)));
+    tokio::spawn(usage::go_on(Arc::clone(&rim)));
 
     let reason = tokio::select! {
         reason = ended(ending, &rim) => reason,

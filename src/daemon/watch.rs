@@ -241,6 +241,7 @@ impl Follow {
             self.rim.settle_tmux().await;
         }
         self.catch_up(false).await;
+        self.rim.read_usage(&self.attempt, exit.at).await;
         let zone = zone(self.rim.plan_zone().await.as_deref());
         let output = match &mut self.output {
             Some(output) => {

@@ -1,8 +1,11 @@
-//! Whether something changed in a directory, with a bound on what the question may cost.
+//! Files of others: whether something changed in a directory, with a bound on what the question may cost, and how one is
+//! opened that may be no file at all.
 
 use crate::core::time::Wall;
+use rustix::fs::{Mode, OFlags};
 use std::collections::VecDeque;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
@@ -18,6 +21,14 @@ pub struct Changes {
     pub newest: Option<(String, Wall)>,
     /// How many entries were looked at.
     pub looked_at: usize,
+}
+
+/// Opens a regular file to read it. A pipe, a device or a directory is an error, and is not waited for.
+pub fn open_regular(path: &Path) -> io::Result<fs::File> {
+    // Without O_NONBLOCK opening a pipe waits for a writer, perhaps for ever.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
 }
 
 /// The newest change below a directory after one time and not after another, nearest entries first. A folder that is

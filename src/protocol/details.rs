@@ -39,6 +39,9 @@ pub struct AttemptStatus {
     pub exit: Option<ExitStatus>,
     /// CPU and memory, where known.
     pub usage: Option<ProcessUsage>,
+    /// Tokens and cost, where known.
+    #[serde(default)]
+    pub tokens: Option<super::UsageStatus>,
     /// Whether the recorder got a hang-up before the end.
     pub hup: bool,
     /// Whether it was told to stop.
@@ -299,4 +302,34 @@ pub struct NoteDoneRequest {
     /// Why, for the journal.
     #[serde(default)]
     pub reason: Option<String>,
+}
+
+/// `usage --json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageTable {
+    /// [`super::SCHEMA`].
+    pub schema: u32,
+    /// What the rows are: `session`, `project` or `day`.
+    pub by: String,
+    /// The night that is told of; null is all nights of the journal.
+    pub night: Option<String>,
+    /// The rows; days are in order, others by what they used.
+    pub rows: Vec<UsageRow>,
+    /// All of it; null when nothing is known.
+    pub total: Option<super::UsageStatus>,
+    /// Attempts of agents of which nothing is known.
+    pub unknown_attempts: u64,
+    /// The built-in list of prices.
+    pub prices: String,
+}
+
+/// A row of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct UsageRow {
+    /// The session, the project or the day; empty for sessions without a project.
+    pub key: String,
+    /// What it used; null when nothing is known.
+    pub usage: Option<super::UsageStatus>,
+    /// Attempts of agents of which nothing is known.
+    pub unknown_attempts: u64,
 }

@@ -149,6 +149,7 @@ fn totals(facts: &Facts) -> Totals {
             totals.files += work.file_count;
         }
     }
+    totals.usage = super::usage::of_night(facts);
     totals.unwatched = seconds(facts.gaps.iter().map(gap_span).sum());
     totals
 }

@@ -12,6 +12,7 @@ use crate::core::plan::{Plan, SessionPlan};
 use crate::core::progress::LastNights;
 use crate::core::run::{CheckResult, OutputSeen, RunState, Started};
 use crate::core::time::{At, Wall};
+use crate::core::usage::Used;
 use std::collections::BTreeMap;
 
 /// Most moments kept for the timeline.
@@ -124,6 +125,8 @@ pub struct AttemptFacts {
     pub output: OutputSeen,
     /// The results of its checks.
     pub checks: Vec<CheckResult>,
+    /// What it used, where that is known.
+    pub used: Option<Used>,
 }
 
 impl AttemptFacts {

@@ -224,6 +224,7 @@ impl Folder {
             | Fact::AttemptEnded { .. }
             | Fact::Finding { .. }
             | Fact::LimitMet { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {

@@ -90,6 +90,7 @@ impl Folder {
                     told = Some((format!("checks: {} of {} good", results.len() - red, results.len()), 2));
                 }
             }
+            Fact::AttemptUsed { attempt, used } => attempt_of(run, attempt, at).used = Some((**used).clone()),
             Fact::Finding { finding, .. } => {
                 told = found(finding, run);
             }
@@ -198,6 +199,7 @@ fn attempt_of<'r>(run: &'r mut RunFacts, id: &AttemptId, at: Wall) -> &'r mut At
                 counted: false,
                 output: OutputSeen::default(),
                 checks: Vec::new(),
+                used: None,
             });
             run.attempts.len() - 1
         }

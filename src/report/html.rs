@@ -6,9 +6,11 @@
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
 use super::text::{metric, tool, window_line};
+use super::usage::{by, line};
 use crate::core::time::Wall;
 use crate::status::table::{Tone, sign};
 use crate::status::text::{bytes, count, cut_at_word, span_of_seconds};
+use crate::status::usage::words;
 use crate::status::zone::{from_label, hh_mm_near, parse};
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -57,6 +59,7 @@ pub fn render(report: &Report) -> Result<String, PageFault> {
     let document = json!({
         "report": document(report).map_err(|e| PageFault(e.to_string()))?,
         "window": window_line(report, &zone),
+        "used": line(report),
         "share": (all > 0.0).then(|| share(report, all)),
         "timeline": timeline,
     });
@@ -88,6 +91,8 @@ fn document(report: &Report) -> Result<Value, serde_json::Error> {
         row["numbers"] = json!(session.metrics.iter().map(metric).collect::<Vec<_>>());
         row["tools_said"] = json!(session.tools.iter().map(tool).collect::<Vec<_>>());
         row["bar"] = night_bar(session, report);
+        row["used"] = json!(session.usage.as_ref().map(words));
+        row["cost"] = json!(session.usage.as_ref().map(by));
     }
     Ok(document)
 }

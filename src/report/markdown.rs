@@ -191,6 +191,9 @@ impl Page<'_> {
             }
             out.push(line);
         }
+        if let Some(used) = super::usage::line(report) {
+            out.push(format!("- Used: {}.", prose(&used)));
+        }
         if let Some(share) = share_line(report) {
             out.push(format!("- Time of all runs: {share}."));
         }
@@ -217,7 +220,7 @@ impl Page<'_> {
 }
 
 /// The order in which sections get room; those not named come last.
-const WEIGHTS: [&str; 11] = [
+const WEIGHTS: [&str; 12] = [
     "Needs you",
     "Sessions",
     "Could not be read, kept or sent",
@@ -225,6 +228,7 @@ const WEIGHTS: [&str; 11] = [
     "Last words",
     "Tests and builds seen",
     "Projects",
+    "Usage",
     "Errors in the output",
     "Retries",
     "Ends that nobody saw",

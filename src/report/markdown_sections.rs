@@ -5,7 +5,7 @@ use super::markup::{code, code_cell, fence, prose};
 use super::model::{AlertReport, NoteReport, ProjectReport, SessionReport, TimelineRow, ToolReport};
 use super::text::{metric, tool};
 use crate::protocol::FindingStatus;
-use crate::status::text::{count, cut_at_word, span_of_seconds};
+use crate::status::text::{count, cut_at_word, grouped, span_of_seconds};
 
 impl Page<'_> {
     /// All sections in the order of reading; those without rows are not shown.
@@ -19,6 +19,7 @@ impl Page<'_> {
             self.unreadable(),
             self.projects(),
         ];
+        out.push(self.usage());
         out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
         out.extend([self.alerts(), self.notes(), self.not_run(), self.timeline()]);
         if self.full {
@@ -120,6 +121,34 @@ impl Page<'_> {
             above: Vec::new(),
             rows: all.map(row).collect(),
             most: 12,
+            more: "in the JSON.".to_owned(),
+        }
+    }
+
+    /// Tokens and cost by session.
+    fn usage(&self) -> Section {
+        let row = |s: &SessionReport| {
+            let usage = s.usage.as_ref()?;
+            let percent = usage.budget.as_ref().and_then(|budget| budget.percent);
+            let budget = percent.map_or_else(String::new, |percent| format!("{percent} %"));
+            Some(vec![format!(
+                "| {} | {} | {} | {} | {} | {} | {budget} |",
+                prose(&s.name),
+                grouped(usage.input_tokens),
+                grouped(usage.cache_read_tokens),
+                grouped(usage.output_tokens),
+                prose(&super::usage::by(usage)),
+                prose(&usage.models.iter().map(|m| m.model.as_str()).collect::<Vec<_>>().join(", ")),
+            )])
+        };
+        Section {
+            name: "Usage",
+            above: vec![
+                "| Session | Sent | of it from a cache | Received | Cost | Models | Budget |".to_owned(),
+                "|---|---:|---:|---:|---|---|---:|".to_owned(),
+            ],
+            rows: self.report.sessions.iter().filter_map(row).collect(),
+            most: 20,
             more: "in the JSON.".to_owned(),
         }
     }

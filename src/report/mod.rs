@@ -21,6 +21,7 @@ pub mod text;
 pub mod timeline;
 mod timeline_fold;
 mod timeline_lane;
+mod usage;
 
 pub use build::{build, check_code};
 pub use fold::{Folder, fold, fold_as_of};

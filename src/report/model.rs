@@ -3,7 +3,7 @@
 //! Times are RFC 3339 in UTC, spans are seconds as numbers, sizes are bytes. Foreign text in it is harmless to a terminal
 //! (no control characters) and bounded; each form escapes it for itself.
 
-use crate::protocol::FindingStatus;
+use crate::protocol::{FindingStatus, UsageStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -226,6 +226,9 @@ pub struct Totals {
     pub time: Vec<TimeShare>,
     /// Time that no daemon watched.
     pub unwatched: f64,
+    /// Tokens and cost of all sessions; null when nothing is known.
+    #[serde(default)]
+    pub usage: Option<UsageStatus>,
 }
 
 /// Time spent on one thing.
@@ -315,6 +318,12 @@ pub struct SessionReport {
     /// What was found about it: stalls, deadlines at risk, results of zero.
     #[serde(default)]
     pub findings: Vec<FindingStatus>,
+    /// Tokens and cost of all its runs in this night; null when nothing is known.
+    #[serde(default)]
+    pub usage: Option<UsageStatus>,
+    /// Whether it is an agent: one of which nothing is known did not use nothing.
+    #[serde(default)]
+    pub agent: bool,
 }
 
 /// How a program ended.
@@ -355,6 +364,9 @@ pub struct AttemptReport {
     pub exit: Option<ExitReport>,
     /// Whether it took one of `max_attempts`.
     pub counted: bool,
+    /// Tokens and cost; null when nothing is known.
+    #[serde(default)]
+    pub usage: Option<UsageStatus>,
 }
 
 /// A stretch of a run's time.

@@ -128,6 +128,8 @@ fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> Session
         removed: run.removed,
         redriven_from: run.redriven_from.as_ref().map(ToString::to_string),
         findings: run.findings.iter().map(finding).collect(),
+        usage: super::usage::of_session(facts, &run.id.session),
+        agent: plan.is_some_and(SessionPlan::is_agent),
     }
 }
 
@@ -182,6 +184,7 @@ fn attempt(attempt: &AttemptFacts, last: Wall) -> AttemptReport {
         ran: seconds(ran),
         exit: exit_of(attempt),
         counted: attempt.counted,
+        usage: attempt.used.as_ref().map(crate::status::usage::of_attempt),
     }
 }
 

@@ -59,6 +59,9 @@ pub fn page(report: &Report) -> String {
         let length = span_of_seconds(gap.seconds);
         out.add(&format!("Not watched {} to {} ({at_most}{length}): {}.", at(&gap.from), at(&gap.to), gap.why));
     }
+    if let Some(used) = super::usage::line(report) {
+        out.add(&format!("Used: {used}."));
+    }
     if let Some(share) = share_line(report) {
         out.add(&format!("Time of all runs: {share}."));
     }
@@ -207,6 +210,9 @@ pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
     if report.totals.commits > 0 {
         let commits = count(report.totals.commits, "commit", "commits");
         parts.push(format!("{commits}, {}", count(report.totals.files, "changed file", "changed files")));
+    }
+    if let Some(used) = super::usage::line(report) {
+        parts.push(used);
     }
     if report.totals.unverified > 0 {
         parts.push(format!("{} unverified: nothing was declared that proves it", report.totals.unverified));

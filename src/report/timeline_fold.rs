@@ -124,6 +124,7 @@ impl Timeline {
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
             | Fact::LimitMet { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::DaemonStopped { .. }
             | Fact::PlanAdopted { .. }
             | Fact::PlanRejected { .. }

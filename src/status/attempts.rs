@@ -62,6 +62,7 @@ fn one(state: &State, attempt: &Attempt, now: Wall, path: OutputPath<'_>) -> Att
             system: seconds(usage.system_ms),
             max_rss: usage.max_rss_kib.saturating_mul(1024),
         }),
+        tokens: attempt.used.as_ref().map(super::usage::of_attempt),
         hup: ended.is_some_and(|exit| exit.hup),
         stopped: ended.is_some_and(|exit| exit.stopped),
         orphans: ended.map_or(0, |exit| exit.orphans),

@@ -7,6 +7,7 @@ use crate::core::alert::Stage;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, RunId, SessionName};
 use crate::core::run::{Outcome, OutputSeen, RunState};
+use crate::core::usage::short;
 use crate::protocol::details::SessionEvent;
 
 /// The session that a fact is about; `None` for what is about none, or about all.
@@ -146,6 +147,11 @@ fn told(fact: &Fact) -> Option<Line> {
             let resets = limit.resets.map_or_else(String::new, |at| format!(", resets {}", rfc3339(at)));
             let asks = limit.asks.as_deref().map(harmless).unwrap_or_default();
             line("limit_met", 2, format!("usage limit{resets}")).shown_by(asks)
+        }
+        Fact::AttemptUsed { attempt, used } => {
+            let (sum, number) = (used.total(), attempt.number);
+            let tokens = short(sum.tokens.total());
+            line("attempt_used", 0, format!("attempt {number} used {tokens} tokens, {}", sum.cost_words()))
         }
         Fact::NoteMoved { note } if note.is_open() => {
             line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))

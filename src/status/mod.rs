@@ -12,6 +12,7 @@ pub mod queue;
 pub mod table;
 pub mod text;
 pub mod tonight;
+pub mod usage;
 pub mod why;
 pub mod words;
 pub mod zone;

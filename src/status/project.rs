@@ -74,6 +74,7 @@ pub fn project(state: &State, now: At, ctx: &StatusContext<'_>) -> Status {
         seq: ctx.seq,
         outages: outages(state),
         safe_mode: state.breakers.safe_mode.clone(),
+        usage: super::usage::of_night(state),
     }
 }
 
@@ -193,7 +194,7 @@ fn session(
             last_at: a.output.last_at.map(rfc3339),
         }),
         metrics: metrics(plan, last, live_attempt.map(|_| now.wall), state.last_nights.get(name)),
-        usage: None,
+        usage: super::usage::of_session(state, name),
         after: plan.map(|p| p.after.iter().map(|d| d.session.to_string()).collect()).unwrap_or_default(),
         priority: plan.map_or(0, |p| p.priority),
         node: ctx.node.to_owned(),

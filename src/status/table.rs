@@ -5,6 +5,7 @@ use super::words;
 use super::zone::{hh_mm, hh_mm_near, parse};
 use crate::core::guard::thing;
 use crate::core::time::Wall;
+use crate::core::usage::{Money, WARN_AT, short};
 use crate::protocol::{ExitStatus, MetricStatus, OutageStatus, SessionStatus, Status};
 use jiff::tz::TimeZone;
 use std::time::Duration;
@@ -177,6 +178,11 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
     for outage in &status.outages {
         lines.push((Tone::Warn, outage_line(outage, &time)));
     }
+    if let Some(usage) = &status.usage {
+        let spent = usage.budget.as_ref().and_then(|budget| budget.percent).is_some_and(|percent| percent >= WARN_AT);
+        let tone = if spent { Tone::Warn } else { Tone::Dim };
+        lines.push((tone, format!("Used: {}.", super::usage::words(usage))));
+    }
     let open: Vec<_> = status.alerts.iter().filter(|a| a.state == "open").collect();
     if let Some(first) = open.first() {
         let all = if open.len() == 1 { "1 open alert".to_owned() } else { format!("{} open alerts", open.len()) };
@@ -226,6 +232,18 @@ fn outage_line(outage: &OutageStatus, time: &impl Fn(&str) -> String) -> String 
     }
 }
 
+/// `1.2M $3.40`, with how much of a budget it is when that is much.
+fn used_cell(session: &SessionStatus) -> String {
+    let Some(usage) = &session.usage else { return String::new() };
+    let tokens = short(usage.input_tokens.saturating_add(usage.output_tokens));
+    let percent = usage.budget.as_ref().and_then(|budget| budget.percent).filter(|percent| *percent >= WARN_AT);
+    match (percent, usage.usd.and_then(Money::of_usd)) {
+        (Some(percent), _) => format!("{tokens} {percent} %"),
+        (None, Some(usd)) => format!("{tokens} {usd}"),
+        (None, None) => tokens,
+    }
+}
+
 /// One column; when the terminal is narrow, those with a lower `rank` get room first, and those of rank 0 always.
 struct Column {
     head: &'static str,
@@ -252,6 +270,7 @@ fn table(status: &Status, now: Wall, columns: usize, options: &TableOptions<'_>,
         column("SINCE", 5, 9, cells(&|s| since_cell(s, now, zone))),
         column("TIME", 2, 6, cells(&|s| time_cell(s, now))),
         column("NEXT", 4, 9, cells(&|s| next_cell(s, now, zone))),
+        column("USED", 7, 16, cells(&used_cell)),
         column("PROGRESS", 1, 36, cells(&|s| progress(s, now, zone, columns))),
     ];
     shown.retain(|c| c.cells.iter().any(|cell| !cell.is_empty()));

@@ -243,6 +243,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::DaemonCrashed { .. }
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
+            | Fact::AttemptUsed { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
@@ -302,6 +303,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Deadline => "it ends as unfinished: its deadline has passed".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
             AfterStop::Stalled => "it is judged like a failure: nothing showed that it works".to_owned(),
+            AfterStop::Budget => "it ends, and is not tried again: its budget is used up".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {
             Outcome::Succeeded => "nothing: it is done".to_owned(),

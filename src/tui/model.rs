@@ -244,6 +244,7 @@ impl Model {
                 seq: 0,
                 outages: Vec::new(),
                 safe_mode: None,
+                usage: None,
             },
             link: Link::Opening,
             samples: BTreeMap::new(),

@@ -16,6 +16,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["core"]),
     ("protocol", &["core"]),
     ("observe", &["core", "terminal"]),
+    ("agents", &["core"]),
     ("status", &["core", "protocol", "terminal"]),
     ("report", &["core", "protocol", "status", "terminal"]),
     ("shim", &["core", "recording", "os"]),
@@ -38,6 +39,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "report",
             "shim",
             "adapters",
+            "agents",
         ],
     ),
     (
@@ -59,6 +61,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
             "daemon",
             "harvest",
             "tui",
+            "agents",
         ],
     ),
     ("main", &["cli", "shim"]),
@@ -67,7 +70,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Layers that only compute: what they need to know comes in as a value, what they want done goes out as one.
 pub const PURE: &[&str] =
-    &["core", "terminal", "observe", "status", "report", "protocol", "config", "harvest", "verdict", "tui"];
+    &["core", "terminal", "observe", "status", "report", "protocol", "config", "harvest", "verdict", "tui", "agents"];
 
 /// The files of a pure layer that are its rim: what the rest of the layer only sees as values, they read and do.
 pub const RIM: &[&str] = &[

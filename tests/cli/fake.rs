@@ -150,6 +150,7 @@ pub fn status(sessions: &[(&str, &str)]) -> Status {
         seq: 7,
         outages: Vec::new(),
         safe_mode: None,
+        usage: None,
     }
 }
 

@@ -232,6 +232,21 @@ fn a_project_of_a_hundred_thousand_files_is_looked_at_and_holds_up_no_start() {
 }
 
 #[test]
+fn a_report_asked_for_in_the_night_is_fresh() {
+    let house = house("", &[("work", &format!("{WAIT}echo x > made.rs; touch ../made; sleep 600"))]);
+    house.ok(&["up", "--trust"]);
+    begun(&house);
+    go(&house);
+    house.until("the session wrote", || house.path("w/made").exists());
+    assert!(house.facts_of("files_seen").is_empty(), "no session ended yet");
+    house.ok(&["report"]);
+    let seen = house.facts_of("files_seen");
+    assert_eq!((seen.len(), &seen[0]["files"]["changed"][0]["path"]), (1, &"made.rs".into()));
+    house.ok(&["report", "--full"]);
+    assert_eq!(house.facts_of("files_seen").len(), 1, "nothing new, nothing told");
+}
+
+#[test]
 fn a_name_that_is_no_text_can_be_made_here() {
     // Without this the hostile folder above would test less than it says.
     let folder = tempfile::tempdir().unwrap();

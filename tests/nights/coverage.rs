@@ -61,6 +61,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::ClockJumped { .. } => ("clock jumped", About::All),
         Event::Trouble { .. } => ("trouble", About::All),
         Event::Evidence { .. } => ("evidence", About::All),
+        Event::Used { attempt, .. } => ("used", About::Run(&attempt.run)),
         Event::Cleaned { .. } => ("cleaned", About::All),
         Event::Sampled { attempt, .. } => ("sampled", About::Run(&attempt.run)),
         Event::OpenNight { .. } => ("open night", About::All),

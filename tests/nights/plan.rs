@@ -301,6 +301,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         provider: [None, None, Some(PROVIDERS[0]), Some(PROVIDERS[1])][rng.usize(0..4)].map(str::to_owned),
         caps: Caps::default(),
         resume: resume(rng),
+        budget: Default::default(),
+        agent: None,
     }
 }
 
@@ -336,9 +338,13 @@ pub fn plan(rng: &mut Rng) -> Plan {
     let (alerts, channels) = alerts(rng);
     Plan {
         timezone: None,
+        budget: Default::default(),
         concurrent,
         log_per_session: None,
-        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), collect: Default::default() })]),
+        projects: BTreeMap::from([(
+            project,
+            ProjectPlan { dir: "/home/anna".into(), budget: Default::default(), collect: Default::default() },
+        )]),
         sessions,
         rules: RULES
             .iter()

@@ -51,6 +51,8 @@ pub fn session(text: &str) -> SessionPlan {
         provider: None,
         caps: Caps::default(),
         resume: nightkeep::core::limit::ResumePolicy::default(),
+        budget: nightkeep::core::usage::Budget::default(),
+        agent: None,
     }
 }
 
@@ -75,7 +77,7 @@ pub fn plan(sessions: impl IntoIterator<Item = SessionPlan>) -> Plan {
         concurrent: 4,
         projects: [(
             "glacier".parse().unwrap(),
-            ProjectPlan { dir: "/home/anna/glacier".into(), collect: Default::default() },
+            ProjectPlan { dir: "/home/anna/glacier".into(), budget: Default::default(), collect: Default::default() },
         )]
         .into(),
         sessions: sessions.into_iter().map(|s| (s.name.clone(), s)).collect(),

@@ -72,7 +72,16 @@ fn attempt(session: &str, number: u32, started: u64, output: OutputSeen) -> Atte
     let at = ago(started).wall;
     let started = Started { at, pid: 5151, pid_start: 1, shim_pid: 5150, boot_id: "boot-1".into() };
     let started = Some(started);
-    Attempt { id, intended: ago(started_before(at)), started, exit: None, verdict: None, output, checks: Vec::new() }
+    Attempt {
+        id,
+        intended: ago(started_before(at)),
+        started,
+        exit: None,
+        verdict: None,
+        output,
+        checks: Vec::new(),
+        used: None,
+    }
 }
 
 fn started_before(at: Wall) -> u64 {

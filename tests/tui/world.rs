@@ -136,6 +136,7 @@ pub fn status(sessions: Vec<SessionStatus>) -> Status {
         seq: 812,
         outages: Vec::new(),
         safe_mode: None,
+        usage: None,
     }
 }
 
@@ -193,7 +194,12 @@ pub fn twelve() -> Model {
             next_at: Some(ahead(11_933)),
             reason: "usage limit of anthropic".into(),
             attempt: 2,
-            usage: Some(UsageStatus { input_tokens: 1_204_000, output_tokens: 88_000, usd: 3.41 }),
+            usage: Some(UsageStatus {
+                input_tokens: 1_204_000,
+                output_tokens: 88_000,
+                usd: Some(3.41),
+                ..UsageStatus::default()
+            }),
             ..session("codex-tests", "app", "limited")
         },
         SessionStatus {

@@ -43,30 +43,31 @@ pub fn changes<'a>(
     let since = since.saturating_sub(TICK);
     let mut found: Vec<Change<'a>> = Vec::new();
     for entry in now.entries.iter().filter(|entry| counts(entry)) {
-        let by_times = |entry: &'a Entry| {
-            let fate = match born(entry.path()) {
-                Some(born) if born >= since => FileFate::Created,
-                Some(_) | None => FileFate::Modified,
-            };
-            Change { entry, fate, bytes_before: None, hash_before: None }
+        let mut tell = |fate, old: Option<&Entry>| {
+            let (bytes_before, hash_before) = (old.map(|old| old.size), old.and_then(|old| old.hash));
+            found.push(Change { entry, fate, bytes_before, hash_before });
+        };
+        // Only what the system itself noted can be trusted to be of the night: a program sets other times as it likes.
+        let by_times = |of: &Entry| {
+            let is_new = of.changed >= since && born(entry.path()).is_some_and(|born| born >= since);
+            let is_written = of.changed >= since && of.modified >= since;
+            if is_new { Some(FileFate::Created) } else { is_written.then_some(FileFate::Modified) }
         };
         match before(base, &entry.path) {
-            Before::Known(old) if old.modified >= since && old.kind == entry.kind => found.push(by_times(entry)),
-            Before::Known(old) if differs(old, entry) => found.push(Change {
-                entry,
-                fate: FileFate::Modified,
-                bytes_before: Some(old.size),
-                hash_before: old.hash,
-            }),
-            Before::Known(_) => {}
+            // It may have been written after the night began and before it was looked at first.
+            Before::Known(old) => match by_times(old).filter(|_| old.kind == entry.kind) {
+                Some(fate) => tell(fate, None),
+                None if differs(old, entry) => tell(FileFate::Modified, Some(old)),
+                None => {}
+            },
             // Its rules may have changed, and show what was there all the time.
             Before::Absent if entry.changed >= since || came_with_a_folder(base, now, entry, since) => {
-                found.push(Change { entry, fate: FileFate::Created, bytes_before: None, hash_before: None });
+                tell(FileFate::Created, None);
             }
             Before::Absent => {}
             Before::Unknown => {
-                if entry.modified >= since {
-                    found.push(by_times(entry));
+                if let Some(fate) = by_times(entry) {
+                    tell(fate, None);
                 }
             }
         }
@@ -206,6 +207,18 @@ mod tests {
         assert!(told(Some(&base), &cut).is_empty());
         assert!(told(None, &base).is_empty());
         assert_eq!(told(None, &written).len(), 1);
+    }
+
+    #[test]
+    fn a_time_that_a_program_set_says_nothing() {
+        let odd =
+            look([Entry { modified: i64::MAX, ..file("a", 1, 5) }, Entry { modified: SINCE + 9, ..file("b", 1, 5) }]);
+        assert!(told(Some(&odd), &odd).is_empty() && told(None, &odd).is_empty());
+        let copied = look([Entry { changed: SINCE + 1, ..file("a", 1, 5) }]);
+        let born = |_: &Path| Some(SINCE + 1);
+        let found = changes(Some(&copied), &copied, SINCE, born, |_| true);
+        assert_eq!(found.len(), 1, "a copy that kept its time, made before the first look was through");
+        assert!(told(Some(&copied), &copied).is_empty(), "its rights were changed");
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Reader {
     pub fn read(&self, path: &Path, secrets: &Redactor) -> io::Result<DocumentFile> {
         let (file, stat) = open::regular(&self.root, path)?;
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        let modified = nanos(stat.st_mtime as i64, stat.st_mtime_nsec as u64);
+        let modified = nanos(stat.st_mtime, stat.st_mtime_nsec);
         if size > DOCUMENT_MAX {
             let problem = Some(format!("it is larger than {} KiB: {size} bytes", DOCUMENT_MAX >> 10));
             let hash = if size <= HASHED_MAX { Some(hash(file.take(HASHED_MAX))?) } else { None };

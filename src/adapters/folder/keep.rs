@@ -1,9 +1,11 @@
 //! A snapshot as a file: one zstd frame with a checksum, replaced whole. It outlives the daemon that took it.
 
 use super::{Count, Entry, Kind, LeftOut, Snapshot};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The first word of the file, with the version of its form.
@@ -32,6 +34,8 @@ pub fn write(path: &Path, snapshot: &Snapshot) -> Result<(), KeepError> {
     encoder.include_checksum(true)?;
     let took = u64::try_from(snapshot.took.as_millis()).unwrap_or(u64::MAX);
     writeln!(encoder, "{MAGIC} {} {took} {} {}", snapshot.taken, u8::from(snapshot.listed), snapshot.entries.len())?;
+    encoder.write_all(snapshot.root.as_os_str().as_bytes())?;
+    encoder.write_all(b"\0")?;
     let LeftOut { too_many, too_deep, too_slow, unreadable, rules } = &snapshot.left_out;
     for Count { number, first } in [too_many, too_deep, too_slow, unreadable, rules] {
         write!(encoder, "{number} ")?;
@@ -82,6 +86,8 @@ pub fn read(path: &Path) -> Result<Option<Snapshot>, KeepError> {
         ..Snapshot::default()
     };
     let mut record = Vec::new();
+    next(&mut reader, &mut record)?;
+    snapshot.root = PathBuf::from(OsStr::from_bytes(&record));
     let left_out = &mut snapshot.left_out;
     for kept in [
         &mut left_out.too_many,
@@ -185,8 +191,14 @@ mod tests {
         let path = folder.path().join("2026-11-21/farm");
         assert!(read(&path).unwrap().is_none());
         let left_out = LeftOut { too_many: Count { number: 3, first: b"x y\xfe".to_vec() }, ..LeftOut::default() };
-        let snapshot =
-            Snapshot { taken: 42, took: Duration::from_millis(7), listed: true, entries: entries(), left_out };
+        let snapshot = Snapshot {
+            taken: 42,
+            root: PathBuf::from(OsStr::from_bytes(b"/home/\xff\n/farm")),
+            took: Duration::from_millis(7),
+            listed: true,
+            entries: entries(),
+            left_out,
+        };
         write(&path, &snapshot).unwrap();
         assert_eq!(read(&path).unwrap().unwrap(), snapshot);
         write(&path, &Snapshot::default()).unwrap();

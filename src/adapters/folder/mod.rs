@@ -129,6 +129,8 @@ impl Entry {
 pub struct Snapshot {
     /// When it was begun, in milliseconds since the Unix epoch.
     pub taken: i64,
+    /// The folder itself, with no link on the way.
+    pub root: PathBuf,
     /// How long it took.
     pub took: Duration,
     /// Whether all that stands in the project's folder itself was looked at.

@@ -45,6 +45,6 @@ pub(super) fn regular_in(folder: &OwnedFd, name: &OsStr) -> io::Result<(File, St
 }
 
 /// A time of a stat record in nanoseconds.
-pub(super) fn nanos(seconds: i64, nanos: u64) -> i64 {
-    seconds.saturating_mul(1_000_000_000).saturating_add(i64::try_from(nanos).unwrap_or(0))
+pub(super) fn nanos(seconds: i64, nanos: impl TryInto<i64>) -> i64 {
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanos.try_into().unwrap_or(0))
 }

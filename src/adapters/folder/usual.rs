@@ -110,7 +110,7 @@ fn words(stem: &str) -> Vec<String> {
 
 fn is_word(word: &str) -> bool {
     let fits = |known: &&str| known.strip_suffix('*').map_or(word == *known, |begin| word.starts_with(begin));
-    WORDS.iter().any(|known| fits(&known)) || word.strip_suffix('S').is_some_and(|one| WORDS.contains(&one))
+    WORDS.iter().any(fits) || word.strip_suffix('S').is_some_and(|one| WORDS.contains(&one))
 }
 
 /// The table of contents of a book, which bears the name of a summary.

@@ -35,7 +35,7 @@ pub fn walk(scope: &Scope) -> io::Result<Snapshot> {
         scope,
         without: without(&root_path, scope),
         until: began.saturating_add(u64::try_from(scope.bounds.within.as_nanos()).unwrap_or(u64::MAX)),
-        snapshot: Snapshot { taken: clock::wall().0, ..Snapshot::default() },
+        snapshot: Snapshot { taken: clock::wall().0, root: root_path.clone(), ..Snapshot::default() },
         todo: VecDeque::new(),
     };
     let outside = lists.outside(&root_path);
@@ -102,9 +102,9 @@ impl Walk<'_> {
         if self.is_late() {
             return Err(Missed::TooSlow);
         }
-        let at = open::folder(root, Path::new(OsStr::from_bytes(&todo.path))).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Missed::Gone,
-            _ => Missed::Unreadable(e),
+        let at = open::folder(root, Path::new(OsStr::from_bytes(&todo.path))).map_err(|e| {
+            let gone = matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory);
+            if gone { Missed::Gone } else { Missed::Unreadable(e) }
         })?;
         let room = bounds.entries.saturating_sub(self.snapshot.entries.len());
         let mut names: Vec<Vec<u8>> = Vec::new();
@@ -183,7 +183,11 @@ impl Walk<'_> {
             FileType::RegularFile => Kind::File,
             FileType::Directory => Kind::Folder { listed: false },
             FileType::Symlink => Kind::Link,
-            _ => Kind::Special,
+            FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => Kind::Special,
         };
         let mut path = folder.to_vec();
         if !path.is_empty() {
@@ -195,8 +199,8 @@ impl Walk<'_> {
             kind,
             ignored: false,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            modified: nanos(stat.st_mtime as i64, stat.st_mtime_nsec as u64),
-            changed: nanos(stat.st_ctime as i64, stat.st_ctime_nsec as u64),
+            modified: nanos(stat.st_mtime, stat.st_mtime_nsec),
+            changed: nanos(stat.st_ctime, stat.st_ctime_nsec),
             inode: stat.st_ino,
             hash: None,
         })

@@ -173,6 +173,28 @@ pub(super) fn provider(raw: &raw::File, agent: &str) -> Option<String> {
     }
 }
 
+/// The built-in agent of a session: the one that is named, that its profile extends, or whose program a plain command
+/// starts.
+pub(super) fn base(raw: &raw::File, layers: &Layers<'_>) -> Option<String> {
+    let builtin = |name: &str| BUILTIN.iter().find(|known| known.name == name).map(|known| known.name.to_owned());
+    let typed = layers.own.command.as_ref().or(layers.defaults.command.as_ref().filter(|_| layers.own.agent.is_none()));
+    if let Some(typed) = typed {
+        let program = match typed {
+            raw::CommandText::Line(line) => line.split_whitespace().next(),
+            raw::CommandText::Words(words) => words.first().map(String::as_str),
+        };
+        return program.and_then(|program| builtin(program.rsplit('/').next().unwrap_or(program)));
+    }
+    let mut current = layers.own.agent.clone().or_else(|| layers.defaults.agent.clone())?;
+    for _ in 0..=raw.agents.len() {
+        match raw.agents.get(&current).and_then(|own| own.extends.clone()) {
+            Some(base) if base != current => current = base,
+            Some(_) | None => break,
+        }
+    }
+    builtin(&current)
+}
+
 /// A provider is a short word: it stands in the journal and in what people read.
 pub(super) fn check_provider(build: &mut Build<'_, '_>, name: &str, place: &Place) {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':' | '/');

@@ -25,6 +25,7 @@ use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{ClearSecrets, CollectPlan, OutputRule, Plan, ProjectPlan};
 use crate::core::retention::Rules;
+use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -172,6 +173,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         alerts: alerts::alerts(&raw.alerts),
         night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
+        budget: budget(raw.night.budget.as_ref()),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {
@@ -186,7 +188,8 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
                 docs: collect.docs.unwrap_or_default(),
                 artifacts: collect.artifacts.unwrap_or_default(),
             };
-            plan.projects.insert(name, ProjectPlan { dir, collect });
+            let budget = budget(project.budget.as_ref());
+            plan.projects.insert(name, ProjectPlan { dir, budget, collect });
         }
     }
     if raw.sessions.len() > SESSIONS_MAX {
@@ -203,6 +206,12 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
     (plan, settings)
+}
+
+/// What may be spent. A limit of no money at all is one: the schema lets no other amount through that is none.
+fn budget(typed: Option<&raw::Budget>) -> Budget {
+    let tokens = typed.and_then(|budget| budget.tokens);
+    Budget { tokens, usd: typed.and_then(|budget| budget.usd).and_then(Money::of_usd) }
 }
 
 fn sessions(build: &mut Build<'_, '_>, plan: &mut Plan) {

@@ -12,6 +12,7 @@ use crate::core::plan::{
     Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
     SessionPlan, StallPolicy, Success,
 };
+use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -97,6 +98,8 @@ pub(crate) fn session_plan(
         provider: provider(build, layers),
         caps: caps(build, layers),
         resume: resume(layers),
+        budget: budget(layers),
+        agent: agents::base(build.raw, layers),
     })
 }
 
@@ -131,6 +134,13 @@ fn resume(layers: &Layers<'_>) -> ResumePolicy {
     let until = layers.pick("resume", |s| s.resume.as_ref()?.until.as_ref()).map(|(time, _)| ClockTime(time.0));
     let max = layers.pick("resume", |s| s.resume.as_ref()?.max).map(|(max, _)| max);
     ResumePolicy { until, max }
+}
+
+/// What it may spend, key by key.
+fn budget(layers: &Layers<'_>) -> Budget {
+    let tokens = layers.pick("budget", |s| s.budget.as_ref()?.tokens).map(|(tokens, _)| tokens);
+    let usd = layers.pick("budget", |s| s.budget.as_ref()?.usd).and_then(|(usd, _)| Money::of_usd(usd));
+    Budget { tokens, usd }
 }
 
 /// What it and all it starts may take.

@@ -58,6 +58,28 @@ pub struct File {
     pub security: Security,
     /// How the dashboard looks and what its keys do.
     pub dashboard: Dashboard,
+    /// What tokens of a model cost, where the built-in list does not know it or is wrong.
+    pub prices: BTreeMap<String, Price>,
+}
+
+/// What tokens of a model cost, in US dollars for a million.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// Tokens sent.
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub input: f64,
+    /// Tokens received.
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub output: f64,
+    /// Tokens read from a cache; the price of `input` without it.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub cache_read: Option<f64>,
+    /// Tokens written to a cache; the price of `input` without it.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub cache_write: Option<f64>,
 }
 
 /// When the night is.
@@ -76,6 +98,8 @@ pub struct Night {
     pub at_end: Option<AtEnd>,
     /// Keeps the machine from sleeping while a night runs.
     pub keep_awake: Option<bool>,
+    /// What all sessions together may spend.
+    pub budget: Option<Budget>,
 }
 
 /// What becomes of sessions that still run at the end of the night.
@@ -110,15 +134,19 @@ pub struct Project {
     /// Files to look at for the report.
     #[serde(default)]
     pub collect: Option<Collect>,
+    /// What its sessions together may spend in a night.
+    #[serde(default)]
+    pub budget: Option<Budget>,
 }
 
-/// Files of a project to look at for the report, as patterns relative to its directory.
+/// Files of a project to look at for the report, as patterns relative to its directory. `*` stays within a folder, `**` does
+/// not, and a pattern without `/` fits names in any folder.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Collect {
-    /// Documents that agents write.
+    /// Documents that agents write, besides those of the usual names: what they say is held against what was seen.
     pub docs: Option<Vec<String>>,
-    /// Results to list with their sizes.
+    /// Results that a person is to look at: listed with size, lines and hash.
     pub artifacts: Option<Vec<String>>,
 }
 

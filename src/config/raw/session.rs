@@ -59,7 +59,7 @@ pub struct Session {
     pub verify: Option<CommandText>,
     /// Longest time of `verify`; 10m without it.
     pub verify_timeout: Option<Period>,
-    /// What may be spent.
+    /// What it may spend in a night; at the limit it is stopped.
     pub budget: Option<Budget>,
     /// What may happen after a usage limit.
     pub resume: Option<Resume>,
@@ -208,14 +208,14 @@ pub struct Metric {
     pub deadline: Option<ClockTime>,
 }
 
-/// What may be spent.
+/// What may be spent in a night.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Budget {
-    /// Tokens.
+    /// Tokens, those read from a cache included.
     #[schemars(range(min = 1))]
     pub tokens: Option<u64>,
-    /// US dollars.
+    /// US dollars, by the agent's own figure or the price list.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub usd: Option<f64>,
 }

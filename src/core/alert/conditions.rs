@@ -12,6 +12,7 @@ use crate::core::run::{Outcome, Run};
 use crate::core::schedule::PAST_DEADLINE;
 use crate::core::state::State;
 use crate::core::time::Mono;
+use crate::core::usage::{Scope, WARN_AT};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -60,6 +61,8 @@ pub(super) enum Source {
     Troubles,
     /// Channels that do not work.
     Channels,
+    /// Budgets that are nearly or wholly used up.
+    Budgets,
 }
 
 /// The conditions of one part of the state, by what makes two the same.
@@ -69,7 +72,15 @@ pub(super) type Found = Vec<(String, Condition)>;
 pub(super) fn everything(state: &State) -> BTreeSet<Source> {
     let sessions = state.night_runs().map(|run| Source::Session(run.id.session.clone()));
     let outages = state.breakers.open().map(|(key, _)| Source::Outage(key.clone()));
-    let single = [Source::Errors, Source::Parked, Source::SafeMode, Source::File, Source::Troubles, Source::Channels];
+    let single = [
+        Source::Errors,
+        Source::Parked,
+        Source::SafeMode,
+        Source::File,
+        Source::Troubles,
+        Source::Channels,
+        Source::Budgets,
+    ];
     sessions.chain(outages).chain(single).collect()
 }
 
@@ -84,6 +95,7 @@ pub(super) fn of_source(source: &Source, state: &State, now: Mono) -> Found {
         Source::File => of_file(state),
         Source::Troubles => of_troubles(state, now),
         Source::Channels => of_channels(state),
+        Source::Budgets => of_budgets(state),
     }
 }
 
@@ -214,7 +226,7 @@ fn of_end(state: &State, name: &SessionName, run: &Run, outcome: Outcome) -> Opt
             title: format!("{name} did not run"),
             body: clean(&run.reason),
             command: Some(format!("nightkeep why {name}")),
-            because_of: cause(state, name),
+            because_of: explained(state, name, run).or_else(|| cause(state, name)),
             ..base("blocked")
         },
         Outcome::Unfinished if run.reason == PAST_DEADLINE => Condition {
@@ -285,6 +297,64 @@ fn of_outage(state: &State, key: &str) -> Found {
     vec![(same("outage", None, None, key, ""), condition)]
 }
 
+/// Budgets that are nearly or wholly used up, and those in dollars that what has no price escapes.
+fn of_budgets(state: &State) -> Found {
+    let mut found = Found::new();
+    for scope in state.budgets() {
+        let (session, project) = match &scope {
+            Scope::Session(name) => (Some(name.to_string()), project_of(state, name)),
+            Scope::Project(name) => (None, Some(name.to_string())),
+            Scope::Night => (None, None),
+        };
+        let words = scope.words();
+        let command = Some("nightkeep usage".to_owned());
+        let base = |kind| Condition {
+            session: session.clone(),
+            project: project.clone(),
+            command: command.clone(),
+            ..plain(kind)
+        };
+        match state.share_of(&scope) {
+            Some(share) if share.percent >= 100 => found.push((
+                same_of_budget(state, &scope),
+                Condition {
+                    severity: Severity::High,
+                    title: format!("{words} is used up"),
+                    body: "What uses it was stopped, and nothing of it is started until the budget is raised."
+                        .to_owned(),
+                    ..base("budget")
+                },
+            )),
+            Some(share) if share.percent >= WARN_AT => found.push((
+                same_of_budget(state, &scope),
+                Condition {
+                    severity: Severity::Medium,
+                    title: format!("{words} is nearly used up"),
+                    body: format!("More than {WARN_AT} % of it is used. At its end what uses it is stopped."),
+                    ..base("budget")
+                },
+            )),
+            Some(_) | None => {}
+        }
+        let unpriced = state.used_by(&scope).is_some_and(|sum| sum.unpriced > 0);
+        if unpriced && state.budget_of(&scope).usd.is_some() {
+            let body = "Tokens of a model without a price were used. They are not part of it until [prices] has one.";
+            let title = format!("{words} does not hold all that is used");
+            let condition = Condition { title, body: body.to_owned(), ..base("unpriced") };
+            found.push((same("unpriced", project.as_deref(), session.as_deref(), "", ""), condition));
+        }
+    }
+    found
+}
+
+fn same_of_budget(state: &State, scope: &Scope) -> String {
+    match scope {
+        Scope::Session(name) => same("budget", project_of(state, name).as_deref(), Some(name.as_str()), "", ""),
+        Scope::Project(name) => same("budget", Some(name.as_str()), None, "", ""),
+        Scope::Night => same("budget", None, None, "", ""),
+    }
+}
+
 /// What was parked: one alert for all sessions of the project.
 fn of_parked(state: &State) -> Found {
     let found = state.breakers.parked.iter().map(|(project, why)| {
@@ -320,6 +390,10 @@ fn explained(state: &State, name: &SessionName, run: &Run) -> Option<String> {
         && state.breakers.parked.contains_key(project)
     {
         return Some(same("parked", Some(project.as_str()), None, "", ""));
+    }
+    // By the words alone: how much it is may have risen since.
+    if let Some(scope) = state.scopes_of(name).iter().find(|scope| run.reason.contains(&scope.used_up())) {
+        return Some(same_of_budget(state, scope));
     }
     let outage = |key: &str| same("outage", None, None, key, "");
     match class(run)? {

@@ -58,6 +58,8 @@ impl Watch {
             if was_open || !to.is_closed() {
                 self.look_at(source);
             }
+        } else if let Fact::AttemptUsed { .. } = fact {
+            self.look_at(Source::Budgets);
         } else if let Fact::ProjectParked { .. } = fact {
             self.look_at(Source::Parked);
             self.look_at_kind("failed");

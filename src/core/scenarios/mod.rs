@@ -1,5 +1,6 @@
 //! What happens, told as stories: the verbs in every state, dependencies, opening and closing, reloads, restarts.
 
+mod budget;
 mod dependencies;
 mod evening;
 mod lifecycle;

@@ -9,7 +9,7 @@ use crate::core::patterns::Patterns;
 use crate::core::plan::CollectPlan;
 use crate::core::secret::Redactor;
 use crate::core::time::Wall;
-use crate::os::clock;
+use crate::os::{clock, memory};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,8 @@ pub const DOCUMENT_BYTES_MAX: u64 = 4 << 20;
 const READ_MAX: usize = 256;
 /// A first look later than this after the night's beginning is told.
 const LATE: Duration = Duration::from_secs(60);
+/// From so many entries on the memory of a look is worth giving back.
+const LARGE: usize = 20_000;
 /// How much earlier than the clock a time of the file system may be.
 const TICK: i64 = 20;
 
@@ -135,7 +137,18 @@ pub fn begin(wanted: &Wanted) -> Result<(), folder::KeepError> {
         }
     }
     wanted.given_up()?;
-    folder::write(&wanted.snapshot, &snapshot)
+    folder::write(&wanted.snapshot, &snapshot)?;
+    let entries = snapshot.entries.len();
+    drop(snapshot);
+    give_back(entries);
+    Ok(())
+}
+
+/// Gives the memory of a large look back to the system once it is through.
+fn give_back(entries: usize) {
+    if entries > LARGE {
+        memory::give_back();
+    }
 }
 
 /// Looks at a folder and holds it against the night's beginning.
@@ -146,6 +159,8 @@ pub fn look(wanted: &Wanted, remembered: Remembered) -> io::Result<Looked> {
         Err(e) => (None, Some(format!("what was kept of the files as the night began cannot be used: {e}"))),
     };
     let now = folder::walk(&scope)?;
+    let moved = base.as_ref().is_some_and(|base| !base.root.as_os_str().is_empty() && base.root != now.root);
+    let base = base.filter(|_| !moved);
     let changes = folder::changes(
         base.as_ref(),
         &now,
@@ -153,11 +168,17 @@ pub fn look(wanted: &Wanted, remembered: Remembered) -> io::Result<Looked> {
         |path| born(&wanted.dir.join(path)),
         |path| is_gone(&wanted.dir.join(path)),
     );
-    let mut look = Look { wanted, scope: &scope, now: &now, remembered, limits: limits(wanted, base.as_ref(), &now) };
+    let mut look =
+        Look { wanted, scope: &scope, now: &now, remembered, limits: limits(wanted, base.as_ref(), &now, moved) };
     let documents = look.documents(&changes)?;
     let files = look.files(&changes)?;
     wanted.given_up()?;
-    Ok(Looked { documents, files, remembered: look.remembered, trouble })
+    let remembered = look.remembered;
+    let entries = base.as_ref().map_or(0, |base| base.entries.len()) + now.entries.len();
+    drop(changes);
+    drop((base, now));
+    give_back(entries);
+    Ok(Looked { documents, files, remembered, trouble })
 }
 
 fn born(path: &Path) -> Option<i64> {
@@ -174,13 +195,13 @@ fn wall(nanos: i64) -> Wall {
     Wall(nanos.div_euclid(1_000_000))
 }
 
-fn limits(wanted: &Wanted, base: Option<&Snapshot>, now: &Snapshot) -> Vec<String> {
+fn limits(wanted: &Wanted, base: Option<&Snapshot>, now: &Snapshot, moved: bool) -> Vec<String> {
     let mut limits = now.limits(&Bounds::default());
     match base {
-        None => limits.push(
-            "it was not noted how the files stood as the night began: they are judged by the times they bear"
-                .to_owned(),
-        ),
+        None => {
+            let why = if moved { "the project had another folder" } else { "it was not noted how the files stood" };
+            limits.push(format!("as the night began {why}: the files are judged by the times they bear"));
+        }
         Some(base) => {
             let before = base.limits(&Bounds::default()).into_iter().filter(|limit| !limits.contains(limit));
             let before: Vec<String> = before.map(|limit| format!("as the night began: {limit}")).collect();

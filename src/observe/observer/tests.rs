@@ -47,6 +47,8 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         provider: None,
         caps: Caps::default(),
         resume: ResumePolicy::default(),
+        budget: crate::core::usage::Budget::default(),
+        agent: None,
     }
 }
 

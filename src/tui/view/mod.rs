@@ -30,6 +30,7 @@ use super::model::{Link, Model, next_minute};
 use super::theme::{Look, Theme, Tone, look, needs_person};
 use super::ui::{Dialog, Sort, Ui, View};
 use crate::core::time::Wall;
+use crate::core::usage::{WARN_AT, short as short_count};
 use crate::protocol::SessionStatus;
 use crate::status::text::{bytes, short_span};
 use crate::status::zone::{hh_mm, parse};
@@ -285,7 +286,14 @@ fn header(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
         let short = host.disk_all.is_some_and(|all| disk < all / 50);
         (format!("disk {} free", bytes(disk)), short)
     });
-    for (text, bad) in load.into_iter().chain(disk) {
+    let used = cx.model.status.usage.as_ref().map(|usage| {
+        let percent = usage.budget.as_ref().and_then(|budget| budget.percent);
+        let tokens = short_count(usage.input_tokens.saturating_add(usage.output_tokens));
+        let cost = usage.usd.map_or_else(String::new, |usd| format!(" ${usd:.2}"));
+        let of = percent.map_or_else(String::new, |percent| format!(" ({percent} %)"));
+        (format!("{tokens} tokens{cost}{of}"), percent.is_some_and(|percent| percent >= WARN_AT))
+    });
+    for (text, bad) in used.into_iter().chain(load).chain(disk) {
         if width(&text) + x + 2 > free {
             continue;
         }

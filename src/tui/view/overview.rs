@@ -1,7 +1,9 @@
 //! What the status knows of a session, on one page.
 
 use super::{Cx, Page, at};
+use crate::core::usage::short;
 use crate::protocol::SessionStatus;
+use crate::status;
 use crate::status::table::of_total;
 use crate::status::text::{bytes, span_of_seconds};
 use crate::tui::cells::put;
@@ -64,7 +66,12 @@ fn lines(session: &SessionStatus, cx: &Cx<'_>) -> Vec<(&'static str, String)> {
         lines.push(("note", format!("{} ({given}): {}", note.id, note.text.replace('\n', " "))));
     }
     if let Some(usage) = &session.usage {
-        lines.push(("tokens", format!("{} in, {} out, ${:.2}", usage.input_tokens, usage.output_tokens, usage.usd)));
+        lines.push(("used", status::usage::words(usage)));
+        for model in usage.models.iter().filter(|_| usage.models.len() > 1) {
+            let cost = model.usd.map_or_else(|| "unpriced".to_owned(), |usd| format!("${usd:.2}"));
+            let tokens = short(model.input_tokens.saturating_add(model.output_tokens));
+            lines.push(("", format!("{}: {tokens} tokens, {cost}", model.model)));
+        }
     }
     if !session.after.is_empty() {
         lines.push(("after", session.after.join(", ")));

@@ -1,6 +1,7 @@
 //! One line of the list: a project or a session.
 
 use super::columns::{Column, Columns};
+use crate::core::usage::WARN_AT;
 use crate::protocol::{ExitStatus, MetricStatus, SessionStatus};
 use crate::status::text::{number, short_span};
 use crate::tui::cells::{put, put_all, put_right, width};
@@ -77,7 +78,10 @@ pub(super) fn session(session: &SessionStatus, columns: &Columns, line: Rect, bu
         && let Some(usage) = &session.usage
     {
         let tokens = short_count(usage.input_tokens.saturating_add(usage.output_tokens));
-        put(buf, x(columns.usage), y, columns.usage.wide, &format!("{tokens} ${:.2}", usage.usd), theme.dim);
+        let cost = usage.usd.map_or_else(|| "?".to_owned(), |usd| format!("${usd:.2}"));
+        let spent = usage.budget.as_ref().and_then(|budget| budget.percent).is_some_and(|percent| percent >= WARN_AT);
+        let style = if spent { theme.tone(Tone::Waiting) } else { theme.dim };
+        put(buf, x(columns.usage), y, columns.usage.wide, &format!("{tokens} {cost}"), style);
     }
     let (mut at_x, mut wide) = (x(columns.note), columns.note.wide);
     if columns.outlook.wide == 0

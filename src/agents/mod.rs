@@ -1,0 +1,3 @@
+//! What is known of coding agents. Pure.
+
+pub mod usage;

@@ -1,0 +1,128 @@
+//! Where the transcripts of an agent are, and whose of several attempts in one directory a transcript is.
+
+use super::Agent;
+use crate::core::time::Wall;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A place to look for transcripts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// The files in this folder that end so; helpers of an agent have theirs in folders below.
+    Folder {
+        /// The folder.
+        dir: PathBuf,
+        /// How their names end.
+        ends: &'static str,
+        /// The folder below a folder of a session's name in which its helpers' transcripts are.
+        helpers: Option<&'static str>,
+    },
+    /// The same in the newest folders by year, month and day.
+    Days {
+        /// The folder with the years.
+        dir: PathBuf,
+        /// How the files' names end.
+        ends: &'static str,
+    },
+    /// The same in a folder below one of a project: that of this name, or whose `.project_root` names the directory.
+    Projects {
+        /// The folder with the projects.
+        dir: PathBuf,
+        /// The name that the project's folder may have.
+        hash: String,
+        /// The folder below it.
+        below: &'static str,
+        /// How the files' names end.
+        ends: &'static str,
+    },
+    /// This file.
+    File(PathBuf),
+    /// This database.
+    Database(PathBuf),
+}
+
+/// The places of an agent that is started with this environment in this directory, which is looked at as it is.
+pub fn places(agent: Agent, env: &BTreeMap<String, String>, dir: &Path) -> Vec<Place> {
+    let var = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(|value| dir.join(value));
+    let Some(home) = var("HOME") else { return Vec::new() };
+    match agent {
+        Agent::Claude => {
+            let root = var("CLAUDE_CONFIG_DIR").unwrap_or_else(|| home.join(".claude"));
+            let dir = root.join("projects").join(slug(dir));
+            vec![Place::Folder { dir, ends: ".jsonl", helpers: Some("subagents") }]
+        }
+        Agent::Codex => {
+            let root = var("CODEX_HOME").unwrap_or_else(|| home.join(".codex"));
+            vec![Place::Days { dir: root.join("sessions"), ends: ".jsonl" }]
+        }
+        Agent::Gemini => {
+            let root = var("GEMINI_CLI_HOME").unwrap_or(home);
+            let hash = hash(&dir.to_string_lossy());
+            vec![Place::Projects { dir: root.join(".gemini/tmp"), hash, below: "chats", ends: ".jsonl" }]
+        }
+        Agent::Opencode => {
+            let root = var("XDG_DATA_HOME").unwrap_or_else(|| home.join(".local/share")).join("opencode");
+            vec![Place::Database(root.join("opencode.db"))]
+        }
+        Agent::Aider => {
+            if let Some(file) = var("AIDER_CHAT_HISTORY_FILE") {
+                return vec![Place::File(file)];
+            }
+            // It is at the top of the repository, wherever that is above.
+            dir.ancestors().take(32).map(|above| Place::File(above.join(".aider.chat.history.md"))).collect()
+        }
+    }
+}
+
+/// The name that a directory has where its path is not to be seen.
+pub fn hash(dir: &str) -> String {
+    Sha256::digest(dir.as_bytes()).iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The name of a project's folder: the path, with a dash for all that is no letter and no digit.
+fn slug(dir: &Path) -> String {
+    let mut slug = String::new();
+    for c in dir.to_string_lossy().chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c);
+        } else {
+            (0..c.len_utf16()).for_each(|_| slug.push('-'));
+        }
+    }
+    slug
+}
+
+/// The time of an attempt, as far as its transcript goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// From when.
+    pub from: Wall,
+    /// Until when; `None` while it runs.
+    pub to: Option<Wall>,
+}
+
+/// A transcript is written a little after its attempt ended, and may begin a little before it is seen to run.
+const SLACK_MS: i64 = 5_000;
+
+/// Whose a transcript is that began and was last written to at these times, of the attempts of one agent in one directory:
+/// its place among them, and whether that is a guess. It is theirs who ran when it began, the latest of them; or, when they
+/// had ended before it was last written to, theirs who goes on with it.
+pub fn whose(began: Wall, written: Wall, attempts: &[Span]) -> Option<(usize, bool)> {
+    let latest = |fits: &dyn Fn(&Span) -> bool| {
+        let fitting = attempts.iter().enumerate().filter(|(_, span)| fits(span));
+        let (place, _) = fitting.clone().max_by_key(|(place, span)| (span.from, *place))?;
+        Some((place, fitting.count() > 1))
+    };
+    let ran = |span: &Span, at: Wall| {
+        span.from.0 - SLACK_MS <= at.0 && span.to.is_none_or(|to| at.0 <= to.0.saturating_add(SLACK_MS))
+    };
+    let first = latest(&|span| ran(span, began));
+    let still = first.and_then(|(place, _)| attempts.get(place)).is_some_and(|span| ran(span, written));
+    if still { first } else { latest(&|span| ran(span, written)).or(first) }
+}

@@ -1,0 +1,350 @@
+//! Reads the transcripts of running agents now and then, and tells the core what they used.
+//!
+//! A look costs a listing of the folders that changed and a read of what was appended. Nothing is kept on disk: a new
+//! daemon reads the transcripts of what runs from their beginning, and whatever is older than an attempt is not its own.
+
+mod find;
+mod tail;
+
+use super::perform::{Rim, zone};
+use crate::adapters::opencode;
+use crate::agents::usage::lines::LINE_MAX;
+use crate::agents::usage::meter::Meter;
+use crate::agents::usage::places::{Place, Span, places, whose};
+use crate::agents::usage::prices::{Price, Prices, rates};
+use crate::agents::usage::{Agent, Note, opencode_message};
+use crate::core::event::Event;
+use crate::core::ids::AttemptId;
+use crate::core::plan::SessionPlan;
+use crate::core::run::{Attempt, RunState};
+use crate::core::state::State;
+use crate::core::time::Wall;
+use crate::core::usage::{Money, Used};
+use crate::os::clock;
+use find::{Listing, Transcript};
+use jiff::tz::TimeZone;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tail::Tail;
+
+/// How often transcripts are looked at while an agent runs.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// How often it is looked for an agent that runs.
+const IDLE_EVERY: Duration = Duration::from_secs(5);
+/// Most bytes of one transcript in one look: several lines of the longest kind.
+const READ_MAX: u64 = 4 * LINE_MAX as u64;
+/// Most looks at what is left at an attempt's end.
+const LAST_LOOKS: usize = 32;
+/// The last look is given up after so long: a network disk may hang.
+const LAST_WITHIN: Duration = Duration::from_secs(10);
+/// An agent with a budget of which nothing is known for so long is told of.
+const UNKNOWN_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// What is known of the transcripts of those that run.
+#[derive(Default)]
+pub struct Usage {
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    meters: BTreeMap<AttemptId, Metered>,
+    listing: Listing,
+}
+
+/// One attempt that is metered.
+struct Metered {
+    meter: Meter,
+    tails: BTreeMap<PathBuf, Tail>,
+    told: Option<Used>,
+    /// That nothing is known was told.
+    complained: bool,
+    /// What was found of a database, by its and its log's size and time.
+    database: Option<[Option<(u64, i64)>; 2]>,
+}
+
+/// An attempt of an agent, as far as its transcripts need it.
+#[derive(Debug, Clone)]
+struct Job {
+    attempt: AttemptId,
+    agent: Agent,
+    session: SessionPlan,
+    span: Span,
+}
+
+impl Job {
+    fn of(attempt: &Attempt, session: &SessionPlan) -> Option<Self> {
+        let agent = Agent::named(session.agent.as_deref()?)?;
+        let from = attempt.started.as_ref()?.at;
+        let to = attempt.exit.as_ref().map(|exit| exit.at);
+        Some(Self { attempt: attempt.id.clone(), agent, session: session.clone(), span: Span { from, to } })
+    }
+    /// Whether both would be taken for each other by where their transcripts are.
+    fn shares(&self, other: &Self) -> bool {
+        self.agent == other.agent && self.session.dir == other.session.dir
+    }
+}
+
+/// All attempts of agents that matter: those that run, and those of the night whose transcripts lie beside theirs.
+fn jobs(state: &State) -> Vec<Job> {
+    let all = state.runs.values().filter(|run| !run.state.is_ended() || !run.attempts.is_empty());
+    let jobs = all.flat_map(|run| {
+        let session = run.session.as_deref();
+        run.attempts.iter().filter_map(move |attempt| Job::of(attempt, session?))
+    });
+    jobs.collect()
+}
+
+/// Looks until the daemon ends.
+pub async fn go_on(rim: Arc<Rim>) {
+    loop {
+        let Ok(jobs) = rim
+            .inbox()
+            .look(|state, _| {
+                let runs = |run: &crate::core::run::Run| {
+                    matches!(run.state, RunState::Running { .. } | RunState::Stopping { .. })
+                };
+                let agents =
+                    |run: &crate::core::run::Run| run.session.as_ref().is_some_and(|session| session.is_agent());
+                let any = state.runs.values().any(|run| runs(run) && agents(run));
+                if any { jobs(state) } else { Vec::new() }
+            })
+            .await
+        else {
+            return;
+        };
+        let live: Vec<Job> = jobs.iter().filter(|job| job.span.to.is_none()).cloned().collect();
+        let pause = if live.is_empty() { IDLE_EVERY } else { LOOK_EVERY };
+        if !live.is_empty() {
+            look(&rim, live, jobs, false).await;
+        }
+        tokio::time::sleep(pause).await;
+    }
+}
+
+impl Rim {
+    /// The last look at the transcripts of an attempt that has ended, before its end is told.
+    pub(super) async fn read_usage(self: &Arc<Self>, attempt: &AttemptId, ended: Wall) {
+        let id = attempt.clone();
+        let Ok(mut jobs) = self
+            .inbox()
+            .look(move |state, _| {
+                let is_agent = state.session(&id.run.session).is_some_and(SessionPlan::is_agent);
+                if is_agent { jobs(state) } else { Vec::new() }
+            })
+            .await
+        else {
+            return;
+        };
+        let Some(job) = jobs.iter_mut().find(|job| job.attempt == *attempt) else { return };
+        job.span.to = Some(ended);
+        let mine = vec![job.clone()];
+        if tokio::time::timeout(LAST_WITHIN, look(self, mine, jobs, true)).await.is_err() {
+            tracing::warn!(%attempt, "its transcripts could not be read to their end in time");
+        }
+        self.usage().held.lock().unwrap_or_else(PoisonError::into_inner).meters.remove(attempt);
+    }
+
+    fn prices(&self) -> Arc<Prices> {
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
+        let own = config.raw.prices.iter().filter_map(|(model, price)| {
+            let (input, output) = (Money::of_usd(price.input)?, Money::of_usd(price.output)?);
+            let (read, write) = (price.cache_read.and_then(Money::of_usd), price.cache_write.and_then(Money::of_usd));
+            Some((model.clone(), Price { rates: rates(input, output, read, write, None), long: None }))
+        });
+        Arc::new(Prices::new(own))
+    }
+}
+
+/// One look at the transcripts of these, beside all others that have some in the same places.
+async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
+    let zone = zone(rim.plan_zone().await.as_deref());
+    let prices = rim.prices();
+    let work: Vec<(Job, Vec<Place>)> = mine
+        .into_iter()
+        .map(|job| {
+            let env = rim.environment(&job.attempt, &job.session);
+            let real = std::fs::canonicalize(&job.session.dir).ok().filter(|real| *real != job.session.dir);
+            let mut found: Vec<Place> = places(job.agent, &env, &job.session.dir);
+            found.extend(real.into_iter().flat_map(|real| places(job.agent, &env, &real)));
+            let mut seen = BTreeSet::new();
+            found.retain(|place| seen.insert(place.clone()));
+            (job, found)
+        })
+        .collect();
+    let mut stored = Vec::new();
+    for (job, found) in &work {
+        for place in found {
+            if let Place::Database(path) = place {
+                stored.extend(database(rim, job, &all, path).await);
+            }
+        }
+    }
+    let rim_too = Arc::clone(rim);
+    let looked = tokio::task::spawn_blocking(move || {
+        let mut held = rim_too.usage().held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.look(&work, &all, &stored, &zone, &prices, last)
+    });
+    for told in looked.await.unwrap_or_default() {
+        let event = match told {
+            Told::Used(attempt, used) => Event::Used { attempt, used },
+            Told::Nothing(attempt) => Event::Trouble {
+                part: format!("the budget of {}", attempt.run.session),
+                what: "no transcript of it is found, so nothing is known of what it uses".to_owned(),
+            },
+        };
+        let _ = rim.inbox().tell(event).await;
+    }
+}
+
+/// What a look has to tell.
+enum Told {
+    Used(AttemptId, Box<Used>),
+    Nothing(AttemptId),
+}
+
+/// A message of a database, with the attempt it belongs to.
+struct Stored {
+    attempt: AttemptId,
+    note: Note,
+    guessed: bool,
+}
+
+/// The messages of a database that are an attempt's, when it changed since it was last read.
+async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored> {
+    let log = PathBuf::from(format!("{}-wal", path.display()));
+    let marks = [find::mark(path), find::mark(&log)];
+    {
+        let mut held = rim.usage().held.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = held.meters.get_mut(&job.attempt);
+        if marks[0].is_none() || known.is_some_and(|known| known.database.replace(marks) == Some(marks)) {
+            return Vec::new();
+        }
+    }
+    let messages = match opencode::messages(path, job.span.from.0.saturating_sub(1_000)).await {
+        Ok(messages) => messages,
+        Err(e) => {
+            tracing::warn!(attempt = %job.attempt, "{} cannot be read: {e}", path.display());
+            return Vec::new();
+        }
+    };
+    let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();
+    let spans: Vec<Span> = others.iter().map(|other| other.span).collect();
+    let real = std::fs::canonicalize(&job.session.dir).unwrap_or_else(|_| job.session.dir.clone());
+    let mut sessions: BTreeMap<String, Option<(usize, bool)>> = BTreeMap::new();
+    let mut mine = Vec::new();
+    for message in messages {
+        let Some((request, dir)) = opencode_message(&message.id, &message.data) else { continue };
+        if dir.is_some_and(|dir| Path::new(&dir) != job.session.dir && Path::new(&dir) != real) {
+            continue;
+        }
+        let at = request.at.unwrap_or(job.span.from);
+        let owner = *sessions.entry(message.session).or_insert_with(|| whose(at, at, &spans));
+        if let Some((place, guessed)) = owner
+            && others.get(place).is_some_and(|owner| owner.attempt == job.attempt)
+        {
+            mine.push(Stored { attempt: job.attempt.clone(), note: Note::Request(request), guessed });
+        }
+    }
+    mine
+}
+
+impl Held {
+    fn look(
+        &mut self,
+        work: &[(Job, Vec<Place>)],
+        all: &[Job],
+        stored: &[Stored],
+        zone: &TimeZone,
+        prices: &Arc<Prices>,
+        last: bool,
+    ) -> Vec<Told> {
+        self.meters.retain(|attempt, _| all.iter().any(|job| job.attempt == *attempt));
+        let mut told = Vec::new();
+        for (job, found) in work {
+            let transcripts: Vec<Transcript> = found.iter().flat_map(|place| self.listing.transcripts(place)).collect();
+            let metered = self.meters.entry(job.attempt.clone()).or_insert_with(|| Metered {
+                meter: Meter::new(job.span.from, zone.clone(), Arc::clone(prices)),
+                tails: BTreeMap::new(),
+                told: None,
+                complained: false,
+                database: None,
+            });
+            metered.choose(job, all, transcripts, zone);
+            metered.read(last);
+            for message in stored.iter().filter(|message| message.attempt == job.attempt) {
+                if message.guessed {
+                    metered.meter.is_guessed();
+                }
+                metered.meter.take(0, message.note.clone());
+            }
+            let used = metered.meter.used();
+            if used != metered.told {
+                metered.told.clone_from(&used);
+                told.extend(used.map(|used| Told::Used(job.attempt.clone(), Box::new(used))));
+            } else if used.is_none()
+                && !metered.complained
+                && !job.session.budget.is_none()
+                && clock::wall().since(job.span.from) > UNKNOWN_FOR
+            {
+                metered.complained = true;
+                told.push(Told::Nothing(job.attempt.clone()));
+            }
+        }
+        told
+    }
+}
+
+impl Metered {
+    /// Takes up the transcripts that are this attempt's.
+    fn choose(&mut self, job: &Job, all: &[Job], found: Vec<Transcript>, zone: &TimeZone) {
+        let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();
+        let spans: Vec<Span> =
+            others.iter().map(|other| if other.attempt == job.attempt { job.span } else { other.span }).collect();
+        for transcript in found {
+            if self.tails.contains_key(&transcript.path) || transcript.written.0 < job.span.from.0.saturating_sub(1_000)
+            {
+                continue;
+            }
+            let owner = whose(transcript.began, transcript.written, &spans);
+            let is_mine = |place: usize| others.get(place).is_some_and(|owner| owner.attempt == job.attempt);
+            let Some((place, guessed)) = owner.filter(|(place, _)| is_mine(*place)) else { continue };
+            if !transcript.is_of(&job.session.dir) {
+                continue;
+            }
+            let number = u32::try_from(self.tails.len() + 1).unwrap_or(u32::MAX);
+            let Some(tail) = Tail::new(&transcript.path, job.agent, zone, number) else { continue };
+            // One alone can have made several; only who shares the directory makes it a guess.
+            if guessed && spans.len() > 1 && others.get(place).is_some() {
+                self.meter.is_guessed();
+            }
+            if transcript.side {
+                self.meter.is_side(number);
+            }
+            self.tails.insert(transcript.path, tail);
+        }
+    }
+
+    /// Reads what was appended.
+    fn read(&mut self, last: bool) {
+        for tail in self.tails.values_mut() {
+            for _ in 0..if last { LAST_LOOKS } else { 1 } {
+                let (number, meter) = (tail.number, &mut self.meter);
+                match tail.read(READ_MAX, &mut |note| meter.take(number, note)) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(e) => {
+                        tracing::debug!("{} cannot be read: {e}", tail.path.display());
+                        break;
+                    }
+                }
+            }
+            if last {
+                let (number, meter) = (tail.number, &mut self.meter);
+                tail.finish(&mut |note| meter.take(number, note));
+            }
+        }
+    }
+}
