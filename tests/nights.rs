@@ -28,6 +28,8 @@ mod post;
 mod rim;
 #[path = "nights/sim.rs"]
 mod sim;
+#[path = "nights/spending.rs"]
+mod spending;
 #[path = "nights/trouble.rs"]
 mod trouble;
 #[path = "nights/work.rs"]
@@ -176,6 +178,8 @@ fn enough(coverage: &Coverage) {
         ("stood still", "backing_off"),
         ("stop overdue", "stopping"),
         ("remains", "stopping"),
+        ("used", "running"),
+        ("used", "stopping"),
     ] {
         if coverage.met(event, state) < 10 {
             seldom.push((event, state, coverage.met(event, state)));

@@ -2,6 +2,8 @@
 
 #[path = "report/builder.rs"]
 mod builder;
+#[path = "report/claims.rs"]
+mod claims;
 #[path = "report/hostile.rs"]
 mod hostile;
 #[path = "report/html.rs"]

@@ -176,6 +176,10 @@ impl Turn<'_> {
         if nights != self.state().last_nights {
             self.fact(Fact::LastNights { nights });
         }
+        if let Some(summary) = self.state().summed.clone() {
+            // So that the report of this night needs no other night's facts.
+            self.fact(Fact::NightSummed { summary: Box::new(summary) });
+        }
         let plan = Box::new(self.state().plan.clone());
         self.fact(Fact::PlanAdopted { plan, changes: Vec::new() });
         self.carry_notes();

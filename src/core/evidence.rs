@@ -244,6 +244,12 @@ impl Turn<'_> {
         if self.state().was_collected(&evidence) {
             return;
         }
+        // A report that is written again comes to the same.
+        if let Evidence::Summary(summary) = &evidence
+            && self.state().summed.as_ref() == Some(&**summary)
+        {
+            return;
+        }
         let fact = match evidence {
             Evidence::Document(document) => Fact::DocumentRead { document },
             Evidence::Files { project, files } => Fact::FilesSeen { project, files },
@@ -252,5 +258,36 @@ impl Turn<'_> {
             Evidence::Summary(summary) => Fact::NightSummed { summary },
         };
         self.fact(fact);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::event::Event;
+    use crate::core::testing::{Desk, code, plan, session};
+    use std::time::Duration;
+
+    #[test]
+    fn what_a_night_came_to_is_told_again_as_the_next_begins_also_after_a_crash() {
+        let mut desk = Desk::new(plan([session("x")]));
+        desk.up(&[]);
+        desk.runs("x", code(0));
+        let night = desk.night.state.night.as_ref().unwrap().id.clone();
+        let summary = NightSummary { night: night.clone(), sessions: Vec::new(), open: Vec::new() };
+        let tell = || Event::Evidence { evidence: Evidence::Summary(Box::new(summary.clone())) };
+        assert_eq!(desk.step(tell()).facts.len(), 1);
+        assert!(desk.step(tell()).facts.is_empty(), "the same once more is nothing new");
+        desk.crash();
+        assert_eq!(desk.night.state.summed, Some(summary.clone()));
+        desk.down();
+        desk.wait(Duration::from_secs(24 * 3600));
+        let step = desk.up_on("2026-11-22", &[]);
+        let told: Vec<_> = step
+            .facts
+            .iter()
+            .filter_map(|entry| if let Fact::NightSummed { summary } = &entry.fact { Some(&**summary) } else { None })
+            .collect();
+        assert_eq!(told, [&summary]);
     }
 }

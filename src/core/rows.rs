@@ -4,7 +4,7 @@
 //! Kinds and keys: `run` by run id, `night` by night id, `work` and `collected` by `<night>/<project>` (they can be large and seldom
 //! change),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar`, `notes` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -79,6 +79,7 @@ enum Part {
     Breakers,
     Notes,
     Collected(ProjectName),
+    Summed,
 }
 
 impl State {
@@ -132,6 +133,7 @@ impl State {
                 ("world", "last_nights") => serde_json::from_str(&body).map(|nights| state.last_nights = nights),
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
+                ("world", "summed") => serde_json::from_str(&body).map(|summed| state.summed = summed),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
             };
@@ -192,6 +194,7 @@ impl State {
             Part::LastNights => row("world", "last_nights".into(), &self.last_nights),
             Part::Breakers => row("world", "breakers".into(), &self.breakers),
             Part::Notes => row("world", "notes".into(), &self.notes),
+            Part::Summed => row("world", "summed".into(), &self.summed),
         }
     }
 
@@ -222,6 +225,7 @@ impl State {
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
             Fact::DocumentRead { document } => parts.extend([Part::Collected(document.project.clone())]),
             Fact::FilesSeen { project, .. } => parts.extend([Part::Collected(project.clone())]),
+            Fact::NightSummed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -260,7 +264,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }

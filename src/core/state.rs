@@ -49,6 +49,9 @@ pub struct State {
     /// What operators want sessions to know.
     #[serde(default)]
     pub notes: super::note::Notes,
+    /// What the night came to whose report was written last, for the one after it.
+    #[serde(default)]
+    pub summed: Option<super::evidence::NightSummary>,
     /// What the sessions used in the night, as far as that is known. It follows from the runs and has no row.
     #[serde(default)]
     pub spent: BTreeMap<SessionName, super::usage::Sum>,
@@ -238,6 +241,7 @@ impl State {
                 }
             }
             Fact::LastNights { nights } => self.last_nights = nights.clone(),
+            Fact::NightSummed { summary } => self.summed = Some((**summary).clone()),
             Fact::Finding { run, finding } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.find(finding);
@@ -263,7 +267,6 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
             | Fact::MessageQueued { .. }

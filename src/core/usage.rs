@@ -341,12 +341,11 @@ impl State {
     /// tokens is not held by the budgets of others.
     pub fn spent_budget(&self, session: &SessionName) -> Option<(Scope, String)> {
         let spends = self.session(session).is_some_and(SessionPlan::is_agent) || self.spent.contains_key(session);
-        let spent = self.scopes_of(session).into_iter().filter(|_| spends).find_map(|scope| {
+        self.scopes_of(session).into_iter().filter(|_| spends).find_map(|scope| {
             let share = self.share_of(&scope).filter(|share| share.percent >= 100)?;
             let words = format!("{}: {}", scope.used_up(), share.words);
             Some((scope, words))
-        });
-        spent
+        })
     }
     /// Takes what is known of an attempt's use to the sum of its session.
     pub(super) fn use_of(&mut self, id: &AttemptId, used: &Used) {

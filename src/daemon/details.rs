@@ -34,7 +34,16 @@ const NUMBERS_KEPT: usize = 64;
 const TIMELINES_KEPT: usize = 3;
 
 /// Facts that a timeline has no use for: there are many, and they are large.
-const BULK: &[&str] = &["output_observed", "message_queued", "message_settled", "plan_adopted", "last_nights"];
+const BULK: &[&str] = &[
+    "output_observed",
+    "message_queued",
+    "message_settled",
+    "plan_adopted",
+    "last_nights",
+    "document_read",
+    "files_seen",
+    "night_summed",
+];
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]

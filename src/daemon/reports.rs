@@ -6,6 +6,7 @@ use super::perform::{Rim, zone};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
+use crate::core::evidence::Evidence;
 use crate::core::fact::GitBase;
 use crate::core::ids::{NightId, ProjectName};
 use crate::os::{clock, memory};
@@ -84,6 +85,10 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
     history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
     folder.watched_until(clock::now());
     let report = report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref()));
+    if let Some(summary) = report::summary(&report) {
+        // Asked, not told: the night after this one is held against it, so it must be in the journal first.
+        let _ = rim.inbox().ask(Event::Evidence { evidence: Evidence::Summary(Box::new(summary)) }).await;
+    }
     let mut files = Vec::new();
     for format in rim.report_formats() {
         let (extension, text) = match format {

@@ -12,7 +12,7 @@ use crate::agents::usage::lines::LINE_MAX;
 use crate::agents::usage::meter::Meter;
 use crate::agents::usage::places::{Place, Span, places, whose};
 use crate::agents::usage::prices::{Price, Prices, rates};
-use crate::agents::usage::{Agent, Note, opencode_message};
+use crate::agents::usage::{Agent, Note, Request, opencode_message};
 use crate::core::event::Event;
 use crate::core::ids::AttemptId;
 use crate::core::plan::SessionPlan;
@@ -233,19 +233,25 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
     let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();
     let spans: Vec<Span> = others.iter().map(|other| other.span).collect();
     let real = std::fs::canonicalize(&job.session.dir).unwrap_or_else(|_| job.session.dir.clone());
-    let mut sessions: BTreeMap<String, Option<(usize, bool)>> = BTreeMap::new();
-    let mut mine = Vec::new();
+    // A session of its is what a file is to others.
+    let mut sessions: BTreeMap<String, ((Wall, Wall), Vec<Request>)> = BTreeMap::new();
     for message in messages {
         let Some((request, dir)) = opencode_message(&message.id, &message.data) else { continue };
         if dir.is_some_and(|dir| Path::new(&dir) != job.session.dir && Path::new(&dir) != real) {
             continue;
         }
         let at = request.at.unwrap_or(job.span.from);
-        let owner = *sessions.entry(message.session).or_insert_with(|| whose(at, at, &spans));
-        if let Some((place, guessed)) = owner
-            && others.get(place).is_some_and(|owner| owner.attempt == job.attempt)
-        {
-            mine.push(Stored { attempt: job.attempt.clone(), note: Note::Request(request), guessed });
+        let (time, requests) = sessions.entry(message.session).or_insert(((at, at), Vec::new()));
+        *time = (time.0.min(at), time.1.max(at));
+        requests.push(request);
+    }
+    let times: Vec<(Wall, Wall)> = sessions.values().map(|(time, _)| *time).collect();
+    let mut mine = Vec::new();
+    for ((_, requests), owner) in sessions.into_values().zip(whose(&times, &spans)) {
+        let Some((place, guessed)) = owner else { continue };
+        if others.get(place).is_some_and(|owner| owner.attempt == job.attempt) {
+            let stored = |request| Stored { attempt: job.attempt.clone(), note: Note::Request(request), guessed };
+            mine.extend(requests.into_iter().map(stored));
         }
     }
     mine
@@ -272,7 +278,7 @@ impl Held {
                 complained: false,
                 database: None,
             });
-            metered.choose(job, all, transcripts, zone);
+            metered.choose(job, all, transcripts, zone, &mut self.listing);
             metered.read(last);
             for message in stored.iter().filter(|message| message.attempt == job.attempt) {
                 if message.guessed {
@@ -299,32 +305,55 @@ impl Held {
 
 impl Metered {
     /// Takes up the transcripts that are this attempt's.
-    fn choose(&mut self, job: &Job, all: &[Job], found: Vec<Transcript>, zone: &TimeZone) {
+    fn choose(&mut self, job: &Job, all: &[Job], found: Vec<Transcript>, zone: &TimeZone, listing: &mut Listing) {
         let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();
         let spans: Vec<Span> =
             others.iter().map(|other| if other.attempt == job.attempt { job.span } else { other.span }).collect();
-        for transcript in found {
-            if self.tails.contains_key(&transcript.path) || transcript.written.0 < job.span.from.0.saturating_sub(1_000)
-            {
-                continue;
-            }
-            let owner = whose(transcript.began, transcript.written, &spans);
-            let is_mine = |place: usize| others.get(place).is_some_and(|owner| owner.attempt == job.attempt);
-            let Some((place, guessed)) = owner.filter(|(place, _)| is_mine(*place)) else { continue };
-            if !transcript.is_of(&job.session.dir) {
-                continue;
-            }
-            let number = u32::try_from(self.tails.len() + 1).unwrap_or(u32::MAX);
-            let Some(tail) = Tail::new(&transcript.path, job.agent, zone, number) else { continue };
-            // One alone can have made several; only who shares the directory makes it a guess.
-            if guessed && spans.len() > 1 && others.get(place).is_some() {
-                self.meter.is_guessed();
-            }
-            if transcript.side {
-                self.meter.is_side(number);
-            }
-            self.tails.insert(transcript.path, tail);
+        let first = spans.iter().map(|span| span.from.0).min().unwrap_or(job.span.from.0).saturating_sub(1_000);
+        let mut found = found;
+        found.retain(|transcript| transcript.written.0 >= first && listing.is_of(&transcript.path, &job.session.dir));
+        found.sort_by(|a, b| (a.began, &a.path).cmp(&(b.began, &b.path)));
+        // A helper's is theirs whose session's it lies beside.
+        let times: Vec<(Wall, Wall)> =
+            found.iter().filter(|found| !found.side).map(|found| (found.began, found.written)).collect();
+        let mut owners = whose(&times, &spans).into_iter();
+        let mut by_session: BTreeMap<PathBuf, Option<(usize, bool)>> = BTreeMap::new();
+        let (side, main): (Vec<Transcript>, Vec<Transcript>) = found.into_iter().partition(|found| found.side);
+        for transcript in main {
+            let owner = owners.next().flatten();
+            by_session.insert(transcript.path.with_extension(""), owner);
+            self.take_up(job, &others, transcript, owner, zone);
         }
+        for transcript in side {
+            let beside = transcript.path.ancestors().find_map(|above| by_session.get(above).copied());
+            let alone = || whose(&[(transcript.began, transcript.written)], &spans).into_iter().next().flatten();
+            let owner = beside.unwrap_or_else(alone);
+            self.take_up(job, &others, transcript, owner, zone);
+        }
+    }
+
+    fn take_up(
+        &mut self,
+        job: &Job,
+        others: &[&Job],
+        transcript: Transcript,
+        owner: Option<(usize, bool)>,
+        zone: &TimeZone,
+    ) {
+        let is_mine = |place: usize| others.get(place).is_some_and(|owner| owner.attempt == job.attempt);
+        let Some((_, guessed)) = owner.filter(|(place, _)| is_mine(*place)) else { return };
+        if self.tails.contains_key(&transcript.path) {
+            return;
+        }
+        let number = u32::try_from(self.tails.len() + 1).unwrap_or(u32::MAX);
+        let Some(tail) = Tail::new(&transcript.path, job.agent, zone, number) else { return };
+        if guessed {
+            self.meter.is_guessed();
+        }
+        if transcript.side {
+            self.meter.is_side(number);
+        }
+        self.tails.insert(transcript.path, tail);
     }
 
     /// Reads what was appended.

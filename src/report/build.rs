@@ -1,38 +1,36 @@
 //! From the facts of a night to its report.
 
-use super::facts::{Facts, OutageFact, ProjectFacts};
+use super::claims::claims;
+use super::facts::{Facts, OutageFact};
 use super::fingerprints::{errors, retries};
 use super::fold::{gap_span, ran, seconds, window_span};
 use super::model::NoteReport;
 use super::model::{
-    AlertReport, CommitReport, FileReport, GapReport, OperatorAct, Outage, ProjectReport, Report, Sources, TimeShare,
-    TimelineRow, Totals, Unreadable, Verdict, Window,
+    AlertReport, GapReport, OperatorAct, Outage, Report, Sources, TimeShare, TimelineRow, Totals, Unreadable, Verdict,
+    Window,
 };
 use super::needs::{dead_letters, needs, title, verdict};
 use super::passage::Use;
-use super::sessions::{newest, not_run, output_bytes, plan_of, quote, sessions, unverified};
+use super::projects::{COMMITS_MAX, projects};
+use super::sessions::{newest, not_run, output_bytes, quote, sessions, unverified};
+use super::since::changes;
 use crate::core::alert::{Alert, Stage};
 use crate::core::fact::GitBase;
 use crate::core::guard::thing;
-use crate::core::ids::ProjectName;
 use crate::core::note::Note;
 use crate::core::run::{Outcome, RunState};
 use crate::core::time::Wall;
 use crate::protocol::SCHEMA;
-use crate::status::text::count;
 use crate::status::zone::{label, rfc3339};
 use jiff::tz::TimeZone;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// Most commits and files of a project that are listed.
-const COMMITS_MAX: usize = 200;
-const FILES_MAX: usize = 500;
 
 /// Tells the facts of a night; `zone` names the local times in its words.
 pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
     let (errors, error_kinds, error_lines) = errors(facts);
-    let needs = needs(facts);
+    let mut claims = claims(facts);
+    let needs = needs(facts, &claims);
     let dead_letters = dead_letters(facts);
     let unreadable = unreadable(facts);
     let mut totals = totals(facts);
@@ -40,17 +38,20 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
     totals.dead_letters = dead_letters.len() as u64;
     totals.errors = error_lines;
     totals.error_kinds = error_kinds;
+    let sessions = sessions(facts);
+    let projects = projects(facts, &sessions, &mut claims);
+    let changes = facts.collected.before.as_ref().map(|before| changes(before, &sessions, &errors));
     Report {
         schema: SCHEMA,
         night: facts.night.to_string(),
         title: title(&totals),
-        verdict: verdict(&totals, !unreadable.is_empty()),
+        verdict: verdict(&totals, claims.tally.contradicted, !unreadable.is_empty()),
         made_at: rfc3339(facts.last),
         window: window(facts, zone),
         needs_you: needs,
-        sessions: sessions(facts),
+        sessions,
         not_run: not_run(facts),
-        projects: projects(facts),
+        projects,
         errors_left_out: error_kinds - errors.len() as u64,
         errors,
         dead_letters,
@@ -68,6 +69,10 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
         },
         outages: outages(facts),
         notes: notes(facts),
+        claims: claims.tally,
+        does_not_add_up: claims.doubts,
+        does_not_add_up_left_out: claims.doubts_left_out,
+        changes,
         totals,
     }
 }
@@ -78,8 +83,8 @@ fn notes(facts: &Facts) -> Vec<NoteReport> {
     facts.notes.values().map(told).collect()
 }
 
-/// The exit code of `report --check`: 0 all well, 1 something needs you, 2 something failed or was contradicted by a
-/// check, 3 something could not be read.
+/// The exit code of `report --check`: 0 all well, 1 something needs you, 2 something failed, or a check or what was
+/// seen contradicts what is said, 3 something could not be read.
 pub fn check_code(report: &Report) -> u8 {
     match report.verdict {
         Verdict::Well => 0,
@@ -195,74 +200,6 @@ fn window(facts: &Facts, zone: &TimeZone) -> Window {
         reason: facts.close_reason.as_deref().map(quote),
         gaps: gaps.into_iter().map(|(_, gap)| gap).collect(),
         unwatched_since: facts.unwatched_since.as_ref().map(|(at, _)| rfc3339(*at)),
-    }
-}
-
-fn projects(facts: &Facts) -> Vec<ProjectReport> {
-    let worked_in = facts.runs.values().filter_map(|run| plan_of(facts, &run.id.session)?.project.as_ref());
-    let names: BTreeSet<&ProjectName> = facts.projects.keys().chain(worked_in).collect();
-    let nothing = ProjectFacts::default();
-    names.into_iter().map(|name| project(name, facts.projects.get(name).unwrap_or(&nothing))).collect()
-}
-
-fn project(name: &ProjectName, known: &ProjectFacts) -> ProjectReport {
-    let mut notes = Vec::new();
-    let mut state = if known.work.is_some() { "seen" } else { "not_looked_at" };
-    let (mut base, mut branch) = (None, None);
-    match &known.base {
-        Some(GitBase::At { head, branch: on }) => {
-            base = Some(quote(head));
-            branch = on.as_deref().map(quote);
-            if on.is_none() {
-                notes.push("was on no branch when the night began".to_owned());
-            }
-        }
-        Some(GitBase::Unborn) => notes.push("had no commit when the night began".to_owned()),
-        Some(GitBase::None) => state = "none",
-        Some(GitBase::Failed { why }) => {
-            state = "unreadable";
-            notes.push(format!("could not be read when the night began: {}", quote(why)));
-        }
-        None => {}
-    }
-    let work = known.work.clone().unwrap_or_default();
-    if let Some(problem) = &work.problem {
-        state = "unreadable";
-        notes.push(format!("could not be read whole: {}", quote(problem)));
-    }
-    if work.rewritten {
-        notes.push("history was rewritten: the commit it stood at is no longer part of it".to_owned());
-    }
-    if work.dirty_count > 0 {
-        notes.push(count(work.dirty_count, "uncommitted change", "uncommitted changes"));
-    }
-    ProjectReport {
-        name: name.to_string(),
-        state: state.to_owned(),
-        notes,
-        base,
-        branch,
-        commits: work
-            .commits
-            .iter()
-            .take(COMMITS_MAX)
-            .map(|c| CommitReport {
-                hash: quote(&c.hash),
-                author: quote(&c.author),
-                at: rfc3339(Wall(c.at_ms)),
-                subject: quote(&c.subject),
-            })
-            .collect(),
-        commit_count: work.commit_count,
-        files: work
-            .files
-            .iter()
-            .take(FILES_MAX)
-            .map(|f| FileReport { path: quote(&f.path), added: f.added, removed: f.removed, committed: f.committed })
-            .collect(),
-        file_count: work.file_count,
-        dirty_count: work.dirty_count,
-        rewritten: work.rewritten,
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the journal says of one night, sorted by subject and nothing added.
 
+use super::collected::Collected;
 use super::passage::{Elapsed, Gap, Segment, Segments};
 use crate::core::alert::message::Message;
 use crate::core::alert::{Alert, Settled};
@@ -70,6 +71,8 @@ pub struct Facts {
     pub outages: Vec<OutageFact>,
     /// Notes to sessions as they were last, by number.
     pub notes: BTreeMap<u64, Note>,
+    /// Documents, files, sessions' own words, reviews, and what the night before came to.
+    pub collected: Collected,
     /// Facts told, and the sequence numbers of the first and the last.
     pub read: (u64, i64, i64),
 }

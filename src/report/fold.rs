@@ -1,5 +1,6 @@
 //! The fold from the journal's facts to those of one night.
 
+use super::collected::Collected;
 use super::facts::{
     Act, AttemptFacts, Facts, MOMENTS_MAX, Messages, Moment, OutageFact, ProjectFacts, RunFacts, TROUBLES_MAX,
     TroubleFact,
@@ -88,6 +89,7 @@ impl Folder {
             messages: Messages::default(),
             outages: Vec::new(),
             notes: BTreeMap::new(),
+            collected: Collected::default(),
             read: (0, 0, 0),
         };
         Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
@@ -231,6 +233,18 @@ impl Folder {
                     self.facts.last_nights.clone_from(nights);
                 }
                 return open;
+            }
+            Fact::DocumentRead { document } if tonight => self.facts.collected.document(document),
+            Fact::FilesSeen { project, files } if tonight => {
+                self.facts.collected.files.insert(project.clone(), (**files).clone());
+            }
+            Fact::Told { attempt, told } if tonight && attempt.run.night == self.facts.night => {
+                self.told_fact(at, attempt, told);
+            }
+            Fact::Reviewed { review } if tonight => self.reviewed(at, review),
+            // Of this night it is told once its report is written.
+            Fact::NightSummed { summary } if tonight && summary.night != self.facts.night => {
+                self.facts.collected.before = Some((**summary).clone());
             }
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }

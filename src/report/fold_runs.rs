@@ -5,7 +5,7 @@ use super::fold::{Folder, Phase};
 use super::passage::{Elapsed, Gap, Segments};
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
-use crate::core::finding::Finding;
+use crate::core::finding::{Finding, FindingKind};
 use crate::core::ids::AttemptId;
 use crate::core::run::{OutputSeen, RunState};
 use crate::core::time::Wall;
@@ -92,6 +92,10 @@ impl Folder {
             }
             Fact::AttemptUsed { attempt, used } => attempt_of(run, attempt, at).used = Some((**used).clone()),
             Fact::Finding { finding, .. } => {
+                let runs = matches!(run.state, RunState::Starting { .. } | RunState::Running { .. });
+                if finding.kind == FindingKind::Stalled && (runs || !finding.is_open()) {
+                    run.segments.stalled(finding.is_open(), now);
+                }
                 told = found(finding, run);
             }
             Fact::CounterReset { .. }

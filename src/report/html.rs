@@ -3,9 +3,10 @@
 //! The template is given the document, with what only this form needs added to it, and filters that know the night's
 //! zone. Steps and size are bounded: of a night with very much in it the page leaves things out and says so.
 
+use super::markdown_claims::{change_lines, head_of};
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
-use super::text::{metric, tool, window_line};
+use super::text::{metric, nights_word, spent_words, tally_line, tool, window_line};
 use super::usage::{by, line};
 use crate::core::time::Wall;
 use crate::status::table::{Tone, sign};
@@ -62,6 +63,8 @@ pub fn render(report: &Report) -> Result<String, PageFault> {
         "used": line(report),
         "share": (all > 0.0).then(|| share(report, all)),
         "timeline": timeline,
+        "tally": tally_line(report),
+        "changes": report.changes.as_ref().map(change_lines).filter(|lines| !lines.is_empty()),
     });
     environment.render_str(PAGE, Serde(&document)).map_err(fault)
 }
@@ -85,6 +88,11 @@ fn escape(text: &str) -> String {
 /// The document as JSON, with a line of result, the numbers in words and the bar of each session.
 fn document(report: &Report) -> Result<Value, serde_json::Error> {
     let mut document = serde_json::to_value(report)?;
+    if let Some(rows) = document.get_mut("projects").and_then(Value::as_array_mut) {
+        for (row, project) in rows.iter_mut().zip(&report.projects) {
+            row["head"] = json!(head_of(project));
+        }
+    }
     let Some(rows) = document.get_mut("sessions").and_then(Value::as_array_mut) else { return Ok(document) };
     for (row, session) in rows.iter_mut().zip(&report.sessions) {
         row["result"] = json!(result(session));
@@ -107,6 +115,8 @@ fn add_filters(environment: &mut Environment<'_>, report: &Report) {
     environment.add_filter("span", |seconds: f64| span_of_seconds(seconds));
     environment.add_filter("bytes", |n: u64| bytes(n));
     environment.add_filter("count", |n: u64, one: String, many: String| count(n, &one, &many));
+    environment.add_filter("nth", nights_word);
+    environment.add_filter("spent", |spent: String| spent_words(&spent).to_owned());
     environment.add_filter("words", |text: String| text.replace('_', " "));
     environment.add_filter("sign", |state: String| sign(&state).0);
     environment.add_filter("tone", |state: String| match sign(&state).1 {
@@ -151,7 +161,7 @@ fn result(session: &SessionReport) -> String {
 fn stretch(spent: &str, from: f64, to: f64, seconds: f64) -> Value {
     let round = |x: f64| (x * 10.0).round() / 10.0;
     let (x, width) = (round(from * BAR), round((to - from) * BAR).max(0.5));
-    json!({ "spent": spent, "x": x, "width": width, "said": format!("{} {}", spent.replace('_', " "), span_of_seconds(seconds)) })
+    json!({ "spent": spent, "x": x, "width": width, "said": format!("{} {}", spent_words(spent), span_of_seconds(seconds)) })
 }
 
 /// The session's time within the night.
@@ -174,7 +184,7 @@ fn night_bar(session: &SessionReport, report: &Report) -> Value {
         }
     }
     let said: Vec<String> =
-        sums.iter().map(|(spent, sum)| format!("{} {}", spent.replace('_', " "), span_of_seconds(*sum))).collect();
+        sums.iter().map(|(spent, sum)| format!("{} {}", spent_words(spent), span_of_seconds(*sum))).collect();
     json!({ "parts": parts, "said": said.join(", ") })
 }
 

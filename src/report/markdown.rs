@@ -5,7 +5,7 @@
 
 use super::markup::prose;
 use super::model::{Report, Verdict};
-use super::text::{quiet_line, share_line, window_line};
+use super::text::{quiet_line, share_line, tally_line, window_line};
 use crate::core::time::Wall;
 use crate::status::text::{count, span_of_seconds};
 use crate::status::zone::{from_label, hh_mm_near, parse};
@@ -58,8 +58,6 @@ impl Page<'_> {
         let mut lines = vec![format!("# {}", prose(&self.report.title)), String::new()];
         if !self.full && is_quiet(self.report) {
             lines.push(prose(&quiet_line(self.report, &self.zone)));
-            lines.push(String::new());
-            lines.push(self.footer(&[]));
             return lines;
         }
         lines.extend(self.head());
@@ -175,6 +173,9 @@ impl Page<'_> {
         if let Some(since) = &report.window.unwatched_since {
             out.push(format!("- **Not watched** since {}: no daemon runs.", self.at(since)));
         }
+        if let Some(tally) = tally_line(report) {
+            out.push(format!("- {tally}."));
+        }
         if totals.attempts > 0 {
             let mut line = format!(
                 "- {}, {}; programs ran {} in all.",
@@ -196,6 +197,10 @@ impl Page<'_> {
         }
         if let Some(share) = share_line(report) {
             out.push(format!("- Time of all runs: {share}."));
+        }
+        if !report.unreadable.is_empty() {
+            let n = report.unreadable.len() as u64;
+            out.push(format!("- **{} could not be read, kept or sent**; see the end.", count(n, "thing", "things")));
         }
         out
     }
@@ -220,14 +225,16 @@ impl Page<'_> {
 }
 
 /// The order in which sections get room; those not named come last.
-const WEIGHTS: [&str; 12] = [
+const WEIGHTS: [&str; 14] = [
     "Needs you",
     "Sessions",
+    "Does not add up",
     "Could not be read, kept or sent",
     "Dead letters",
     "Last words",
-    "Tests and builds seen",
+    "Against the night before",
     "Projects",
+    "Tests and builds seen",
     "Usage",
     "Errors in the output",
     "Retries",
@@ -252,5 +259,8 @@ pub(super) fn is_quiet(report: &Report) -> bool {
         && report.window.gaps.is_empty()
         && report.operator.is_empty()
         && report.notes.is_empty()
-        && report.projects.iter().all(|p| !p.rewritten)
+        && report.does_not_add_up.is_empty()
+        && !report.changes.as_ref().is_some_and(super::model_claims::NightChanges::is_worse)
+        // What agents wrote is what the reader wants to see.
+        && report.projects.iter().all(|p| p.well && p.items.count() == 0)
 }

@@ -2,7 +2,7 @@
 
 use super::markdown::{Page, Section};
 use super::markup::{code, code_cell, fence, prose};
-use super::model::{AlertReport, NoteReport, ProjectReport, SessionReport, TimelineRow, ToolReport};
+use super::model::{AlertReport, NoteReport, SessionReport, TimelineRow, ToolReport};
 use super::text::{metric, tool};
 use crate::protocol::FindingStatus;
 use crate::status::text::{count, cut_at_word, grouped, span_of_seconds};
@@ -10,44 +10,12 @@ use crate::status::text::{count, cut_at_word, grouped, span_of_seconds};
 impl Page<'_> {
     /// All sections in the order of reading; those without rows are not shown.
     pub(super) fn sections(&self) -> Vec<Section> {
-        let mut out = vec![
-            self.needs(),
-            self.sessions(),
-            self.last_words(),
-            self.tools(),
-            self.outages(),
-            self.unreadable(),
-            self.projects(),
-        ];
-        out.push(self.usage());
-        out.extend([self.errors(), self.dead_letters(), self.retries(), self.unseen(), self.operator()]);
-        out.extend([self.alerts(), self.notes(), self.not_run(), self.timeline()]);
-        if self.full {
-            out.insert(3, self.details());
-        }
+        let mut out = vec![self.needs(), self.sessions(), self.last_words()];
+        out.extend(self.full.then(|| self.details()));
+        out.extend([self.doubts(), self.changes(), self.projects(), self.tools(), self.errors()]);
+        out.extend([self.retries(), self.dead_letters(), self.outages(), self.unseen(), self.alerts()]);
+        out.extend([self.notes(), self.operator(), self.not_run(), self.timeline(), self.usage(), self.unreadable()]);
         out
-    }
-
-    fn needs(&self) -> Section {
-        let row = |(i, need): (usize, &super::model::Need)| {
-            let blocks = match need.blocks.len() {
-                0 => String::new(),
-                n if n <= 5 => format!(" Blocks {}.", need.blocks.join(", ")),
-                n => format!(" Blocks {} and {} more.", need.blocks[..5].join(", "), n - 5),
-            };
-            let what = prose(&cut_at_word(&need.what, 240));
-            vec![
-                format!("{}. {what}. Since {}.{blocks}", i + 1, self.at(&need.since)),
-                format!("   `{}`", need.command),
-            ]
-        };
-        Section {
-            name: "Needs you",
-            above: Vec::new(),
-            rows: self.report.needs_you.iter().enumerate().map(row).collect(),
-            most: 5,
-            more: "in the JSON.".to_owned(),
-        }
     }
 
     fn sessions(&self) -> Section {
@@ -266,48 +234,6 @@ impl Page<'_> {
         }
     }
 
-    fn projects(&self) -> Section {
-        Section {
-            name: "Projects",
-            above: Vec::new(),
-            rows: self.report.projects.iter().map(|p| self.project(p)).collect(),
-            most: 8,
-            more: "in the JSON.".to_owned(),
-        }
-    }
-
-    fn project(&self, project: &ProjectReport) -> Vec<String> {
-        let most = if self.full { 200 } else { 4 };
-        let seen = match project.state.as_str() {
-            "none" => "no repository".to_owned(),
-            "not_looked_at" => "not looked at yet".to_owned(),
-            _ => format!(
-                "{}, {}",
-                count(project.commit_count, "commit", "commits"),
-                count(project.file_count, "changed file", "changed files")
-            ),
-        };
-        let notes = project.notes.iter().map(|n| prose(&cut_at_word(n, 200))).collect::<Vec<_>>().join("; ");
-        let notes = if notes.is_empty() { String::new() } else { format!("; {notes}") };
-        let mut lines = vec![format!("- **{}**: {seen}{notes}", prose(&project.name))];
-        for commit in project.commits.iter().take(most) {
-            let hash: String = commit.hash.chars().take(10).collect();
-            let subject = code(&cut_at_word(&commit.subject, 100));
-            lines.push(format!("  - {} {subject} by {}", code(&hash), code(&cut_at_word(&commit.author, 40))));
-        }
-        more_of(&mut lines, project.commit_count, project.commits.len().min(most), "commits");
-        for file in project.files.iter().take(most) {
-            let lines_changed = match (file.added, file.removed) {
-                (Some(added), Some(removed)) => format!("+{added} -{removed}"),
-                (_, _) => "binary".to_owned(),
-            };
-            let committed = if file.committed { "" } else { ", not committed" };
-            lines.push(format!("  - {} ({lines_changed}{committed})", code(&cut_at_word(&file.path, 120))));
-        }
-        more_of(&mut lines, project.file_count, project.files.len().min(most), "changed files");
-        lines
-    }
-
     fn errors(&self) -> Section {
         let row = |e: &super::model::ErrorReport| {
             vec![format!(
@@ -486,13 +412,6 @@ pub(super) fn weightiest(rows: &[TimelineRow], most: usize) -> Vec<&TimelineRow>
     order.truncate(most);
     order.sort_unstable();
     order.into_iter().map(|i| &rows[i]).collect()
-}
-
-fn more_of(lines: &mut Vec<String>, all: u64, shown: usize, what: &str) {
-    let more = all.saturating_sub(shown as u64);
-    if more > 0 {
-        lines.push(format!("  - {more} more {what} in the JSON"));
-    }
 }
 
 /// Other lines that were counted with the one that is shown.

@@ -3,20 +3,30 @@
 //! Everything is a function of the journal and of the zone for local times: the same journal gives the same bytes.
 
 mod build;
+mod claims;
+pub mod collected;
 pub mod facts;
 mod fingerprints;
 mod fold;
 mod fold_runs;
 pub mod html;
+pub mod ids;
 pub mod json;
 pub mod markdown;
+mod markdown_claims;
 mod markdown_sections;
 mod markup;
 pub mod model;
+pub mod model_claims;
+pub mod model_trouble;
 mod needs;
 pub mod nights;
 pub mod passage;
+mod projects;
+mod proof;
+mod said;
 mod sessions;
+mod since;
 pub mod text;
 pub mod timeline;
 mod timeline_fold;
@@ -25,3 +35,4 @@ mod usage;
 
 pub use build::{build, check_code};
 pub use fold::{Folder, fold, fold_as_of};
+pub use since::summary;

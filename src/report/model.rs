@@ -3,6 +3,10 @@
 //! Times are RFC 3339 in UTC, spans are seconds as numbers, sizes are bytes. Foreign text in it is harmless to a terminal
 //! (no control characters) and bounded; each form escapes it for itself.
 
+use super::model_claims::{
+    ClaimTally, DocumentReport, Doubt, FilesReport, NightChanges, ProjectItems, Quote, TestsReport,
+};
+pub use super::model_trouble::{Cure, DeadLetter, ErrorReport, RetryReport};
 use crate::protocol::{FindingStatus, UsageStatus};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -62,6 +66,18 @@ pub struct Report {
     /// Notes to sessions: those that are carried, and those settled in this night; oldest first.
     #[serde(default)]
     pub notes: Vec<NoteReport>,
+    /// What documents and sessions claim, counted by what it is worth.
+    #[serde(default)]
+    pub claims: ClaimTally,
+    /// Claims that something else speaks against: contradicted first, then stale, then weak; at most 200.
+    #[serde(default)]
+    pub does_not_add_up: Vec<Doubt>,
+    /// Such claims beyond those listed.
+    #[serde(default)]
+    pub does_not_add_up_left_out: u64,
+    /// What is different from the night before; null when that is not known.
+    #[serde(default)]
+    pub changes: Option<NightChanges>,
 }
 
 /// A note from an operator to a session.
@@ -234,7 +250,7 @@ pub struct Totals {
 /// Time spent on one thing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimeShare {
-    /// `working`, `backing_off`, `limited`, `held`, `waiting` or `down`.
+    /// `working`, `stalled`, `backing_off`, `limited`, `held`, `waiting` or `down`.
     pub spent: String,
     /// How long.
     pub seconds: f64,
@@ -245,7 +261,8 @@ pub struct TimeShare {
 pub struct Need {
     /// Stays the same when the report is made again.
     pub id: String,
-    /// `credentials`, `failed`, `partial`, `held`, `unfinished` or `config`.
+    /// `budget`, `credentials`, `failed`, `blocker`, `user_action`, `partial`, `held`, `artifact`, `unfinished` or
+    /// `config`.
     pub kind: String,
     /// The session.
     pub session: Option<String>,
@@ -257,6 +274,21 @@ pub struct Need {
     pub blocks: Vec<String>,
     /// The one command to begin with.
     pub command: String,
+    /// The project.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// Who asks for it and where, when it is no finding of nightkeep's own.
+    #[serde(default)]
+    pub said: Option<Quote>,
+    /// How many steps are told below it where it is said.
+    #[serde(default)]
+    pub steps: u64,
+    /// In how many nights it was open, this one included.
+    #[serde(default)]
+    pub nights: u32,
+    /// The night it was first open in.
+    #[serde(default)]
+    pub first_night: Option<String>,
 }
 
 /// One session.
@@ -470,6 +502,21 @@ pub struct ProjectReport {
     pub dirty_count: u64,
     /// Whether the commit of the base is no longer part of the history.
     pub rewritten: bool,
+    /// What documents and sessions say of it.
+    #[serde(default)]
+    pub items: ProjectItems,
+    /// The documents that were read.
+    #[serde(default)]
+    pub documents: Vec<DocumentReport>,
+    /// What became of its files; null when they were not looked at.
+    #[serde(default)]
+    pub changed: Option<FilesReport>,
+    /// Runs of tests in its sessions.
+    #[serde(default)]
+    pub tests: Vec<TestsReport>,
+    /// Whether there is nothing in it that a reader must see.
+    #[serde(default)]
+    pub well: bool,
 }
 
 /// One commit.
@@ -496,98 +543,6 @@ pub struct FileReport {
     pub removed: Option<u64>,
     /// Whether the change is committed.
     pub committed: bool,
-}
-
-/// One kind of error of one session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ErrorReport {
-    /// Stays the same when the report is made again.
-    pub id: String,
-    /// The session.
-    pub session: String,
-    /// What errors of this kind have in common.
-    pub fingerprint: String,
-    /// One line as it stood.
-    pub sample: String,
-    /// Some of the other lines that were counted with it.
-    #[serde(default)]
-    pub more: Vec<String>,
-    /// How often.
-    pub count: u64,
-    /// First seen.
-    pub first: String,
-    /// Last seen.
-    pub last: String,
-    /// In which attempts.
-    pub attempts: Vec<u32>,
-    /// What became of it.
-    pub cure: Cure,
-}
-
-/// What became of an error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Cure {
-    /// The session did not end well.
-    NotCured,
-    /// It is not over yet.
-    Open,
-    /// The attempt that printed it ended well all the same.
-    Survived,
-    /// A later attempt ended well without it.
-    CuredByRetry,
-}
-
-impl Cure {
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::NotCured => "not cured",
-            Self::Open => "still open",
-            Self::Survived => "did not stop the session",
-            Self::CuredByRetry => "cured by a retry",
-        }
-    }
-}
-
-/// A run that failed for good.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct DeadLetter {
-    /// Stays the same when the report is made again.
-    pub id: String,
-    /// The session.
-    pub session: String,
-    /// The run.
-    pub run: String,
-    /// Since when.
-    pub since: String,
-    /// The class of its last failure.
-    pub class: Option<String>,
-    /// How its last attempt ended.
-    pub exit: Option<String>,
-    /// How many attempts it had.
-    pub attempts: u64,
-    /// Why, in words.
-    pub reason: String,
-    /// Gives it a second chance.
-    pub command: String,
-}
-
-/// A run that took more than one attempt.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct RetryReport {
-    /// The session.
-    pub session: String,
-    /// The run.
-    pub run: String,
-    /// How many attempts it had.
-    pub attempts: u64,
-    /// The classes of the failures, in order, at most 50.
-    pub classes: Vec<String>,
-    /// Time between attempts, in seconds.
-    pub waited: f64,
-    /// What came of it.
-    pub cure: Cure,
 }
 
 /// What an operator did.

@@ -1,7 +1,9 @@
 //! What only a person can settle, and the sentence at the top.
 
+use super::claims::Claims;
 use super::facts::{Facts, RunFacts};
 use super::model::{DeadLetter, Need, Totals, Verdict};
+use super::said::{carry, said};
 use super::sessions::{newest, plan_of, quote};
 use crate::core::exit::FailureClass;
 use crate::core::finding::FindingKind;
@@ -27,22 +29,30 @@ pub fn stable_id(kind: &str, parts: &[&str]) -> String {
 
 /// How urgent a need is: what blocks everything until it is settled comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+pub(super) enum Kind {
+    Budget,
     Credentials,
     Failed,
+    Blocker,
+    UserAction,
     Partial,
     Held,
+    Artifact,
     Unfinished,
     Config,
 }
 
 impl Kind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
+            Self::Budget => "budget",
             Self::Credentials => "credentials",
             Self::Failed => "failed",
+            Self::Blocker => "blocker",
+            Self::UserAction => "user_action",
             Self::Partial => "partial",
             Self::Held => "held",
+            Self::Artifact => "artifact",
             Self::Unfinished => "unfinished",
             Self::Config => "config",
         }
@@ -50,7 +60,7 @@ impl Kind {
 }
 
 /// The list, most urgent first: by kind, then by how much it blocks, then the oldest.
-pub fn needs(facts: &Facts) -> Vec<Need> {
+pub(super) fn needs(facts: &Facts, claims: &Claims) -> Vec<Need> {
     let newest = newest(facts);
     let mut out: Vec<(Kind, Need)> = Vec::new();
     for (name, run) in &newest {
@@ -65,6 +75,11 @@ pub fn needs(facts: &Facts) -> Vec<Need> {
                 since: rfc3339(run.since),
                 blocks: blocks(facts, &newest, name, run),
                 command,
+                project: plan_of(facts, name).and_then(|plan| plan.project.as_ref()).map(ToString::to_string),
+                said: None,
+                steps: 0,
+                nights: 1,
+                first_night: Some(facts.night.to_string()),
             },
         ));
     }
@@ -77,11 +92,26 @@ pub fn needs(facts: &Facts) -> Vec<Need> {
             since: rfc3339(*at),
             blocks: Vec::new(),
             command: "nightkeep check".to_owned(),
+            project: None,
+            said: None,
+            steps: 0,
+            nights: 1,
+            first_night: Some(facts.night.to_string()),
         };
         out.push((Kind::Config, need));
     }
+    out.extend(said(facts, claims));
+    carry(facts, &mut out);
     out.sort_by(|(a, x), (b, y)| {
-        (a, y.blocks.len(), &x.since, &x.session).cmp(&(b, x.blocks.len(), &y.since, &y.session))
+        let place = |need: &Need| need.said.as_ref().map(|said| (said.path.clone(), said.line));
+        (a, y.blocks.len(), &x.since, &x.session, place(x), &x.id).cmp(&(
+            b,
+            x.blocks.len(),
+            &y.since,
+            &y.session,
+            place(y),
+            &y.id,
+        ))
     });
     out.into_iter().map(|(_, need)| need).collect()
 }
@@ -109,6 +139,7 @@ fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> 
         Outcome::Failed => {
             let class = class(run);
             let kind = match class {
+                Some(FailureClass::BudgetExceeded) => Kind::Budget,
                 Some(FailureClass::Auth | FailureClass::Billing) => Kind::Credentials,
                 Some(_) | None => Kind::Failed,
             };
@@ -216,8 +247,8 @@ pub fn dead_letters(facts: &Facts) -> Vec<DeadLetter> {
 }
 
 /// What the counts come down to. A known failure outweighs what could not be read, that outweighs what waits.
-pub fn verdict(totals: &Totals, unreadable: bool) -> Verdict {
-    if totals.failed + totals.partial > 0 {
+pub fn verdict(totals: &Totals, contradicted: u64, unreadable: bool) -> Verdict {
+    if totals.failed + totals.partial + contradicted > 0 {
         Verdict::Failed
     } else if unreadable {
         Verdict::Unreadable

@@ -60,11 +60,14 @@ pub enum Use {
     Waiting,
     /// Nothing could go on: no daemon ran.
     Down,
+    /// Its program ran, but nothing showed that it worked.
+    Stalled,
 }
 
 impl Use {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 6] = [Self::Working, Self::BackingOff, Self::Limited, Self::Held, Self::Waiting, Self::Down];
+    pub const ALL: [Self; 7] =
+        [Self::Working, Self::Stalled, Self::BackingOff, Self::Limited, Self::Held, Self::Waiting, Self::Down];
 
     /// The word for it.
     pub fn as_str(self) -> &'static str {
@@ -75,6 +78,7 @@ impl Use {
             Self::Held => "held",
             Self::Waiting => "waiting",
             Self::Down => "down",
+            Self::Stalled => "stalled",
         }
     }
     /// What a state spends time on; nothing once the run has ended.
@@ -123,13 +127,21 @@ impl Segments {
     }
     /// The program was found to have ended while nobody watched: the rest of that gap was no work.
     pub fn ended_unseen(&mut self, ended: Elapsed, watched_again: Elapsed) {
-        if let Some((Use::Working, from)) = self.open {
+        if let Some((working @ (Use::Working | Use::Stalled), from)) = self.open {
             let ended = ended.max(from);
             if ended < watched_again {
-                self.push(Segment { spent: Use::Working, from, to: ended });
+                self.push(Segment { spent: working, from, to: ended });
                 self.push(Segment { spent: Use::Down, from: ended, to: watched_again });
                 self.open = Some((Use::Working, watched_again));
             }
+        }
+    }
+    /// Nothing shows that the program works, or something does so again.
+    pub fn stalled(&mut self, stalled: bool, now: Elapsed) {
+        let (from, to) = if stalled { (Use::Working, Use::Stalled) } else { (Use::Stalled, Use::Working) };
+        if self.open.is_some_and(|(spent, _)| spent == from) {
+            self.close(now);
+            self.open = Some((to, now));
         }
     }
     /// Ends the open stretch.
@@ -157,7 +169,7 @@ impl Segments {
         };
         for segment in &self.done {
             let mut from = segment.from;
-            if segment.spent != Use::Working {
+            if !matches!(segment.spent, Use::Working | Use::Stalled) {
                 for gap in gaps {
                     let down = (gap.since.max(from), gap.until.min(segment.to));
                     if down.0 < down.1 {

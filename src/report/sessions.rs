@@ -84,7 +84,8 @@ pub fn unverified(run: &RunFacts) -> bool {
 fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> SessionReport {
     let last = run.attempts.last();
     let spent = run.spent(&facts.gaps);
-    let waited: u64 = spent.iter().filter(|s| s.spent != Use::Working).map(|s| s.to - s.from).sum();
+    let waited: u64 =
+        spent.iter().filter(|s| !matches!(s.spent, Use::Working | Use::Stalled)).map(|s| s.to - s.from).sum();
     let begin = facts.window.0;
     let since_begin = |t: u64| seconds(Duration::from_millis(t.saturating_sub(begin)));
     let stretch = |s: &Segment| TimeStretch {

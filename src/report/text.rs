@@ -1,7 +1,9 @@
 //! The report as plain text: one line for a phone's notification, and a page for a terminal or a mail.
 
 use super::markdown::is_quiet;
-use super::model::{MetricReport, Report, SessionReport, ToolReport, Verdict};
+use super::markdown_claims::{change_lines, head_of};
+use super::model::{MetricReport, Need, Report, SessionReport, ToolReport, Verdict};
+use super::model_claims::{ItemReport, Quote};
 use super::needs::counts;
 use crate::core::time::Wall;
 use crate::status::table::sign;
@@ -13,6 +15,10 @@ use jiff::tz::TimeZone;
 pub const PUSH_MAX: usize = 400;
 /// Columns of the page.
 const COLUMNS: usize = 100;
+/// Most needs of the page.
+const NEEDS_MAX: usize = 20;
+/// Most of what does not add up on the page.
+const DOUBTS_MAX: usize = 12;
 /// Columns that the lines of a wrapped sentence stand to the right of its first.
 const INDENT: usize = 3;
 
@@ -59,21 +65,20 @@ pub fn page(report: &Report) -> String {
         let length = span_of_seconds(gap.seconds);
         out.add(&format!("Not watched {} to {} ({at_most}{length}): {}.", at(&gap.from), at(&gap.to), gap.why));
     }
+    if let Some(tally) = tally_line(report) {
+        out.add(&format!("{tally}."));
+    }
+    if report.totals.attempts > 0 {
+        let (attempts, ran) = (report.totals.attempts, span_of_seconds(report.totals.ran));
+        out.add(&format!("{}; programs ran {ran} in all.", count(attempts, "attempt", "attempts")));
+    }
     if let Some(used) = super::usage::line(report) {
         out.add(&format!("Used: {used}."));
     }
     if let Some(share) = share_line(report) {
         out.add(&format!("Time of all runs: {share}."));
     }
-    if !report.needs_you.is_empty() {
-        out.head("Needs you");
-    }
-    for (i, need) in report.needs_you.iter().enumerate() {
-        let blocks =
-            if need.blocks.is_empty() { String::new() } else { format!(" Blocks {}.", need.blocks.join(", ")) };
-        out.add(&format!("{}. {}. Since {}.{blocks}", i + 1, need.what, at(&need.since)));
-        out.text.push_str(&format!("   {}\n", need.command));
-    }
+    needs(report, &at, &mut out);
     if !report.sessions.is_empty() {
         out.head("Sessions");
         session_table(&report.sessions, &mut out.text);
@@ -85,17 +90,18 @@ pub fn page(report: &Report) -> String {
             out.text.push_str(&format!("  | {}\n", cut(line, COLUMNS - 4)));
         }
     }
+    doubts(report, &mut out);
+    let changes = report.changes.as_ref().map(change_lines).unwrap_or_default();
+    if let Some(against) = report.changes.as_ref().filter(|_| !changes.is_empty()) {
+        out.head(&format!("Against the night before, {}", against.against));
+        changes.iter().for_each(|line| out.add(line));
+    }
+    projects(report, &mut out);
     if report.sessions.iter().any(|s| !s.tools.is_empty()) {
         out.head("Tests and builds seen");
     }
     for (session, seen) in report.sessions.iter().flat_map(|s| s.tools.iter().map(move |t| (s, t))).take(20) {
         out.add(&format!("{}: {}, at {}", session.name, tool(seen), at(&seen.at)));
-    }
-    if !report.unreadable.is_empty() {
-        out.head("Could not be read, kept or sent");
-    }
-    for trouble in report.unreadable.iter().take(10) {
-        out.add(&format!("{} {}: {}", at(&trouble.at), trouble.part, trouble.what));
     }
     if report.totals.errors > 0 {
         out.head("Errors in the output");
@@ -104,18 +110,101 @@ pub fn page(report: &Report) -> String {
         let times = count(error.count, "time", "times");
         out.add(&format!("{}: {times}, {}: {}", error.session, error.cure.words(), error_lines(error)));
     }
-    if !report.projects.is_empty() {
-        out.head("Projects");
+    if !report.unreadable.is_empty() {
+        out.head("Could not be read, kept or sent");
     }
-    for project in report.projects.iter().take(20) {
-        let commits = count(project.commit_count, "commit", "commits");
-        let files = count(project.file_count, "changed file", "changed files");
-        let notes = project.notes.iter().map(|n| format!("; {n}")).collect::<String>();
-        out.add(&format!("{}: {commits}, {files}{notes}", project.name));
+    for trouble in report.unreadable.iter().take(10) {
+        out.add(&format!("{} {}: {}", at(&trouble.at), trouble.part, trouble.what));
     }
     out.text.push('\n');
     out.add(&format!("Everything: nightkeep report --night {} --format json", report.night));
     out.text
+}
+
+fn needs(report: &Report, at: &dyn Fn(&str) -> String, out: &mut Lines) {
+    if !report.needs_you.is_empty() {
+        out.head("Needs you");
+    }
+    for (i, need) in report.needs_you.iter().enumerate().take(NEEDS_MAX) {
+        out.add(&format!("{}. {}", i + 1, need_words(need, at)));
+        out.text.push_str(&format!("   {}\n", need.command));
+    }
+    if report.needs_you.len() > NEEDS_MAX {
+        out.add(&format!("{} more in the JSON.", report.needs_you.len() - NEEDS_MAX));
+    }
+}
+
+/// What is needed, since when, who says so, and what waits for it.
+fn need_words(need: &Need, at: &dyn Fn(&str) -> String) -> String {
+    let project = need.project.as_ref().filter(|_| need.session.is_none() || need.said.is_some());
+    let project = project.map_or_else(String::new, |project| format!("{project}: "));
+    let by = need.said.as_ref().and_then(|said| place(said).or_else(|| said.session.clone()));
+    let says = by.map_or_else(String::new, |by| format!(", says {by}"));
+    let since = match (need.nights, &need.first_night) {
+        (0 | 1, _) | (_, None) => format!("Since {}{says}.", at(&need.since)),
+        (nights, Some(first)) => format!("{} night, since {first}{says}.", nights_word(nights)),
+    };
+    let blocks = if need.blocks.is_empty() { String::new() } else { format!(" Blocks {}.", need.blocks.join(", ")) };
+    let steps = if need.steps > 0 { format!(" ({})", count(need.steps, "step", "steps")) } else { String::new() };
+    format!("{project}{}{steps}. {since}{blocks}", need.what.trim_end_matches(['.', '!']))
+}
+
+fn doubts(report: &Report, out: &mut Lines) {
+    if !report.does_not_add_up.is_empty() {
+        out.head("Does not add up");
+    }
+    for doubt in report.does_not_add_up.iter().take(DOUBTS_MAX) {
+        let project = doubt.project.as_ref().map_or_else(String::new, |project| format!("{project}, "));
+        let by = |said: &Quote| place(said).or_else(|| said.session.clone()).unwrap_or_default();
+        out.add(&format!(
+            "{}: “{}” ({project}{})",
+            doubt.verdict,
+            cut_at_word(&doubt.claim.text, 160),
+            by(&doubt.claim)
+        ));
+        let against = cut_at_word(&doubt.against.text, 200);
+        let line = if doubt.against.source == "nightkeep" {
+            format!("seen: {against}")
+        } else {
+            format!("but: {against} ({})", by(&doubt.against))
+        };
+        for line in wrap(&line, COLUMNS - 2 * INDENT) {
+            out.text.push_str(&format!("{:INDENT$}{line}\n", ""));
+        }
+    }
+    let more = report.does_not_add_up.len().saturating_sub(DOUBTS_MAX) as u64 + report.does_not_add_up_left_out;
+    if more > 0 {
+        out.add(&format!("{more} more in the JSON."));
+    }
+}
+
+fn projects(report: &Report, out: &mut Lines) {
+    if !report.projects.is_empty() {
+        out.head("Projects");
+    }
+    for project in report.projects.iter().take(20) {
+        out.add(&format!("{}: {}", project.name, head_of(project)));
+        for document in project.documents.iter().filter(|document| document.unfinished).take(5) {
+            out.item(&format!("{} was begun and never finished", document.path));
+        }
+        let items = &project.items;
+        let most = if project.well { 3 } else { 5 };
+        for (word, list) in
+            [("error", &items.errors), ("blocked", &items.blockers), ("done", &items.done), ("next", &items.next_steps)]
+        {
+            let listed = if project.well && word == "next" { 0 } else { most };
+            list.iter().take(listed).for_each(|item| out.item(&item_words(word, item)));
+            if listed > 0 && list.len() > listed {
+                out.item(&format!("{} more under {word} in the JSON", list.len() - listed));
+            }
+        }
+    }
+}
+
+fn item_words(word: &str, item: &ItemReport) -> String {
+    let verdict = if item.opinion { "opinion" } else { verdict_words(&item.verdict) };
+    let nights = if item.nights > 1 { format!(", {} night", nights_word(item.nights)) } else { String::new() };
+    format!("{word}: {} ({verdict}{nights})", cut_at_word(&item.text, 120))
 }
 
 /// The line, and others that were counted with it.
@@ -134,6 +223,12 @@ impl Lines {
         for (i, line) in wrap(sentence, COLUMNS - INDENT).iter().enumerate() {
             let indent = if i == 0 { 0 } else { INDENT };
             self.text.push_str(&format!("{:indent$}{line}\n", ""));
+        }
+    }
+    fn item(&mut self, text: &str) {
+        for (i, line) in wrap(text, COLUMNS - 3 * INDENT).iter().enumerate() {
+            let indent = if i == 0 { 0 } else { INDENT };
+            self.text.push_str(&format!("{:INDENT$}{:indent$}{line}\n", "", ""));
         }
     }
     fn head(&mut self, title: &str) {
@@ -211,6 +306,7 @@ pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
         let commits = count(report.totals.commits, "commit", "commits");
         parts.push(format!("{commits}, {}", count(report.totals.files, "changed file", "changed files")));
     }
+    parts.extend(tally_line(report));
     if let Some(used) = super::usage::line(report) {
         parts.push(used);
     }
@@ -218,6 +314,56 @@ pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
         parts.push(format!("{} unverified: nothing was declared that proves it", report.totals.unverified));
     }
     format!("{}.", parts.join(". "))
+}
+
+/// `24 claims: 15 seen, 7 unverified, 2 contradicted`; nothing when nothing is claimed.
+pub(super) fn tally_line(report: &Report) -> Option<String> {
+    let tally = &report.claims;
+    if tally.claims == 0 {
+        return None;
+    }
+    let words = [
+        (tally.seen, "seen"),
+        (tally.unverified(), "unverified"),
+        (tally.weak, "weak"),
+        (tally.stale, "stale"),
+        (tally.contradicted, "contradicted"),
+    ];
+    let told: Vec<String> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+    Some(format!("{}: {}", count(tally.claims, "claim", "claims"), told.join(", ")))
+}
+
+/// What time was spent on, as it is read.
+pub(super) fn spent_words(spent: &str) -> &str {
+    match spent {
+        "backing_off" => "before a retry",
+        "limited" => "waiting for a limit",
+        "held" => "waiting for you",
+        "waiting" => "queued",
+        other => other,
+    }
+}
+
+/// `2nd`, `3rd`, `4th`
+pub(super) fn nights_word(nights: u32) -> String {
+    let end = match (nights % 10, nights % 100) {
+        (1, n) if n != 11 => "st",
+        (2, n) if n != 12 => "nd",
+        (3, n) if n != 13 => "rd",
+        (_, _) => "th",
+    };
+    format!("{nights}{end}")
+}
+
+/// `STATUS.md:12`; nothing of what stands in no document.
+pub(super) fn place(said: &Quote) -> Option<String> {
+    let path = said.path.as_ref()?;
+    Some(said.line.map_or_else(|| path.clone(), |line| format!("{path}:{line}")))
+}
+
+/// A verdict as it is read.
+pub(super) fn verdict_words(verdict: &str) -> &str {
+    if verdict == "adds_up" { "adds up" } else { verdict }
 }
 
 /// `working 62 %, waiting 30 %, backing off 8 %`; nothing when no time passed.
@@ -229,7 +375,7 @@ pub(super) fn share_line(report: &Report) -> Option<String> {
     let share = |t: &super::model::TimeShare| {
         let percent = t.seconds / all * 100.0;
         let shown = if percent < 1.0 { "under 1".to_owned() } else { number(percent.round()) };
-        format!("{} {shown} %", t.spent.replace('_', " "))
+        format!("{} {shown} %", spent_words(&t.spent))
     };
     Some(report.totals.time.iter().filter(|t| t.seconds > 0.0).map(share).collect::<Vec<_>>().join(", "))
 }

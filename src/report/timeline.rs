@@ -87,12 +87,13 @@ impl Doing {
     }
     /// Whether a program may live meanwhile, so that it goes on without a daemon.
     pub fn has_program(self) -> bool {
-        self.spent() == Use::Working
+        matches!(self.spent(), Use::Working | Use::Stalled)
     }
     /// The same as the report counts it.
     pub fn spent(self) -> Use {
         match self {
-            Self::Working | Self::Stalled | Self::Checking | Self::Stopping => Use::Working,
+            Self::Working | Self::Checking | Self::Stopping => Use::Working,
+            Self::Stalled => Use::Stalled,
             Self::BackingOff => Use::BackingOff,
             Self::Limited => Use::Limited,
             Self::Held => Use::Held,

@@ -4,8 +4,11 @@
 //! another one stronger, and no verdict changes what is known of a session.
 
 mod arithmetic;
+mod between;
 mod numbers;
 mod seen;
+
+pub use between::{Disagreement, Matter, Said, Side, disagreements};
 
 use crate::harvest::{Item, Kind, Passage};
 use serde::{Deserialize, Serialize};
@@ -74,13 +77,18 @@ pub struct Document {
     pub items: Vec<Item>,
     /// When it was last written, in seconds since 1970, where that is known.
     pub written: Option<i64>,
+    /// Whether it was begun and never finished.
+    pub unfinished: bool,
+    /// What of it was not read.
+    pub notes: Vec<String>,
 }
 
 impl Document {
     /// Reads a document.
     #[must_use]
     pub fn read(bytes: &[u8], written: Option<i64>) -> Self {
-        Self { passages: crate::harvest::passages(bytes), items: crate::harvest::harvest(bytes).items, written }
+        let crate::harvest::Harvest { items, notes, unfinished } = crate::harvest::harvest(bytes);
+        Self { passages: crate::harvest::passages(bytes), items, written, unfinished, notes }
     }
 }
 
@@ -167,6 +175,12 @@ pub struct Run {
     /// Whether it did not do all: a filter was given, or nothing had to be built.
     #[serde(default)]
     pub partial: bool,
+    /// Why it proves little, in words; empty when nothing more is known than that it is partial.
+    #[serde(default)]
+    pub weak: String,
+    /// Whether it said itself that it went wrong, where its exit code was not seen.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// A file that was looked at.

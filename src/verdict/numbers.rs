@@ -253,6 +253,15 @@ pub fn period_minutes(text: &str) -> Option<f64> {
     Some((to - from).rem_euclid(24.0 * 60.0))
 }
 
+/// Seconds in words: `40 s`, `12 min`, `3 h`.
+pub fn span(seconds: i64) -> String {
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3_600),
+    }
+}
+
 /// Every number of a cell that is only a number.
 pub fn plain_number(cell: &str) -> Option<f64> {
     let cell = cell.trim().trim_start_matches(['~', '≈']);

@@ -104,25 +104,96 @@ fn tests(claim: &Item, evidence: &Evidence) -> Option<Reason> {
     if said_nothing_ran(&claim.text) {
         return Some(reason(Verdict::Weak, "it says itself that nothing was run"));
     }
-    let Some(run) = evidence.runs.iter().rev().find(|run| run.kind == RunKind::Tests) else {
-        let counted = evidence.tests_in_sources?;
-        let named = named?;
-        return Some(if counted == named {
-            reason(Verdict::Verified, format!("the sources hold {counted} tests"))
-        } else {
-            reason(Verdict::Contradicted, format!("the sources hold {counted} tests, not {named}"))
-        });
+    let runs = last_runs(RunKind::Tests, evidence);
+    let Some(last) = runs.last() else {
+        if let Some(counted) = evidence.tests_in_sources
+            && let Some(named) = named
+        {
+            return Some(if counted == named {
+                reason(Verdict::Verified, format!("the sources hold {counted} tests"))
+            } else {
+                reason(Verdict::Contradicted, format!("the sources hold {counted} tests, not {named}"))
+            });
+        }
+        return unproved(evidence);
     };
-    Some(run_of_tests(run, named, evidence))
+    Some(some_runs(&runs, last, &said, named, evidence))
+}
+
+/// Of each command the last run of a kind, in the order in which they ended.
+fn last_runs(kind: RunKind, evidence: &Evidence) -> Vec<&Run> {
+    let mut last: Vec<&Run> = Vec::new();
+    for run in evidence.runs.iter().filter(|run| run.kind == kind) {
+        last.retain(|known| known.command != run.command);
+        last.push(run);
+    }
+    last
+}
+
+/// The tests were claimed green, no run was seen, and the session did not end well.
+fn unproved(evidence: &Evidence) -> Option<Reason> {
+    match evidence.exit? {
+        Exit::Code(0) | Exit::Running | Exit::Asking => None,
+        Exit::Code(code) => Some(reason(
+            Verdict::Weak,
+            format!("no run of tests was seen, and the session ended with exit code {code}"),
+        )),
+        Exit::Signal(signal) => {
+            Some(reason(Verdict::Weak, format!("no run of tests was seen, and signal {signal} ended the session")))
+        }
+    }
+}
+
+/// A claim about tests where several commands ran some: the one that it names, the one whose number it has, all
+/// together, else the last one.
+fn some_runs(runs: &[&Run], last: &Run, said: &[String], named: Option<u64>, evidence: &Evidence) -> Reason {
+    let speaks_of = |run: &&&Run| {
+        // `cargo test` is named by `cargo`, `go test` by `go`.
+        run.command.split_whitespace().next().is_some_and(|tool| tool.len() > 2 && said.iter().any(|word| word == tool))
+    };
+    let counts = |run: &Run| run.counts.map(|counts| (counts.passed, counts.total()));
+    let run = match (runs.iter().rev().find(speaks_of), named) {
+        (Some(run), _) => run,
+        (None, None) => last,
+        (None, Some(named)) => {
+            let has = |run: &&&Run| counts(run).is_some_and(|(passed, total)| passed == named || total == named);
+            let sum = |pick: fn((u64, u64)) -> u64| {
+                runs.iter().filter_map(|run| counts(run)).map(pick).fold(0, u64::saturating_add)
+            };
+            match runs.iter().rev().find(has) {
+                Some(run) => run,
+                None if runs.len() > 1 && (sum(|c| c.0) == named || sum(|c| c.1) == named) => {
+                    let worst = runs.iter().map(|run| run_of_tests(run, None, evidence)).max_by_key(|r| r.verdict);
+                    return worst.unwrap_or_else(|| run_of_tests(last, Some(named), evidence));
+                }
+                None => last,
+            }
+        }
+    };
+    let found = run_of_tests(run, named, evidence);
+    let red = runs.iter().find(|other| other.command != run.command && is_red(other));
+    match red {
+        Some(other) if found.verdict == Verdict::Verified => {
+            reason(Verdict::Weak, format!("{}, but the last run of {} did not", found.seen, other.command))
+        }
+        Some(_) | None => found,
+    }
+}
+
+fn is_red(run: &Run) -> bool {
+    run.failed || run.exit.is_some_and(|code| code != 0) || run.counts.is_some_and(|counts| counts.failed > 0)
 }
 
 fn run_of_tests(run: &Run, named: Option<u64>, evidence: &Evidence) -> Reason {
-    if let Some(code) = run.exit.filter(|code| *code != 0) {
-        return reason(Verdict::Contradicted, format!("the last run ended with exit code {code}"));
-    }
     let counts = run.counts.unwrap_or_default();
     if counts.failed > 0 {
         return reason(Verdict::Contradicted, format!("{} failed in the last run", counts.failed));
+    }
+    if let Some(code) = run.exit.filter(|code| *code != 0) {
+        return reason(Verdict::Contradicted, format!("the last run ended with exit code {code}"));
+    }
+    if run.failed {
+        return reason(Verdict::Contradicted, "the last run failed");
     }
     if let Some(named) = named
         && run.counts.is_some()
@@ -132,7 +203,8 @@ fn run_of_tests(run: &Run, named: Option<u64>, evidence: &Evidence) -> Reason {
         return reason(Verdict::Contradicted, format!("{} passed in the last run, not {named}", counts.passed));
     }
     if let Some(edited) = evidence.edited.filter(|edited| *edited > run.at) {
-        return reason(Verdict::Stale, format!("sources were changed {} s after the last run", edited - run.at));
+        let later = numbers::span(edited - run.at);
+        return reason(Verdict::Stale, format!("sources were changed {later} after the last run"));
     }
     if run.counts.is_some() && counts.passed == 0 {
         return reason(Verdict::Weak, "no test passed in the last run");
@@ -141,7 +213,8 @@ fn run_of_tests(run: &Run, named: Option<u64>, evidence: &Evidence) -> Reason {
         return reason(Verdict::Weak, "only one test was run");
     }
     if run.partial {
-        return reason(Verdict::Weak, "only some of the tests were run");
+        let why = if run.weak.is_empty() { "only some of the tests were run" } else { run.weak.as_str() };
+        return reason(Verdict::Weak, why);
     }
     if let Some(reason) = fewer(counts, evidence).filter(|_| run.counts.is_some()) {
         return reason;
@@ -211,6 +284,9 @@ fn build(claim: &Item, evidence: &Evidence) -> Option<Reason> {
     let run = evidence.runs.iter().rev().find(|run| run.kind == RunKind::Build)?;
     if let Some(code) = run.exit.filter(|code| *code != 0) {
         return Some(reason(Verdict::Contradicted, format!("the last build ended with exit code {code}")));
+    }
+    if run.failed {
+        return Some(reason(Verdict::Contradicted, "the last build failed"));
     }
     Some(if evidence.edited.is_some_and(|edited| edited > run.at) {
         reason(Verdict::Stale, "sources were changed after the last build")

@@ -18,7 +18,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("observe", &["core", "terminal"]),
     ("agents", &["core"]),
     ("status", &["core", "protocol", "terminal"]),
-    ("report", &["core", "protocol", "status", "terminal"]),
+    ("report", &["core", "harvest", "protocol", "status", "terminal", "verdict"]),
     ("shim", &["core", "recording", "os"]),
     ("adapters", &["core", "recording", "os", "terminal", "instance"]),
     ("client", &["core", "protocol"]),

@@ -78,10 +78,10 @@ fn a_budget_ends_its_agent_and_nothing_starts_on_it_until_it_is_raised() {
     let days = house.json(&["usage", "--by", "day", "--json"]);
     assert_eq!(number(&days["rows"][0]["usage"]["input_tokens"]) % 960, 0, "{days:#}");
 
-    let daemon = house.daemon_pid();
+    let (daemon, plans) = (house.daemon_pid(), house.facts_of("plan_adopted").len());
     house
         .write(&fs::read_to_string(house.path("w/sessions.toml")).unwrap().replace("tokens = 6000", "tokens = 900000"));
-    house.until("the changed file is taken", || house.facts_of("plan_adopted").len() > 1);
+    house.until("the changed file is taken", || house.facts_of("plan_adopted").len() > plans);
     house.ok(&["dead", "retry", "agent"]);
     house.until_state("agent", "running");
     let before = number(&usage["requests"]);
@@ -118,6 +118,9 @@ fn two_agents_in_one_directory_and_a_killed_daemon_count_everything_once() {
     house.until_state("two", "succeeded");
     let table = house.json(&["usage", "--json"]);
     assert_eq!(number(&table["total"]["requests"]), 48, "{table:#}");
+    for row in table["rows"].as_array().unwrap() {
+        assert_eq!(number(&row["usage"]["requests"]), 24, "each has its own: {table:#}");
+    }
     assert_eq!(table["unknown_attempts"], 0);
 }
 

@@ -23,7 +23,16 @@ fn alone(document: &str, words: &str) -> Verdict {
 
 fn run(kind: RunKind, at: i64, exit: i32, counts: Option<(u64, u64, u64)>) -> Run {
     let counts = counts.map(|(passed, failed, skipped)| Counts { passed, failed, skipped });
-    Run { kind, command: "cargo test".into(), at, exit: Some(exit), counts, partial: false }
+    Run {
+        kind,
+        command: "cargo test".into(),
+        at,
+        exit: Some(exit),
+        counts,
+        partial: false,
+        weak: String::new(),
+        failed: false,
+    }
 }
 
 const GREEN: &str = "## Verification\n- All 120 tests pass\n";

@@ -6,6 +6,7 @@ use super::clock::{self, Clock};
 use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
+use super::spending::Spending;
 use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
@@ -50,6 +51,7 @@ pub struct Judge {
     stalls: StallJudge,
     outages: Outages,
     limits: Limits,
+    spending: Spending,
     post: Post,
     /// When the newest daemon began.
     daemon_since: u64,
@@ -82,6 +84,7 @@ impl Judge {
             self.clock.fact(event, entry, state, world)?;
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }
+        self.spending.step(&step.facts, state)?;
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
@@ -132,6 +135,7 @@ impl Judge {
     fn fact(&mut self, event: &Event, entry: &Entry, state: &State, world: &World) -> Judged {
         self.outages.fact(event, entry, state, world)?;
         self.limits.fact(entry, state, world)?;
+        self.spending.fact(entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
                 ensure(!self.states.contains_key(run), || format!("S1: {run} was created twice"))?;
@@ -172,6 +176,7 @@ impl Judge {
                             | FailureClass::Operator
                             | FailureClass::Lost
                             | FailureClass::Infra
+                            | FailureClass::BudgetExceeded
                     )
                 );
                 ensure(!(outside && *counted), || format!("S8: {attempt} counts, though it is {class:?}"))?;

@@ -71,6 +71,7 @@ pub enum Mutant {
     GoesOnUnasked,
     ForgetsTheWaits,
     NeverAsks,
+    ForgetsTheSpending,
 }
 
 impl Mutant {
@@ -127,6 +128,7 @@ impl Mutant {
         Self::GoesOnUnasked,
         Self::ForgetsTheWaits,
         Self::NeverAsks,
+        Self::ForgetsTheSpending,
     ];
 
     /// The invariants of which one must find it.
@@ -180,6 +182,7 @@ impl Mutant {
             Self::GoesOnUnasked => &["U1", "U4"],
             Self::ForgetsTheWaits => &["U4", "S5"],
             Self::NeverAsks => &["U6"],
+            Self::ForgetsTheSpending => &["B1", "B2"],
         }
     }
 
@@ -438,6 +441,7 @@ impl Mutant {
                     step.effects.extend(more.effects);
                 }
             }
+            Self::ForgetsTheSpending => night.state.spent.clear(),
             Self::ForgetsTheWaits => night.state.runs.values_mut().for_each(|run| run.limit.waits = 0),
             Self::NeverAsks => {
                 let asks = |kind: FindingKind| kind == FindingKind::UsageLimit;

@@ -163,6 +163,7 @@ impl Sim {
         }
         self.tell(attempt, false);
         self.watch(attempt);
+        self.meter(attempt);
         Ok(())
     }
 

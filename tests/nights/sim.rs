@@ -4,6 +4,7 @@ use super::coverage::Coverage;
 use super::judge::{Judge, Judged};
 use super::mutants::Mutant;
 use super::plan;
+use super::spending;
 use super::world::World;
 use fastrand::Rng;
 use jiff::tz::TimeZone;
@@ -72,6 +73,8 @@ pub(super) enum Coming {
     CloseNight,
     /// The daemon of this generation looks at disk and memory.
     Sense(u32),
+    /// The daemon of this generation looks at a transcript.
+    Meter(u32, AttemptId),
 }
 
 /// What a simulated night came to.
@@ -182,7 +185,8 @@ impl Sim {
             low: on(),
             stuck: on(),
         };
-        let plan = plan::plan(&mut rng);
+        let mut plan = plan::plan(&mut rng);
+        spending::equip(&mut plan, seed);
         let world = World::new(&mut rng);
         Self {
             rows_each_step: rng.u8(0..200) == 0 || how.mutant == Some(Mutant::LostRow),
@@ -335,12 +339,14 @@ impl Sim {
             }
             Coming::Sample(generation, attempt) if generation == self.generation => self.sample(&attempt),
             Coming::Sense(generation) if generation == self.generation => self.sense(),
+            Coming::Meter(generation, attempt) if generation == self.generation => self.look_at_use(&attempt),
             Coming::Event(..)
             | Coming::LookAtTmux(..)
             | Coming::Timer(..)
             | Coming::Reconcile(..)
             | Coming::Sample(..)
-            | Coming::Sense(..) => Ok(()),
+            | Coming::Sense(..)
+            | Coming::Meter(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),
             Coming::Operator => self.operator(),

@@ -140,6 +140,7 @@ impl Sim {
         let living: Vec<AttemptId> =
             self.world.dirs.iter().filter(|(_, dir)| dir.program.is_some()).map(|(id, _)| id.clone()).collect();
         for attempt in living {
+            self.meter(&attempt);
             self.watch(&attempt);
         }
     }

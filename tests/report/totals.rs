@@ -249,7 +249,12 @@ fn agrees(j: &Journal, report: &Report) -> Result<(), TestCaseError> {
             prop_assert!(pair[0].to <= pair[1].from + 1e-9);
         }
         let of_session: f64 = session.time.iter().map(|t| t.to - t.from).sum();
-        let waited: f64 = session.time.iter().filter(|t| t.spent != "working").map(|t| t.to - t.from).sum();
+        let waited: f64 = session
+            .time
+            .iter()
+            .filter(|t| !matches!(t.spent.as_str(), "working" | "stalled"))
+            .map(|t| t.to - t.from)
+            .sum();
         prop_assert!((waited - session.waited).abs() < 1e-6);
         spent += of_session;
     }

@@ -110,19 +110,38 @@ pub struct Span {
 /// A transcript is written a little after its attempt ended, and may begin a little before it is seen to run.
 const SLACK_MS: i64 = 5_000;
 
-/// Whose a transcript is that began and was last written to at these times, of the attempts of one agent in one directory:
-/// its place among them, and whether that is a guess. It is theirs who ran when it began, the latest of them; or, when they
-/// had ended before it was last written to, theirs who goes on with it.
-pub fn whose(began: Wall, written: Wall, attempts: &[Span]) -> Option<(usize, bool)> {
-    let latest = |fits: &dyn Fn(&Span) -> bool| {
-        let fitting = attempts.iter().enumerate().filter(|(_, span)| fits(span));
-        let (place, _) = fitting.clone().max_by_key(|(place, span)| (span.from, *place))?;
-        Some((place, fitting.count() > 1))
-    };
-    let ran = |span: &Span, at: Wall| {
-        span.from.0 - SLACK_MS <= at.0 && span.to.is_none_or(|to| at.0 <= to.0.saturating_add(SLACK_MS))
-    };
-    let first = latest(&|span| ran(span, began));
-    let still = first.and_then(|(place, _)| attempts.get(place)).is_some_and(|span| ran(span, written));
-    if still { first } else { latest(&|span| ran(span, written)).or(first) }
+/// Whose each of these transcripts is, told by when it began and was last written to, of the attempts of one agent in one
+/// directory: the place among them, and whether that is a guess. A transcript is theirs who ran when it began; of several
+/// theirs who has none yet, the latest of them; or, when they had ended before it was last written to, theirs who goes on
+/// with it. Every transcript has one owner, so nothing is counted twice.
+pub fn whose(transcripts: &[(Wall, Wall)], attempts: &[Span]) -> Vec<Option<(usize, bool)>> {
+    let mut order: Vec<usize> = (0..transcripts.len()).collect();
+    order.sort_by_key(|place| transcripts.get(*place).copied());
+    let mut owners = vec![None; transcripts.len()];
+    let mut has = vec![false; attempts.len()];
+    for place in order {
+        let Some((began, written)) = transcripts.get(place).copied() else { continue };
+        let latest = |at: Wall| {
+            let fitting = attempts.iter().enumerate().filter(|(_, span)| span.holds(at));
+            let without = |place: usize| !has.get(place).copied().unwrap_or(true);
+            let best = fitting.clone().max_by_key(|(place, span)| (without(*place), span.from, *place));
+            best.map(|(place, _)| (place, fitting.count() > 1))
+        };
+        let first = latest(began);
+        let still = first.and_then(|(owner, _)| attempts.get(owner)).is_some_and(|span| span.holds(written));
+        let owner = if still { first } else { latest(written).or(first) };
+        if let Some(taken) = owner.and_then(|(owner, _)| has.get_mut(owner)) {
+            *taken = true;
+        }
+        if let Some(slot) = owners.get_mut(place) {
+            *slot = owner;
+        }
+    }
+    owners
+}
+
+impl Span {
+    fn holds(&self, at: Wall) -> bool {
+        self.from.0.saturating_sub(SLACK_MS) <= at.0 && self.to.is_none_or(|to| at.0 <= to.0.saturating_add(SLACK_MS))
+    }
 }

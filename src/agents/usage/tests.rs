@@ -372,15 +372,20 @@ fn transcripts_are_where_the_environment_says() {
 fn a_transcript_is_theirs_who_ran_when_it_began() {
     let minute = |n: i64| Wall(NINE.0 + n * 60_000);
     let span = |from, to: Option<i64>| Span { from: minute(from), to: to.map(minute) };
+    let one = |began, written, attempts: &[Span]| whose(&[(minute(began), minute(written))], attempts)[0];
     let two = [span(0, None), span(10, None)];
-    assert_eq!(whose(minute(1), minute(30), &two), Some((0, false)), "the other one was not there yet");
-    assert_eq!(whose(minute(11), minute(30), &two), Some((1, true)), "either may have begun it");
+    assert_eq!(one(1, 30, &two), Some((0, false)), "the other one was not there yet");
+    assert_eq!(one(11, 30, &two), Some((1, true)), "either may have begun it");
     let after_another = [span(0, Some(5)), span(6, None)];
-    assert_eq!(whose(minute(1), minute(4), &after_another), Some((0, false)));
-    assert_eq!(whose(minute(1), minute(20), &after_another), Some((1, false)), "it goes on with it");
-    assert_eq!(whose(minute(-60), minute(20), &after_another), Some((1, false)));
-    assert_eq!(whose(minute(-60), minute(-50), &after_another), None);
-    assert_eq!(whose(minute(0), minute(1), &[]), None);
+    assert_eq!(one(1, 4, &after_another), Some((0, false)));
+    assert_eq!(one(1, 20, &after_another), Some((1, false)), "it goes on with it");
+    assert_eq!(one(-60, 20, &after_another), Some((1, false)));
+    assert_eq!(one(-60, -50, &after_another), None);
+    assert_eq!(one(0, 1, &[]), None);
+    let at_once = [span(0, None), span(0, None)];
+    let files = [(minute(1), minute(30)), (minute(1), minute(30)), (minute(2), minute(30))];
+    let owners: Vec<usize> = whose(&files, &at_once).into_iter().map(|owner| owner.unwrap().0).collect();
+    assert_eq!(owners, [1, 0, 1], "each has one before any has two");
 }
 
 #[test]

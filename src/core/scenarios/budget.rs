@@ -57,7 +57,7 @@ fn a_budget_is_warned_of_at_eighty_percent_and_stops_at_its_end() {
     assert_eq!(facts(&step, |fact| matches!(fact, Fact::StopIntended { .. })), 1);
     assert!(matches!(desk.run("a").state, RunState::Stopping { then: AfterStop::Budget, .. }));
     let over = ("budget".to_owned(), "the budget of a is used up".to_owned());
-    assert_eq!(alerts(&desk), [over.clone()], "the same alert, and more urgent");
+    assert_eq!(alerts(&desk), std::slice::from_ref(&over), "the same alert, and more urgent");
     desk.crash();
     // What was under way when it was stopped still counts.
     uses(&mut desk, "a", 10_500, 1);
@@ -141,7 +141,9 @@ fn the_night_s_budget_stops_all_agents_and_nothing_else() {
     };
     let late = SessionPlan { priority: -1, ..agent("late") };
     let mut desk = running([agent("a"), agent("b"), session("plain"), late], night);
-    let _ = ["a", "b", "plain"].map(|name| desk.started(name));
+    for name in ["a", "b", "plain"] {
+        desk.started(name);
+    }
     uses(&mut desk, "a", 1_000, 30);
     uses(&mut desk, "b", 1_000, 60);
     assert_eq!(
@@ -150,7 +152,9 @@ fn the_night_s_budget_stops_all_agents_and_nothing_else() {
     );
     uses(&mut desk, "b", 1_200, 71);
     assert_eq!(["a", "b", "plain"].map(|name| desk.word(name)), ["stopping", "stopping", "running"]);
-    let _ = ["a", "b"].map(|name| desk.ends(name, stopped()));
+    for name in ["a", "b"] {
+        desk.ends(name, stopped());
+    }
     assert_eq!(desk.word("late"), "skipped");
     assert_eq!(desk.run("late").reason, "not started: the budget of the night is used up: $1.01 of $1.00");
     desk.runs("plain", code(0));
@@ -171,7 +175,9 @@ fn a_project_s_budget_is_that_of_its_sessions_together() {
         plan.sessions.values_mut().filter(|s| s.name.as_str() == "c").for_each(|s| s.project = None);
     };
     let mut desk = running([agent("a"), agent("b"), agent("c")], change);
-    let _ = ["a", "b", "c"].map(|name| desk.started(name));
+    for name in ["a", "b", "c"] {
+        desk.started(name);
+    }
     uses(&mut desk, "c", 50_000, 1);
     uses(&mut desk, "a", 6_000, 1);
     uses(&mut desk, "b", 3_999, 1);

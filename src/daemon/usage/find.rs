@@ -36,6 +36,8 @@ pub struct Transcript {
 #[derive(Debug, Default)]
 pub struct Listing {
     folders: BTreeMap<PathBuf, (Option<SystemTime>, Vec<PathBuf>)>,
+    /// The directories that transcripts said they are of.
+    directories: BTreeMap<PathBuf, PathBuf>,
 }
 
 impl Listing {
@@ -76,6 +78,20 @@ impl Listing {
             Place::File(path) => transcript(path.clone(), false).into_iter().collect(),
             Place::Database(_) => Vec::new(),
         }
+    }
+
+    /// Whether a transcript is of an agent in this directory, as far as it says so itself.
+    pub fn is_of(&mut self, path: &Path, dir: &Path) -> bool {
+        if !self.directories.contains_key(path) {
+            // One that does not say it yet may do so later.
+            let Some(named) = directory_of(path) else { return true };
+            if self.directories.len() > 20_000 {
+                self.directories.clear();
+            }
+            self.directories.insert(path.to_path_buf(), named);
+        }
+        let named = self.directories.get(path).map(PathBuf::as_path);
+        named == Some(dir) || fs::canonicalize(dir).is_ok_and(|real| named == Some(real.as_path()))
     }
 
     /// The entries of a folder; none where it cannot be read.
@@ -136,16 +152,9 @@ pub fn mark(path: &Path) -> Option<(u64, i64)> {
     Some((data.len(), data.modified().ok().and_then(wall)?.0))
 }
 
-impl Transcript {
-    /// Whether it is of an agent in this directory, as far as it says so itself.
-    pub fn is_of(&self, dir: &Path) -> bool {
-        let Ok(file) = open_regular(&self.path) else { return false };
-        let mut head = Vec::new();
-        if file.take(HEAD).read_to_end(&mut head).is_err() {
-            return false;
-        }
-        let Some(named) = directory_in(&head) else { return true };
-        let named = Path::new(&named);
-        named == dir || fs::canonicalize(dir).is_ok_and(|real| named == real)
-    }
+/// The directory that a transcript says its agent works in; nothing where it does not say, or cannot be read.
+fn directory_of(path: &Path) -> Option<PathBuf> {
+    let mut head = Vec::new();
+    open_regular(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    directory_in(&head).map(PathBuf::from)
 }
