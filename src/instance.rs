@@ -158,9 +158,11 @@ impl Instance {
     }
     /// The recorder's socket of an attempt. The name is a hash: session names can be long, socket paths cannot.
     pub fn shim_socket(&self, attempt: &AttemptId) -> PathBuf {
-        let digest = Sha256::digest(attempt.to_string().as_bytes());
-        let key: String = digest.iter().take(8).map(|b| format!("{b:02x}")).collect();
-        self.runtime.join(format!("r-{key}"))
+        self.runtime.join(format!("r-{}", attempt_key(attempt)))
+    }
+    /// The socket at which an attempt's program tells of its work.
+    pub fn tell_socket(&self, attempt: &AttemptId) -> PathBuf {
+        self.runtime.join(format!("t-{}", attempt_key(attempt)))
     }
     /// Makes the state folder and the private runtime folder, and checks that the latter is private and its sockets'
     /// paths are short enough.
@@ -205,6 +207,12 @@ fn before_the_link(file: &Path, runtime_base: &Path) -> Option<Instance> {
 fn key(file: &Path) -> String {
     let digest = Sha256::digest(file.as_os_str().as_bytes());
     digest.iter().take(6).map(|b| format!("{b:02x}")).collect()
+}
+
+/// What tells the sockets of attempts apart.
+fn attempt_key(attempt: &AttemptId) -> String {
+    let digest = Sha256::digest(attempt.to_string().as_bytes());
+    digest.iter().take(8).map(|b| format!("{b:02x}")).collect()
 }
 
 /// The one name of a config file; also of one that is gone, when its folder is there.

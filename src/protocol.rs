@@ -154,6 +154,12 @@ pub struct SessionStatus {
     /// Notes of the operator that are not settled.
     #[serde(default)]
     pub notes: Vec<details::NoteStatus>,
+    /// How many claims its last attempt made of its own work.
+    #[serde(default)]
+    pub claims: u32,
+    /// What it says it needs a person for.
+    #[serde(default)]
+    pub needs: Option<String>,
 }
 
 /// How an attempt ended.

@@ -50,5 +50,7 @@ mod recorder_killed;
 mod reload;
 #[path = "e2e/stalls.rs"]
 mod stalls;
+#[path = "e2e/tell.rs"]
+mod tell;
 #[path = "e2e/tmux_killed.rs"]
 mod tmux_killed;

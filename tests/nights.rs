@@ -30,6 +30,8 @@ mod rim;
 mod sim;
 #[path = "nights/spending.rs"]
 mod spending;
+#[path = "nights/told.rs"]
+mod told;
 #[path = "nights/trouble.rs"]
 mod trouble;
 #[path = "nights/work.rs"]

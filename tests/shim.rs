@@ -10,6 +10,8 @@ mod format;
 mod hang_up;
 #[path = "shim/harness.rs"]
 mod harness;
+#[path = "shim/hearing.rs"]
+mod hearing;
 #[path = "shim/limits.rs"]
 mod limits;
 #[path = "shim/output.rs"]

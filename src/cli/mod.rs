@@ -35,11 +35,13 @@ mod place;
 mod plan;
 mod replay;
 mod report;
+mod rules;
 mod schedule;
 mod schema;
 mod send;
 mod service;
 mod status;
+mod tell;
 mod trust;
 mod trust_store;
 mod up;
@@ -138,6 +140,8 @@ enum Command {
     Service(service::Args),
     Export(export::Args),
     Harvest(harvest::Args),
+    Tell(tell::Args),
+    Rules(rules::Args),
     Trust(trust::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -226,6 +230,8 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Service(args) => service::run(args, context),
         Command::Export(args) => export::run(args, context),
         Command::Harvest(args) => harvest::run(args, context),
+        Command::Tell(args) => tell::run(args, context),
+        Command::Rules(args) => rules::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Completions(args) => completions::run(args, context),

@@ -290,6 +290,28 @@ pub async fn export(instance: &Instance, night: Option<&NightId>, to: &mut dyn W
     }
 }
 
+/// Gives the facts of one kind (of one night), oldest first.
+pub async fn facts(
+    instance: &Instance,
+    night: Option<&NightId>,
+    kind: &str,
+    mut each: impl FnMut(Entry),
+) -> Result<(), Failure> {
+    let Some(journal) = journal(instance).await? else { return Ok(()) };
+    let marked = format!("\"fact\":\"{kind}\"");
+    let mut after = 0;
+    loop {
+        let filter =
+            Filter { night: night.map(ToString::to_string), after_seq: after, limit: PAGE_MAX, ..Filter::default() };
+        let page = journal.events(&filter).await.map_err(|e| unreadable(instance, &e))?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.seq;
+        for event in page.iter().filter(|event| event.event.body.contains(&marked)) {
+            each(serde_json::from_str(&event.event.body).map_err(|e| unreadable(instance, &e))?);
+        }
+    }
+}
+
 /// One journal row as a JSON line: its number, night, hash, and the fact with its time as it was journaled, but for
 /// secrets.
 fn write_event(event: &Event, to: &mut dyn Write) -> std::io::Result<()> {

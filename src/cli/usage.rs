@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Commands that are promised and not here yet.
-const LATER: &[&str] = &["answer", "tell", "rules"];
+const LATER: &[&str] = &["answer", "rules"];
 
 /// Prints help or version, or says what is wrong; gives the exit code.
 pub fn answer(error: &clap::Error) -> ExitCode {

@@ -1,5 +1,6 @@
 //! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
 
+use super::agent::AgentSeen;
 use super::alert::AlertAct;
 use super::alert::message::Outcome;
 use super::exit::ExitRecord;
@@ -276,6 +277,15 @@ pub enum Event {
         attempt: AttemptId,
         /// What lives on.
         left: Vec<Remaining>,
+    },
+    /// The coding agent in an attempt does something else now.
+    AgentSeen {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output have come.
+        bytes: u64,
+        /// What it does.
+        seen: Box<AgentSeen>,
     },
     /// Something was collected for the report.
     Evidence {

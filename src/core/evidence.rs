@@ -112,6 +112,12 @@ pub struct Told {
     pub blocks: Option<String>,
     /// How it came.
     pub by: ToldBy,
+    /// Where it ended in the file it was read from, from 1: what is read again is not told again.
+    #[serde(default)]
+    pub offset: u64,
+    /// When it was said, as far as that is known; the fact's own time is when it was heard.
+    #[serde(default)]
+    pub said: Option<Wall>,
 }
 
 /// What a session can tell.
@@ -251,9 +257,9 @@ impl Turn<'_> {
             return;
         }
         let fact = match evidence {
+            Evidence::Told { attempt, told } => return self.told(attempt, told),
             Evidence::Document(document) => Fact::DocumentRead { document },
             Evidence::Files { project, files } => Fact::FilesSeen { project, files },
-            Evidence::Told { attempt, told } => Fact::Told { attempt, told },
             Evidence::Review(review) => Fact::Reviewed { review },
             Evidence::Summary(summary) => Fact::NightSummed { summary },
         };

@@ -2,6 +2,7 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::agent::AgentSeen;
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
@@ -339,6 +340,16 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
+    /// The coding agent in an attempt does something else now.
+    AgentMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output had come by then.
+        #[serde(default)]
+        bytes: u64,
+        /// What it does, and why one thinks so.
+        seen: Box<AgentSeen>,
+    },
     /// A document of a project was read.
     DocumentRead {
         /// It.
@@ -396,7 +407,8 @@ impl Fact {
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. }
-            | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
+            | Self::AttemptUsed { attempt, .. }
+            | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }

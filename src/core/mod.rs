@@ -12,8 +12,9 @@
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
 //! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
-//! `patterns`: names of files.
+//! `patterns`: names of files · `agent`: what a coding agent does.
 
+pub mod agent;
 pub mod alert;
 mod attempt;
 pub mod breaker;
@@ -57,6 +58,7 @@ pub mod success;
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod testing;
 pub mod time;
+pub mod told;
 pub mod tool_run;
 mod turn;
 pub mod unkillable;

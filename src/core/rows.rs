@@ -250,7 +250,9 @@ impl State {
             | Fact::OutputObserved { attempt, .. }
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
-            | Fact::AttemptUsed { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
+            | Fact::Told { attempt, .. }
+            | Fact::AttemptUsed { attempt, .. }
+            | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
@@ -262,7 +264,6 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

@@ -1,5 +1,6 @@
 //! The life of a run: its states, its attempts, how it can end.
 
+use super::agent::AgentSeen;
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
@@ -7,6 +8,7 @@ use super::limit::{LimitSeen, RunLimit};
 use super::plan::SessionPlan;
 use super::progress::Pace;
 use super::time::{At, Mono, Wall, millis};
+use super::told::ToldSoFar;
 use super::tool_run::ToolRun;
 use super::usage::Used;
 use serde::{Deserialize, Serialize};
@@ -343,6 +345,9 @@ pub struct Attempt {
     pub output: OutputSeen,
     /// Results of `require`, `forbid` and `verify`.
     pub checks: Vec<CheckResult>,
+    /// What is remembered of its claims.
+    #[serde(default, skip_serializing_if = "ToldSoFar::is_nothing")]
+    pub told: ToldSoFar,
     /// What it used, where its agent's transcript tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
@@ -352,6 +357,7 @@ impl Attempt {
     fn forget(&mut self) {
         self.output.forget();
         self.checks = Vec::new();
+        self.told.needs = None;
     }
     /// An attempt whose start was just journaled.
     pub fn new(id: AttemptId, intended: At) -> Self {
@@ -363,6 +369,7 @@ impl Attempt {
             verdict: None,
             output: OutputSeen::default(),
             checks: Vec::new(),
+            told: ToldSoFar::default(),
             used: None,
         }
     }
@@ -411,6 +418,9 @@ pub struct OutputSeen {
     /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolRun>,
+    /// What the coding agent in it does, if there is one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<AgentSeen>>,
 }
 
 /// Newest attempts of a run, and newest runs of a session, of which more is kept than how they ended. The journal has all
@@ -432,6 +442,7 @@ impl OutputSeen {
     /// Leaves little more than the numbers: of an attempt that is long over.
     fn forget(&mut self) {
         (self.tail, self.patterns, self.tools, self.errors) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        self.agent = None;
         if let Some((end, _)) = self.last_line.char_indices().nth(KEPT_LINE) {
             self.last_line = self.last_line.get(..end).unwrap_or_default().to_owned();
         }

@@ -203,7 +203,9 @@ impl State {
             }
             Fact::OutputObserved { attempt, output } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
+                    let known = attempt.output.agent.take();
                     attempt.output = (**output).clone();
+                    attempt.output.agent = attempt.output.agent.take().or(known);
                 }
             }
             Fact::AttemptEnded { attempt: id, exit, verdict, counted } => {
@@ -265,7 +267,6 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
@@ -277,9 +278,19 @@ impl State {
                     super::collected::apply(&mut night.collected, &entry.fact);
                 }
             }
+            Fact::AgentMoved { attempt, seen, .. } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.output.agent = Some(seen.clone());
+                }
+            }
             Fact::LimitMet { run, limit } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.limit = (**limit).clone();
+                }
+            }
+            Fact::Told { attempt, told } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.told.take(told);
                 }
             }
             Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),

@@ -195,6 +195,7 @@ impl Rim {
             size: SIZE,
             output: self.instance.output_log(attempt),
             socket: self.instance.shim_socket(attempt),
+            tell: Some(self.instance.tell_socket(attempt)),
             output_cap,
             caps: session.caps,
             stop_grace_ms: u64::try_from(session.stop_grace.as_millis()).unwrap_or(u64::MAX),

@@ -40,6 +40,7 @@ mod send;
 mod sensors;
 mod terminals;
 mod timers;
+mod told;
 mod usage;
 mod views;
 mod watch;

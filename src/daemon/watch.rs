@@ -7,8 +7,10 @@ use super::collect;
 use super::earlier;
 use super::inbox::Inbox;
 use super::perform::{Rim, zone};
+use super::told::{Commands, Markers, too_many};
 use crate::adapters::shim_client;
 use crate::core::event::Event;
+use crate::core::evidence::{Evidence, Told};
 use crate::core::exit::ExitRecord;
 use crate::core::ids::AttemptId;
 use crate::core::plan::{OutputRule, SessionPlan};
@@ -84,6 +86,8 @@ struct Follow {
     /// How much of what came of its limits was told.
     told_limits: usize,
     told_output: Option<Instant>,
+    /// What its program tells with `nightkeep tell`.
+    commands: Commands,
     born: Instant,
 }
 
@@ -104,6 +108,7 @@ impl Follow {
         let log = rim.instance().output_log(&attempt);
         let files = AttemptFiles::new(rim.instance().run_dir(&attempt), &log);
         let inbox = rim.inbox().clone();
+        let commands = Commands::new(files.run_dir());
         let output = match Observer::new(session, rules) {
             Ok(observer) => Some(Output::new(log, observer)),
             Err(e) => {
@@ -121,6 +126,7 @@ impl Follow {
             told_start: false,
             told_limits: 0,
             told_output: None,
+            commands,
             born: Instant::now(),
         }
     }
@@ -195,6 +201,7 @@ impl Follow {
             AttemptState::NotStarted => Look::NotYet,
             AttemptState::Running { start } => {
                 self.tell_start(start).await;
+                self.hear().await;
                 Look::Lives
             }
             AttemptState::ExecFailed { exit } => {
@@ -241,18 +248,45 @@ impl Follow {
             self.rim.settle_tmux().await;
         }
         self.catch_up(false).await;
+        self.hear().await;
         self.rim.read_usage(&self.attempt, exit.at).await;
         let zone = zone(self.rim.plan_zone().await.as_deref());
         let output = match &mut self.output {
             Some(output) => {
                 output.observer.finish(exit.at, &zone);
+                output.take_claims(exit.at);
+                output.markers.finish(output.place);
                 output.observer.seen().clone()
             }
             None => OutputSeen { bytes: exit.output_bytes, ..OutputSeen::default() },
         };
+        self.pass_on_markers().await;
+        let markers = self.output.as_ref().map_or(0, |output| output.markers.refused);
+        if let Some(what) = too_many(self.commands.refused, markers) {
+            let part = format!("what {} tells", self.attempt.run.session);
+            let _ = self.inbox.tell(Event::Trouble { part, what }).await;
+        }
         let event = Event::Ended { attempt: self.attempt.clone(), exit, output: Box::new(output) };
         let _ = self.inbox.tell(event).await;
         collect::after_attempt(&self.rim, &self.attempt);
+    }
+
+    /// Passes on what the program told through the recorder.
+    async fn hear(&mut self) {
+        match self.commands.read_on() {
+            Ok(told) => self.pass_on(told).await,
+            Err(e) => tracing::warn!(attempt = %self.attempt, "what it tells cannot be read: {e}"),
+        }
+    }
+    async fn pass_on_markers(&mut self) {
+        let told = self.output.as_mut().map(|output| output.markers.ready()).unwrap_or_default();
+        self.pass_on(told).await;
+    }
+    async fn pass_on(&self, told: Vec<Told>) {
+        for told in told {
+            let evidence = Evidence::Told { attempt: self.attempt.clone(), told: Box::new(told) };
+            let _ = self.inbox.tell(Event::Evidence { evidence }).await;
+        }
     }
 
     /// Reads what is new in the log, off the runtime's threads, and tells the core now and then.
@@ -271,6 +305,7 @@ impl Follow {
         let changed = output.observer.take_changed();
         let seen = output.observer.seen().clone();
         self.output = Some(output);
+        self.pass_on_markers().await;
         let due = match self.told_output {
             None => true,
             Some(last) if changed => last.elapsed() >= JOURNAL_METRICS_EVERY,
@@ -290,11 +325,20 @@ struct Output {
     file: Option<File>,
     buffer: Vec<u8>,
     observer: Observer,
+    /// Where in the log reading goes on.
+    place: u64,
+    markers: Markers,
 }
 
 impl Output {
     fn new(log: PathBuf, observer: Observer) -> Self {
-        Self { log, file: None, buffer: Vec::new(), observer }
+        let markers = Markers::new(log.clone());
+        Self { log, file: None, buffer: Vec::new(), observer, place: 0, markers }
+    }
+    fn take_claims(&mut self, now: Wall) {
+        for claim in self.observer.take_claims() {
+            self.markers.take(claim, now);
+        }
     }
     /// Feeds the observer all there is now. `from` is where the kept output begins: what the cap dropped reads as zeros.
     fn read_on(&mut self, from: impl FnOnce() -> u64) -> std::io::Result<()> {
@@ -302,7 +346,9 @@ impl Output {
             Some(file) => file,
             none => match File::open(&self.log) {
                 Ok(mut file) => {
-                    file.seek(SeekFrom::Start(from()))?;
+                    self.place = from();
+                    self.observer.begins_at(self.place);
+                    file.seek(SeekFrom::Start(self.place))?;
                     none.insert(file)
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -312,7 +358,12 @@ impl Output {
         self.buffer.resize(CHUNK, 0);
         loop {
             let n = file.read(&mut self.buffer)?;
-            self.observer.feed(self.buffer.get(..n).unwrap_or_default(), clock::wall());
+            self.place += n as u64;
+            let now = clock::wall();
+            self.observer.feed(self.buffer.get(..n).unwrap_or_default(), now);
+            for claim in self.observer.take_claims() {
+                self.markers.take(claim, now);
+            }
             if n < self.buffer.len() {
                 return Ok(());
             }

@@ -3,6 +3,7 @@
 mod error_lines;
 mod fingerprint;
 mod limits;
+mod markers;
 mod novelty;
 mod numbers;
 mod observer;
@@ -10,4 +11,6 @@ mod reset;
 mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
+pub use limits::limit_told;
+pub use markers::MarkerSeen;
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

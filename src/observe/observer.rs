@@ -3,14 +3,17 @@
 use super::error_lines::ErrorFinder;
 use super::fingerprint::fingerprint;
 use super::limits;
+use super::markers::{self, MarkerSeen, Scout};
 use super::novelty::Novelty;
 use super::numbers::number;
 use super::tool_runs::ToolRuns;
+use crate::core::evidence::ToldKind;
 use crate::core::exit::FailureClass;
 use crate::core::limit::LimitSeen;
 use crate::core::plan::{Check, MetricPlan, OutputRule, SessionPlan};
 use crate::core::run::{EXAMPLES_MAX, ErrorSeen, MetricSeen, OutputSeen, same_error_line};
 use crate::core::time::Wall;
+use crate::core::told::Number;
 use crate::terminal::{Line, LineScanner, harmless, redact, shorten};
 use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
@@ -26,6 +29,9 @@ const TAIL: usize = 20;
 const KEPT_CHARS: usize = 400;
 /// Errors that a redrawn line is compared with.
 const RECENT_ERRORS: usize = 64;
+/// Claims that wait to be taken, and numbers that are known by markers alone.
+const CLAIMS_WAIT: usize = 1000;
+const MARKER_METRICS: usize = 50;
 /// Largest compiled form of a pattern from the file, in bytes.
 const REGEX_SIZE_MAX: usize = 4 << 20;
 
@@ -47,6 +53,9 @@ pub struct Observer {
     scanner: LineScanner,
     sight: Sight,
     rules: Vec<Rule>,
+    scout: Scout,
+    /// Where in the log the next byte stands.
+    place: u64,
 }
 
 /// All but the scanner, so that lines can be looked at while the scanner gives them out.
@@ -64,6 +73,9 @@ struct Sight {
     novelty: Novelty,
     /// Finds runs of tests, builds and lints.
     tools: ToolRuns,
+    /// Where the line ends that is being looked at, when it may be a claim.
+    line_end: Option<u64>,
+    claims: Vec<MarkerSeen>,
 }
 
 struct Metric {
@@ -98,7 +110,13 @@ impl Observer {
                 Ok(Rule { id: rule.id.clone(), regex: compile(|| rule.id.clone(), &rule.regex)?, class: rule.class })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { scanner: LineScanner::new(), sight: Sight::new(session)?, rules })
+        let (scanner, sight) = (LineScanner::new(), Sight::new(session)?);
+        Ok(Self { scanner, sight, rules, scout: Scout::default(), place: 0 })
+    }
+
+    /// Says where in the log the first byte stands that it is fed; without a word it is the log's first.
+    pub fn begins_at(&mut self, place: u64) {
+        self.place = place;
     }
 
     /// Takes the next output; `at` is when it was written, as far as known.
@@ -109,7 +127,18 @@ impl Observer {
         let sight = &mut self.sight;
         sight.seen.bytes += bytes.len() as u64;
         sight.seen.last_at = Some(at);
-        self.scanner.feed(bytes, |line| sight.line(line, at));
+        let mut scout = self.scout;
+        if self.scout.sees(bytes) {
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                self.place += line.len() as u64;
+                sight.line_end = scout.sees(line).then_some(self.place);
+                self.scanner.feed(line, |line| sight.line(line, at));
+            }
+            sight.line_end = None;
+        } else {
+            self.place += bytes.len() as u64;
+            self.scanner.feed(bytes, |line| sight.line(line, at));
+        }
         if sight.looks_for_anything() && self.scanner.pending_is_whole() {
             let pending = self.scanner.pending();
             if pending != sight.pending {
@@ -124,6 +153,11 @@ impl Observer {
         &self.sight.seen
     }
 
+    /// The claims that markers made since this was last asked, oldest first.
+    pub fn take_claims(&mut self) -> Vec<MarkerSeen> {
+        std::mem::take(&mut self.sight.claims)
+    }
+
     /// Whether metrics, errors, patterns or the last line changed since this was last asked.
     pub fn take_changed(&mut self) -> bool {
         self.look_at_last_rows();
@@ -136,7 +170,9 @@ impl Observer {
     pub fn finish(&mut self, end: Wall, zone: &TimeZone) -> &OutputSeen {
         let sight = &mut self.sight;
         let at = sight.seen.last_at.unwrap_or(Wall(0));
+        sight.line_end = self.scout.is_open().then_some(self.place);
         self.scanner.finish(|line| sight.line(line, at));
+        sight.line_end = None;
         let mut found = Vec::new();
         sight.finder.finish(|error| found.push(error.to_owned()));
         for error in found {
@@ -219,6 +255,8 @@ impl Sight {
             changed: false,
             novelty: Novelty::default(),
             tools: ToolRuns::default(),
+            line_end: None,
+            claims: Vec::new(),
         })
     }
 
@@ -238,12 +276,33 @@ impl Sight {
                 } else {
                     self.novelty.line(text, at);
                     self.changed |= self.tools.line(text, at, &mut self.seen.tools);
+                    self.marker(text, at);
                 }
                 self.search(written, at);
                 let mut finder = std::mem::take(&mut self.finder);
                 finder.line(text, |error| self.error(error, redrawn, at));
                 self.finder = finder;
             }
+        }
+    }
+
+    /// Takes the claim that a line makes. A number in it is one like those that the session's patterns find.
+    fn marker(&mut self, text: &str, at: Wall) {
+        let Some((offset, claim)) = self.line_end.zip(markers::claim(text)) else { return };
+        let number = Number::parse(&claim.text).filter(|_| claim.tell == ToldKind::Metric);
+        if self.claims.len() < CLAIMS_WAIT {
+            self.claims.push(MarkerSeen { offset, claim });
+        }
+        let Some(Number { name, value, total }) = number else { return };
+        let planned = self.metrics.iter().find(|metric| metric.plan.name == name);
+        let total = total.or_else(|| planned.and_then(|metric| metric.plan.total));
+        if let Some(known) = self.seen.metrics.get_mut(&name) {
+            let total = total.or(known.total);
+            self.changed |= known.value.to_bits() != value.to_bits() || known.total != total;
+            known.next_seen(value, total, at);
+        } else if planned.is_some() || self.seen.metrics.len() < self.metrics.len() + MARKER_METRICS {
+            self.seen.metrics.insert(name, MetricSeen::first_seen(value, total, at));
+            self.changed = true;
         }
     }
 

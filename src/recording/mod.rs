@@ -1,7 +1,7 @@
 //! The recorder's files: the one source of truth about an attempt. The shim writes them, everybody else reads them.
 //!
-//! `logs/runs/<session>/<run>.<attempt>/` holds `spec.json` (what to run, mode 0600), `events.jsonl` (what happened) and
-//! `lock` (held while the recorder lives). The raw bytes stand in `logs/output/<session>/<run>.<attempt>.log`, their
+//! `logs/runs/<session>/<run>.<attempt>/` holds `spec.json` (what to run, mode 0600), `events.jsonl` (what happened),
+//! `told.jsonl` (what the program told of its work) and `lock` (held while the recorder lives). The raw bytes stand in `logs/output/<session>/<run>.<attempt>.log`, their
 //! time index beside it in `.idx`. All formats carry a version; every version ever released stays readable.
 
 use std::fs::{File, OpenOptions};
@@ -16,6 +16,7 @@ pub mod output;
 pub mod packed;
 pub mod socket;
 pub mod spec;
+pub mod told;
 
 /// Opens a regular file to read. Anything else (a fifo would hang us, a device never ends) is refused.
 fn open_regular(path: &Path) -> io::Result<File> {

@@ -39,6 +39,9 @@ pub struct Spec {
     pub output: PathBuf,
     /// Absolute path of the recorder's socket.
     pub socket: PathBuf,
+    /// Absolute path of the socket at which the program tells of its work; `None` is that it cannot.
+    #[serde(default)]
+    pub tell: Option<PathBuf>,
     /// Bytes of output kept at least; the oldest beyond it is dropped and counted as lost. `None` is no cap.
     pub output_cap: Option<u64>,
     /// Most that the program and all it starts may take.
@@ -157,6 +160,7 @@ mod tests {
             size: (200, 50),
             output: "/srv/logs/1.log".into(),
             socket: "/run/r".into(),
+            tell: Some("/run/t".into()),
             output_cap: None,
             caps: Caps::default(),
             stop_grace_ms: 15_000,

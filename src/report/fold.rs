@@ -226,6 +226,7 @@ impl Folder {
             | Fact::AttemptEnded { .. }
             | Fact::Finding { .. }
             | Fact::LimitMet { .. }
+            | Fact::AgentMoved { .. }
             | Fact::AttemptUsed { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {

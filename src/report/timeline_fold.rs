@@ -155,6 +155,7 @@ impl Timeline {
             | Fact::DaemonCrashed { .. }
             | Fact::SafeMode { .. }
             | Fact::StoodStill { .. }
+            | Fact::AgentMoved { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }

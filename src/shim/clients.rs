@@ -1,6 +1,7 @@
 //! The shim's socket: who asks, what they ask, and what watchers are told. Everything here is bounded: clients, lines,
 //! input, and what waits to be read by them.
 
+use crate::os::ancestry;
 use crate::recording::socket::{
     Answer, CLIENTS_MAX, FOLLOW_NEWS_MS, INPUT_MAX, LINE_MAX, News, OUTPUT_NEWS_MS, Request, decode, encode,
 };
@@ -59,6 +60,8 @@ pub struct Server {
     listener: UnixListener,
     path: PathBuf,
     attempt: String,
+    /// The run directories of the instance: what runs below a recorder of one of them is a session.
+    runs: PathBuf,
     clients: Vec<Client>,
     next_id: u64,
     accept_from: u64,
@@ -91,7 +94,7 @@ struct Client {
 impl Server {
     /// Makes the socket, mode 0600. One that is there already is a left-over: the caller holds the lock of the run
     /// directory. Fails when it cannot be made.
-    pub fn bind(path: &Path, attempt: String) -> io::Result<Self> {
+    pub fn bind(path: &Path, attempt: String, run_dir: &Path) -> io::Result<Self> {
         let _ = fs::remove_file(path);
         let before = rustix::process::umask(Mode::RWXG | Mode::RWXO | Mode::XUSR);
         let listener = UnixListener::bind(path);
@@ -99,7 +102,8 @@ impl Server {
         let listener = listener?;
         listener.set_nonblocking(true)?;
         let (path, clients) = (path.to_path_buf(), Vec::new());
-        Ok(Self { listener, path, attempt, clients, next_id: 0, accept_from: 0 })
+        let runs = run_dir.ancestors().nth(2).unwrap_or(run_dir).to_path_buf();
+        Ok(Self { listener, path, attempt, runs, clients, next_id: 0, accept_from: 0 })
     }
     /// The descriptors to poll. The first is the listener's, then the clients' in order.
     pub fn interests(&self, now: u64) -> impl Iterator<Item = (BorrowedFd<'_>, PollFlags)> {
@@ -199,10 +203,11 @@ impl Server {
     }
     fn admit(&mut self, stream: UnixStream, now: u64) {
         let ours = rustix::process::geteuid();
-        let peer = rustix::net::sockopt::socket_peercred(&stream).map(|peer| peer.uid);
-        if !matches!(peer, Ok(uid) if uid == ours || uid.is_root()) || stream.set_nonblocking(true).is_err() {
+        let Ok(peer) = rustix::net::sockopt::socket_peercred(&stream) else { return };
+        if !(peer.uid == ours || peer.uid.is_root()) || stream.set_nonblocking(true).is_err() {
             return;
         }
+        let inside = self.is_inside(u32::try_from(peer.pid.as_raw_nonzero().get()).unwrap_or(0));
         self.next_id += 1;
         let (came, waiting) = (Vec::new(), Vec::new());
         let (id, busy, closing, gone) = (self.next_id, false, false, false);
@@ -219,11 +224,18 @@ impl Server {
             gone,
             active: now,
         };
-        if self.clients.len() < CLIENTS_MAX {
+        if inside {
+            client.refuse("not from inside a session");
+        } else if self.clients.len() < CLIENTS_MAX {
             self.clients.push(client);
         } else {
             client.refuse("too many clients");
         }
+    }
+    /// Whether a process belongs to a session: what runs in one must not type into another, or stop it. A hurdle, as the
+    /// daemon's own is.
+    fn is_inside(&self, pid: u32) -> bool {
+        ancestry::lineage(pid).any(|pid| ancestry::recorder(pid).is_some_and(|run| run.starts_with(&self.runs)))
     }
 }
 

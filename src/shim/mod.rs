@@ -8,6 +8,7 @@
 
 mod clients;
 mod event_log;
+mod hearing;
 mod ladder;
 mod limits;
 mod oom;

@@ -5,6 +5,7 @@
 
 use super::clients::{Ask, Server, What};
 use super::event_log::EventLog;
+use super::hearing::Hearing;
 use super::ladder::Ladder;
 use super::limits::{Did, Limits};
 use super::oom::OomCounter;
@@ -53,6 +54,8 @@ pub struct Parts {
     pub signals: Signals,
     /// The socket.
     pub server: Server,
+    /// The socket at which the program tells of its work.
+    pub hearing: Option<Hearing>,
     /// The log.
     pub output: Output,
     /// The program's process id.
@@ -119,6 +122,7 @@ enum Source {
     OuterOut,
     Inner,
     Socket,
+    Hearing,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -201,6 +205,9 @@ impl Relay {
             wanted.extend(self.parts.outer.input().map(|fd| (Source::OuterIn, fd, PollFlags::IN)));
         }
         wanted.extend(self.parts.server.interests(now).map(|(fd, flags)| (Source::Socket, fd, flags)));
+        if let Some(hearing) = &self.parts.hearing {
+            wanted.extend(hearing.interests(now).map(|(fd, flags)| (Source::Hearing, fd, flags)));
+        }
         let mut fds: Vec<_> = wanted.iter().map(|(_, fd, flags)| PollFd::from_borrowed_fd(*fd, *flags)).collect();
         let timeout = self.deadline().map(|at| timespec(at.saturating_sub(now)));
         // An interrupted poll leaves all results empty, which is true.
@@ -225,6 +232,7 @@ impl Relay {
             self.closed_until,
             self.parts.output.deadline(),
             self.parts.server.deadline(total),
+            self.parts.hearing.as_ref().and_then(Hearing::deadline),
             self.viewer.deadline(self.end.is_some()),
             self.typing.deadline(),
             sync,
@@ -240,6 +248,9 @@ impl Relay {
         self.closed_until = self.closed_until.filter(|at| *at > now);
         self.parts.output.tick(now);
         self.parts.server.tick(self.parts.output.total(), now);
+        if let Some(hearing) = &mut self.parts.hearing {
+            hearing.tick(now);
+        }
         if self.viewer.deadline(self.end.is_some()).is_some_and(|at| at <= now) {
             self.viewer.give_up();
         }
@@ -294,8 +305,19 @@ impl Relay {
         if !found(Source::OuterIn).is_empty() {
             self.read_keys(now);
         }
+        let of = |wanted| {
+            ready.iter().filter(move |(s, _)| *s == wanted).map(|(_, flags)| *flags).collect::<Vec<PollFlags>>()
+        };
+        if let Some(hearing) = self.parts.hearing.as_mut().filter(|_| !found(Source::Hearing).is_empty()) {
+            let taken = hearing.serve(&of(Source::Hearing), now, clock::wall_nanos());
+            hearing.fresh().into_iter().for_each(|file| self.syncer.add(file));
+            if taken {
+                self.syncer.request();
+                self.parts.server.tell(&News::Event);
+            }
+        }
         if !found(Source::Socket).is_empty() {
-            let sockets: Vec<_> = ready.iter().filter(|(s, _)| *s == Source::Socket).map(|(_, flags)| *flags).collect();
+            let sockets = of(Source::Socket);
             self.parts.server.serve(&sockets, self.parts.output.total(), now, &mut self.asks);
             self.answer_asks(now);
         }
@@ -539,6 +561,9 @@ impl Relay {
             Status::Signal { signal, core } => (None, Some(signal), core),
         };
         let (bytes, lost) = (self.parts.output.total(), self.parts.output.lost());
+        if let Some(mut hearing) = self.parts.hearing.take() {
+            hearing.close(clock::wall_nanos());
+        }
         let did = self.parts.limits.did();
         if did != Did::default() {
             let Did { oom_kills, refused } = did;

@@ -2,6 +2,7 @@
 
 use super::clients::Server;
 use super::event_log::EventLog;
+use super::hearing::Hearing;
 use super::limits::Limits;
 use super::oom::OomCounter;
 use super::output::Output;
@@ -13,6 +14,7 @@ use super::terminal::{self, Outer};
 use crate::os::{clock, tree};
 use crate::recording::events::{EVENTS_FILE, EVENTS_VERSION, LOCK_FILE, Line, RecorderEvent};
 use crate::recording::spec::{Spec, SpecError};
+use crate::recording::told::TELL_VARIABLE;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -139,7 +141,9 @@ fn prepare(
 ) -> Result<Parts, Failed> {
     let spec = Spec::read(run_dir).map_err(unreadable)?;
     let output = Output::create(&spec.output, spec.output_cap).map_err(failed("open output"))?;
-    let server = Server::bind(&spec.socket, spec.attempt.clone()).map_err(failed("bind socket"))?;
+    let server = Server::bind(&spec.socket, spec.attempt.clone(), run_dir).map_err(failed("bind socket"))?;
+    // Nothing is worth less than the program's start because of it; who calls in vain is told so.
+    let hearing = spec.tell.as_ref().and_then(|socket| Hearing::bind(socket, run_dir).ok());
     let size = outer.size().unwrap_or(spec.size);
     let inner = terminal::open_inner(size, outer.settings()).map_err(failed("open terminal"))?;
     // Whatever leaves the program's session or outlives its parent comes back to us, to be counted and ended.
@@ -168,6 +172,7 @@ fn prepare(
         inner,
         signals,
         server,
+        hearing,
         output,
         pid,
         size,
@@ -194,5 +199,8 @@ fn environment(spec: &Spec) -> BTreeMap<String, String> {
     env.entry("TERM".to_owned()).or_insert_with(|| "tmux-256color".to_owned());
     env.entry("COLORTERM".to_owned()).or_insert_with(|| "truecolor".to_owned());
     env.entry("NIGHTKEEP_ATTEMPT".to_owned()).or_insert_with(|| spec.attempt.clone());
+    if let Some(socket) = spec.tell.as_ref().and_then(|socket| socket.to_str()) {
+        env.insert(TELL_VARIABLE.to_owned(), socket.to_owned());
+    }
     env
 }

@@ -4,6 +4,7 @@ use super::text::{bytes, harmless, number, span};
 use super::words;
 use super::zone::rfc3339;
 use crate::core::alert::Stage;
+use crate::core::evidence::ToldKind;
 use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, RunId, SessionName};
 use crate::core::run::{Outcome, OutputSeen, RunState};
@@ -148,6 +149,11 @@ fn told(fact: &Fact) -> Option<Line> {
             let asks = limit.asks.as_deref().map(harmless).unwrap_or_default();
             line("limit_met", 2, format!("usage limit{resets}")).shown_by(asks)
         }
+        Fact::AgentMoved { attempt, seen, .. } => {
+            let weight = u8::from(seen.class.is_some() || seen.prompt.is_some());
+            line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
+                .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
+        }
         Fact::AttemptUsed { attempt, used } => {
             let (sum, number) = (used.total(), attempt.number);
             let tokens = short(sum.tokens.total());
@@ -158,7 +164,10 @@ fn told(fact: &Fact) -> Option<Line> {
                 .shown_by(harmless(&note.by.who))
         }
         Fact::NoteMoved { note } => line("note_moved", 1, format!("note {} is settled", note.id())),
-        Fact::Told { told, .. } => line("told", 1, format!("it says: {}", harmless(&told.text))),
+        Fact::Told { told, .. } => {
+            let weight = if told.kind == ToldKind::Needs { 3 } else { 1 };
+            line("told", weight, format!("it says ({}): {}", told.kind.as_str(), harmless(&told.text)))
+        }
         Fact::DaemonStarted { .. }
         | Fact::DaemonStopped { .. }
         | Fact::PlanAdopted { .. }

@@ -6,6 +6,7 @@ use super::text::{bytes, harmless, number, span, wrap};
 use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
 use crate::core::breaker::Phase;
+use crate::core::evidence::ToldKind;
 use crate::core::exit::FailureClass;
 use crate::core::fact::{Entry, Fact};
 use crate::core::finding::Finding;
@@ -202,7 +203,22 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
                 steps.push(step(at, what, Some(harmless(&alert.title))));
             }
-            Fact::RunMoved { .. }
+            // Its words, for what is shown of them: nothing here follows from them but an alert.
+            Fact::Told { attempt, told }
+                if attempt.run == run.id && matches!(told.kind, ToldKind::Needs | ToldKind::Blocked) =>
+            {
+                let what =
+                    format!("attempt {} says ({}): {}", attempt.number, told.kind.as_str(), harmless(&told.text));
+                let waits = told.blocks.as_deref().map(|blocks| format!("blocks {}", harmless(blocks)));
+                steps.push(step(at, what, waits));
+            }
+            Fact::AgentMoved { attempt, seen, .. } if attempt.run == run.id => {
+                let what = format!("attempt {}: {} is {}", attempt.number, harmless(&seen.profile), seen.words());
+                let evidence: Vec<String> = seen.evidence.iter().map(|text| harmless(text)).collect();
+                steps.push(step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty())));
+            }
+            Fact::AgentMoved { .. }
+            | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }

@@ -158,6 +158,8 @@ fn session(name: &str, state: &str) -> SessionStatus {
     SessionStatus {
         findings: Vec::new(),
         notes: Vec::new(),
+        claims: 0,
+        needs: None,
         name: name.into(),
         project: None,
         state: state.into(),

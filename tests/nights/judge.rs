@@ -7,6 +7,7 @@ use super::limits::Limits;
 use super::outages::Outages;
 use super::post::Post;
 use super::spending::Spending;
+use super::told::Claims;
 use super::work::StallJudge;
 use super::world::World;
 use nightkeep::core::effect::Effect;
@@ -53,6 +54,7 @@ pub struct Judge {
     limits: Limits,
     spending: Spending,
     post: Post,
+    claims: Claims,
     /// When the newest daemon began.
     daemon_since: u64,
 }
@@ -79,6 +81,7 @@ impl Judge {
     pub fn step(&mut self, event: &Event, step: &Step, state: &State, world: &World) -> Judged {
         self.note_operator(event, step, state);
         self.post.step(event, step, state, world)?;
+        self.claims.step(event, step, state)?;
         self.stalls.step(event, step, state, world)?;
         for entry in &step.facts {
             self.clock.fact(event, entry, state, world)?;

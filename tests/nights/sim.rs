@@ -317,9 +317,9 @@ impl Sim {
             Coming::Prints(attempt) => {
                 self.world.print(&attempt, false);
                 if let Some(output) = self.world.dirs.get(&attempt).map(|dir| dir.output.clone()) {
-                    self.hint(Event::Output { attempt, output: Box::new(output) });
+                    self.hint(Event::Output { attempt: attempt.clone(), output: Box::new(output) });
                 }
-                Ok(())
+                self.says(&attempt)
             }
             Coming::Event(generation, event) if generation == self.generation => self.deliver(event),
             Coming::LookAtTmux(generation) if generation == self.generation => self.look_at_tmux(),

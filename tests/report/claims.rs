@@ -35,7 +35,16 @@ pub fn wrote(j: &mut Journal, path: &str, session: Option<&str>, text: &str) {
 
 pub fn told(j: &mut Journal, session: &str, kind: ToldKind, text: &str) {
     let attempt = j.attempt_id(session, 1);
-    let told = Told { kind, text: text.to_owned(), file: None, verify: None, blocks: None, by: ToldBy::Command };
+    let told = Told {
+        kind,
+        text: text.to_owned(),
+        file: None,
+        verify: None,
+        blocks: None,
+        by: ToldBy::Command,
+        offset: 1,
+        said: None,
+    };
     j.add(Fact::Told { attempt, told: Box::new(told) });
 }
 

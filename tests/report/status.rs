@@ -10,6 +10,7 @@ use nightkeep::core::plan::{DependencyOn, Plan};
 use nightkeep::core::run::{AfterStop, Attempt, Due, Outcome, OutputSeen, Run, RunState, Started};
 use nightkeep::core::state::{NightState, State};
 use nightkeep::core::time::{At, Mono, Wall};
+use nightkeep::core::told::ToldSoFar;
 use nightkeep::protocol::{DaemonStatus, Status};
 use nightkeep::status::table::{Style, TableOptions, render};
 use nightkeep::status::text::width;
@@ -81,6 +82,7 @@ fn attempt(session: &str, number: u32, started: u64, output: OutputSeen) -> Atte
         output,
         checks: Vec::new(),
         used: None,
+        told: ToldSoFar::default(),
     }
 }
 

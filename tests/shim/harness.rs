@@ -70,6 +70,7 @@ impl Bed {
             size: (80, 24),
             output: dir.path().join("output/test/1.log"),
             socket: dir.path().join("sock"),
+            tell: Some(dir.path().join("tell")),
             output_cap: None,
             caps: Caps::default(),
             stop_grace_ms: 15_000,

@@ -53,6 +53,8 @@ pub fn session(name: &str, project: &str, state: &str) -> SessionStatus {
         checks: Vec::new(),
         findings: Vec::new(),
         notes: Vec::new(),
+        claims: 0,
+        needs: None,
     }
 }
 

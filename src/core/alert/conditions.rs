@@ -170,7 +170,24 @@ fn of_session(state: &State, name: &SessionName) -> Found {
         let (same, condition) = of_finding(state, name, finding);
         (same, Condition { because_of: end.clone(), ..condition })
     });
-    ended.into_iter().chain(findings).collect()
+    ended.into_iter().chain(findings).chain(of_claims(state, name, run)).collect()
+}
+
+/// That a session says it needs a person. These are its words; nothing else follows from them.
+fn of_claims(state: &State, name: &SessionName, run: &Run) -> Option<(String, Condition)> {
+    let needs = run.last_attempt()?.told.needs.as_ref()?;
+    let project = project_of(state, name);
+    let same = same("needs", project.as_deref(), Some(name.as_str()), "", "");
+    let condition = Condition {
+        severity: Severity::High,
+        session: Some(name.to_string()),
+        project,
+        title: format!("{name} says that it needs you"),
+        body: clean(needs),
+        command: Some(format!("nightkeep why {name}")),
+        ..plain("needs")
+    };
+    Some((same, condition))
 }
 
 /// What was found about a run that somebody should know.

@@ -42,6 +42,8 @@ impl Watch {
             self.run_moved(&attempt.run.session, false);
         } else if let Fact::Finding { run, .. } = fact {
             self.look_at(Source::Session(run.session.clone()));
+        } else if let Fact::Told { attempt, .. } = fact {
+            self.look_at(Source::Session(attempt.run.session.clone()));
         } else if let Fact::HoldSet { run, .. } = fact {
             // Whoever is skipped by hand is not blocked.
             self.run_moved(&run.session, true);

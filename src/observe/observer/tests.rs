@@ -246,3 +246,70 @@ fn errors_counted_together_keep_examples_that_differ() {
     assert_eq!((errors.len(), error.count), (1, 12));
     assert_eq!(error.more, ["03:12:01 ERROR test_2 FAILED", "03:12:02 ERROR test_3 FAILED"]);
 }
+
+#[test]
+fn markers_make_the_same_claims_at_the_same_places_however_the_log_is_cut() {
+    let lines = [
+        "first line\r\n",
+        "nightkeep::done wrote it\r\n",
+        "quoted: nightkeep::done no\r\n",
+        "\u{1b}[32mnightkeep::next in colour\u{1b}[0m\r\n",
+        "night\u{1b}[0mkeep::done not in one piece\r\n",
+        "nightkeep::metric name=rows value=3 total=9\r\n",
+        "\u{1b}[?1049hnightkeep::done on a picture\u{1b}[?1049l\r\n",
+        "nightkeep::needs the end without a line feed",
+    ];
+    let output: String = lines.concat();
+    let place = |text: &str| {
+        let at = output.find(text).unwrap();
+        output[at..].find('\n').map_or(output.len(), |end| at + end + 1) as u64
+    };
+    let watch = |size: usize, from: u64| {
+        let mut observer = Observer::new(&session(&[], &[]), &[]).unwrap();
+        observer.begins_at(from);
+        let mut claims = Vec::new();
+        for chunk in output.as_bytes().chunks(size) {
+            observer.feed(chunk, Wall(7));
+            claims.extend(observer.take_claims());
+        }
+        let seen = observer.finish(Wall(9), &TimeZone::UTC).clone();
+        claims.extend(observer.take_claims());
+        (claims.into_iter().map(|seen| (seen.offset, seen.claim.text)).collect::<Vec<_>>(), seen)
+    };
+    let (claims, seen) = watch(10_000, 0);
+    let told: Vec<_> = claims.iter().map(|(offset, text)| (*offset, text.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (place("::done wrote"), "wrote it"),
+            (place("::next in"), "in colour"),
+            (place("::metric"), "name=rows value=3 total=9"),
+            (place("::needs"), "the end without a line feed"),
+        ]
+    );
+    assert_eq!((seen.metrics["rows"].value, seen.metrics["rows"].total), (3.0, Some(9.0)));
+    for size in 1..60 {
+        assert_eq!(watch(size, 0).0, claims, "in pieces of {size}");
+    }
+    let mut drawn = Observer::new(&session(&[], &[]), &[]).unwrap();
+    drawn.feed(b"a row\r\n\x1b[1Anightkeep::done drawn over\r\n", Wall(7));
+    drawn.finish(Wall(9), &TimeZone::UTC);
+    assert!(drawn.take_claims().is_empty());
+    let later = watch(10_000, 5_000).0;
+    assert!(later.iter().zip(&claims).all(|(later, first)| later.0 == first.0 + 5_000), "a log without its beginning");
+}
+
+#[test]
+fn what_markers_count_is_a_metric_whose_last_value_counts_and_there_is_an_end_to_them() {
+    let plan = session(&[("rows", r"rows: (\d+)", Some(9.0))], &[]);
+    let mut observer = Observer::new(&plan, &[]).unwrap();
+    observer.feed(b"rows: 1\nnightkeep::metric rows 4\nnightkeep::metric other 2\n", Wall(1));
+    assert_eq!((observer.seen().metrics["rows"].value, observer.seen().metrics["rows"].total), (4.0, Some(9.0)));
+    observer.feed(b"nightkeep::metric rows 5\nrows: 6\n", Wall(2));
+    assert_eq!(observer.seen().metrics["rows"].value, 6.0);
+    for n in 0..500 {
+        observer.feed(format!("nightkeep::metric n{n} 1\n").as_bytes(), Wall(3));
+    }
+    assert_eq!(observer.seen().metrics.len(), 1 + MARKER_METRICS);
+    assert_eq!(observer.take_claims().len(), 503);
+}
