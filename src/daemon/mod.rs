@@ -11,6 +11,7 @@ mod ballast;
 mod channels;
 mod checks;
 mod clocks;
+mod collect;
 mod crashes;
 pub mod details;
 mod doorway;

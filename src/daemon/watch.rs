@@ -3,6 +3,7 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
+use super::collect;
 use super::earlier;
 use super::inbox::Inbox;
 use super::perform::{Rim, zone};
@@ -267,6 +268,7 @@ impl Follow {
         }
         let event = Event::Ended { attempt: self.attempt.clone(), exit, output: Box::new(output) };
         let _ = self.inbox.tell(event).await;
+        collect::after_attempt(&self.rim, &self.attempt);
     }
 
     /// Passes on what the program told through the recorder.
