@@ -4,7 +4,8 @@ pub mod output;
 pub mod sse;
 
 use crate::protocol::details::{
-    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
+    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, ReviewRequest, SessionEvents,
+    SessionNotes,
 };
 use crate::protocol::{
     AddRequest, AlertRequest, ChannelTested, CleanReport, CleanRequest, Done, DownRequest, Refusal, RetryRequest,
@@ -205,6 +206,10 @@ impl Client {
     /// Says that a note is settled.
     pub async fn note_done(&self, id: &str, request: &NoteDoneRequest) -> Result<Done, ClientError> {
         self.post(&format!("/v1/notes/{id}/done"), request).await
+    }
+    /// Says what a person makes of artifacts.
+    pub async fn review(&self, request: &ReviewRequest) -> Result<Done, ClientError> {
+        self.post("/v1/artifacts/review", request).await
     }
     /// Runs that failed for good.
     pub async fn dead(&self) -> Result<DeadLetters, ClientError> {

@@ -7,6 +7,8 @@
 
 #[path = "e2e/house.rs"]
 mod house;
+#[path = "channels/mail_server.rs"]
+mod mail_server;
 
 #[path = "e2e/alerts.rs"]
 mod alerts;
@@ -18,6 +20,8 @@ mod budgets;
 mod channel_secrets;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
+#[path = "e2e/delivery.rs"]
+mod delivery;
 #[path = "e2e/details.rs"]
 mod details;
 #[path = "e2e/exactness.rs"]
@@ -38,8 +42,12 @@ mod operator;
 mod outage;
 #[path = "e2e/output.rs"]
 mod output;
+#[path = "e2e/own_report.rs"]
+mod own_report;
 #[path = "e2e/ping.rs"]
 mod ping;
+#[path = "e2e/planted.rs"]
+mod planted;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

@@ -10,6 +10,8 @@ mod hostile;
 mod html;
 #[path = "report/nights.rs"]
 mod nights;
+#[path = "report/ordinary.rs"]
+mod ordinary;
 #[path = "report/status.rs"]
 mod status;
 #[path = "report/timeline.rs"]

@@ -29,12 +29,15 @@ mod man;
 mod nights;
 mod note;
 mod now;
+mod open;
 mod output;
 mod parts;
 mod place;
 mod plan;
 mod replay;
 mod report;
+mod review;
+mod rules;
 mod schedule;
 mod schema;
 mod send;
@@ -132,6 +135,8 @@ enum Command {
     Snooze(alerts::SnoozeArgs),
     Escalate(alerts::EscalateArgs),
     Report(report::Args),
+    Approve(review::ApproveArgs),
+    Dismiss(review::DismissArgs),
     Nights(nights::Args),
     Usage(used::Args),
     Doctor(doctor::Args),
@@ -140,6 +145,7 @@ enum Command {
     Export(export::Args),
     Harvest(harvest::Args),
     Tell(tell::Args),
+    Rules(rules::Args),
     Trust(trust::Args),
     Schema(schema::Args),
     Completions(completions::Args),
@@ -221,6 +227,8 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Snooze(args) => alerts::snooze(args, context),
         Command::Escalate(args) => alerts::escalate(args, context),
         Command::Report(args) => report::run(args, context),
+        Command::Approve(args) => review::approve(args, context),
+        Command::Dismiss(args) => review::dismiss(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Usage(args) => used::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
@@ -229,6 +237,7 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Export(args) => export::run(args, context),
         Command::Harvest(args) => harvest::run(args, context),
         Command::Tell(args) => tell::run(args, context),
+        Command::Rules(args) => rules::run(args, context),
         Command::Trust(args) => trust::run(args, context),
         Command::Schema(args) => schema::run(args, context),
         Command::Completions(args) => completions::run(args, context),

@@ -93,6 +93,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         shown("night.end", clock(plan.night.end)),
         hidden("night.days", &plan.night.days),
         hidden("night.at_end", plan.night.at_end),
+        hidden("report", &plan.report),
         shown("night.budget", budget_words(plan.budget)),
     ]
 }

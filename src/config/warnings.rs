@@ -15,8 +15,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("@.answers", "prompts are not answered"),
     ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
-    ("report.deliver", "the report is written to the state folder only"),
-    ("report.summarizer", "the summary is nightkeep's own"),
     ("node.labels", "there is one node"),
 ];
 

@@ -1,5 +1,6 @@
 //! What enters the core: the world as adapters saw it, operators' wishes, timers that ran out.
 
+use super::agent::AgentSeen;
 use super::alert::AlertAct;
 use super::alert::message::Outcome;
 use super::exit::ExitRecord;
@@ -277,10 +278,26 @@ pub enum Event {
         /// What lives on.
         left: Vec<Remaining>,
     },
+    /// The coding agent in an attempt does something else now.
+    AgentSeen {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output have come.
+        bytes: u64,
+        /// What it does.
+        seen: Box<AgentSeen>,
+    },
     /// Something was collected for the report.
     Evidence {
         /// It.
         evidence: super::evidence::Evidence,
+    },
+    /// The report of a night was made, and is about to be written.
+    ReportReady {
+        /// Which night.
+        night: NightId,
+        /// What it says in short.
+        digest: Box<super::delivery::Digest>,
     },
     /// A transcript told what an attempt used: all of it so far.
     Used {

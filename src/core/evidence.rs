@@ -242,6 +242,15 @@ pub enum Evidence {
     Review(Box<Review>),
     /// A night was summed up.
     Summary(Box<NightSummary>),
+    /// A summarizer worded what a night came to.
+    Words {
+        /// Which night.
+        night: NightId,
+        /// What.
+        text: String,
+        /// The command.
+        by: String,
+    },
 }
 
 impl Turn<'_> {
@@ -257,8 +266,9 @@ impl Turn<'_> {
             Evidence::Told { attempt, told } => return self.told(attempt, told),
             Evidence::Document(document) => Fact::DocumentRead { document },
             Evidence::Files { project, files } => Fact::FilesSeen { project, files },
-            Evidence::Review(review) => Fact::Reviewed { review },
+            Evidence::Review(review) => return self.reviewed(review),
             Evidence::Summary(summary) => Fact::NightSummed { summary },
+            Evidence::Words { night, text, by } => Fact::Worded { night, text, by },
         };
         self.fact(fact);
     }

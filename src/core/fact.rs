@@ -2,6 +2,7 @@
 //!
 //! The serialized form is a file format: fields are only ever added, with a default.
 
+use super::agent::AgentSeen;
 use super::alert::message::Message;
 use super::alert::{Alert, Settled};
 use super::breaker::Breaker;
@@ -339,6 +340,16 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
+    /// The coding agent in an attempt does something else now.
+    AgentMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output had come by then.
+        #[serde(default)]
+        bytes: u64,
+        /// What it does, and why one thinks so.
+        seen: Box<AgentSeen>,
+    },
     /// A document of a project was read.
     DocumentRead {
         /// It.
@@ -368,6 +379,15 @@ pub enum Fact {
         /// It.
         summary: Box<NightSummary>,
     },
+    /// A summarizer of the user's worded what a night came to.
+    Worded {
+        /// Which night.
+        night: NightId,
+        /// Its words: lines, made harmless, secrets made unreadable.
+        text: String,
+        /// The command that worded it.
+        by: String,
+    },
     /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
     AttemptUsed {
         /// Which attempt.
@@ -396,7 +416,8 @@ impl Fact {
             | Self::AttemptEnded { attempt, .. }
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. }
-            | Self::AttemptUsed { attempt, .. } => Some(&attempt.run),
+            | Self::AttemptUsed { attempt, .. }
+            | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }
@@ -429,7 +450,8 @@ impl Fact {
             | Self::DocumentRead { .. }
             | Self::FilesSeen { .. }
             | Self::Reviewed { .. }
-            | Self::NightSummed { .. } => None,
+            | Self::NightSummed { .. }
+            | Self::Worded { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.
@@ -438,9 +460,13 @@ impl Fact {
         | Self::NightClosing { night, .. }
         | Self::NightClosed { night, .. }
         | Self::ReportWritten { night, .. }
-        | Self::NightEnds { night, .. } = self
+        | Self::NightEnds { night, .. }
+        | Self::Worded { night, .. } = self
         {
             return Some(night);
+        }
+        if let Self::Reviewed { review } = self {
+            return Some(&review.night);
         }
         self.run().map(|run| &run.night)
     }

@@ -110,7 +110,13 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
         // Nobody watched, and a machine that goes down ends everything by signal.
         Ending::Signal { signal: 1 | 9 | 15, .. } if rebooted => bad(FailureClass::Lost, "exit/at-shutdown"),
         Ending::Signal { signal, .. } => bad(FailureClass::KilledOther, &format!("exit/signal-{signal}")),
-        Ending::Code { code } if session.success.exit_codes.contains(&code) => Judgement::Good,
+        Ending::Code { code } if session.success.exit_codes.contains(&code) => {
+            // Some agents leave with 0 whatever happened; what they showed last says more.
+            match output.agent.as_ref().and_then(|agent| Some((agent.failed_at_end()?, &agent.rule))) {
+                Some((class, rule)) => bad(class, &format!("agent/{rule}")),
+                None => Judgement::Good,
+            }
+        }
         Ending::Code { code: code @ (126 | 127) } => bad(FailureClass::Permanent, &format!("exit/code-{code}")),
         Ending::Code { .. } => {
             let rule = output.rule.as_ref().and_then(|id| rules.iter().find(|rule| rule.id == *id));
@@ -119,7 +125,10 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
                 None if output.rule.is_none() => match output.limit.as_ref().and_then(|limit| limit.rule.as_ref()) {
                     Some(rule) => bad(FailureClass::UsageLimit, &format!("output/{rule}")),
                     None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
-                    None => bad(FailureClass::Transient, "exit/nonzero"),
+                    None => match output.agent.as_ref().and_then(|agent| Some((agent.class?, &agent.rule))) {
+                        Some((class, rule)) => bad(class, &format!("agent/{rule}")),
+                        None => bad(FailureClass::Transient, "exit/nonzero"),
+                    },
                 },
                 None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
                 None => bad(FailureClass::Transient, "exit/nonzero"),

@@ -5,6 +5,7 @@
 //! same output rule, and for all starts `disk`, `memory`, `journal` and `machine` (nothing can be started at all).
 //! `git:PROJECT` and `notifier:CHANNEL` hold no start; whoever speaks to them asks [`Breakers::admits`].
 
+use super::agent::AgentSeen;
 use super::breaker::{
     Breaker, Clock, Failure, LOOK_AGAIN, Limit, PROBE_RUNS, Phase, SILENT_PROBE_RUNS, SLOW_START, delay,
 };
@@ -294,6 +295,25 @@ impl Turn<'_> {
         if let (Some(FailureClass::ProviderDown), Some(provider), true) = (now, provider, now != before) {
             let cause = self.cause(id, "its output");
             self.blame(&format!("provider:{provider}"), id, false, None, &cause);
+        }
+    }
+
+    /// A running agent met a failure of its provider, or a limit of its account: that speaks against it for all sessions
+    /// that need it. The agent itself is left alone.
+    pub(super) fn agent_met(&mut self, id: &AttemptId, seen: &AgentSeen) {
+        let Some(provider) = self.state().session(&id.run.session).and_then(|session| session.provider.clone()) else {
+            return;
+        };
+        let key = format!("provider:{provider}");
+        let cause = format!("{}: {}", id.run.session, seen.evidence.first().map_or(seen.rule.as_str(), String::as_str));
+        match seen.class {
+            Some(FailureClass::ProviderDown) => self.blame(&key, id, false, None, &cause),
+            Some(FailureClass::UsageLimit) => {
+                let resets = seen.limit.as_ref().and_then(|limit| limit.resets);
+                let lasts = limit::wait(resets, self.at.wall, 0, &mut self.night.rng);
+                self.blame_for(&key, id, (true, Some(lasts)), &cause, Some(Limit { resets }));
+            }
+            Some(_) | None => {}
         }
     }
 

@@ -133,7 +133,9 @@ impl Run {
     }
     /// What its newest attempt said of a usage limit.
     pub(super) fn limit_seen(&self) -> LimitSeen {
-        self.last_attempt().and_then(|attempt| attempt.output.limit.clone()).unwrap_or_default()
+        let output = self.last_attempt().map(|attempt| &attempt.output);
+        let of_agent = || output?.agent.as_ref()?.limit.clone();
+        output.and_then(|output| output.limit.clone()).or_else(of_agent).unwrap_or_default()
     }
 }
 

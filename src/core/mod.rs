@@ -11,12 +11,16 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know.
+//! `note`: what the operator wants a session to know · `agent`: what a coding agent does · `delivery`: the report on its way
+//! to people.
 
+
+pub mod agent;
 pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+pub mod delivery;
 pub mod effect;
 mod evening;
 pub mod event;
@@ -40,6 +44,7 @@ mod reconcile;
 mod reload;
 pub mod retention;
 pub mod retry;
+mod review;
 pub mod rows;
 pub mod run;
 #[cfg(test)]

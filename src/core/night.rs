@@ -144,7 +144,9 @@ impl Turn<'_> {
             Event::Note { session, text, by } => self.note(&session, &text, &by),
             Event::NoteDone { note, by } => self.note_done(&note, &by),
             Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
+            Event::AgentSeen { attempt, bytes, seen } => self.agent_seen(&attempt, bytes, *seen),
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
+            Event::ReportReady { night, digest } => self.report_ready(&night, &digest),
             Event::Used { attempt, used } => self.used(&attempt, *used),
         }
     }

@@ -48,6 +48,9 @@ pub struct Plan {
     /// With fewer free bytes where the state is kept nothing new starts; `None` is 1 GiB, on a small disk a twentieth of it.
     #[serde(default)]
     pub min_free_disk: Option<u64>,
+    /// Who gets the report.
+    #[serde(default)]
+    pub report: super::delivery::ReportPlan,
     /// What all sessions may use in a night.
     #[serde(default)]
     pub budget: Budget,

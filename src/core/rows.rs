@@ -147,7 +147,7 @@ impl State {
             // A run that moved and was dropped at once must not stay as it was before: `null` takes its place.
             Part::Run(id) => row("run", id.to_string(), &self.runs.get(id)),
             Part::Night => {
-                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported } =
+                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported, delivered } =
                     self.night.as_ref()?;
                 let slim = NightState {
                     id: id.clone(),
@@ -159,6 +159,7 @@ impl State {
                     bases: bases.clone(),
                     work: BTreeMap::new(),
                     reported: *reported,
+                    delivered: *delivered,
                 };
                 row("night", id.to_string(), &slim)
             }
@@ -209,7 +210,7 @@ impl State {
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
-            Fact::NightSummed { .. } => parts.extend([Part::Summed]),
+            Fact::NightSummed { .. } | Fact::Reviewed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
                 parts.extend([Part::Night, Part::Run(run.clone())]);
@@ -235,7 +236,8 @@ impl State {
             | Fact::AttemptEnded { attempt, .. }
             | Fact::ChecksDone { attempt, .. }
             | Fact::Told { attempt, .. }
-            | Fact::AttemptUsed { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
+            | Fact::AttemptUsed { attempt, .. }
+            | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
             | Fact::ProjectParked { .. }
@@ -249,11 +251,11 @@ impl State {
             | Fact::Trouble { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
-            | Fact::Reviewed { .. }
+            | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::MessageQueued { .. } => parts.extend(super::delivery::night_of(fact).map(|_| Part::Night)),
         }
     }
 }

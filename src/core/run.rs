@@ -1,5 +1,6 @@
 //! The life of a run: its states, its attempts, how it can end.
 
+use super::agent::AgentSeen;
 use super::exit::{ExitRecord, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
@@ -417,6 +418,9 @@ pub struct OutputSeen {
     /// Runs of tests, builds and lints that it showed, oldest first; at most 30.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tools: Vec<ToolRun>,
+    /// What the coding agent in it does, if there is one that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Box<AgentSeen>>,
 }
 
 /// Newest attempts of a run, and newest runs of a session, of which more is kept than how they ended. The journal has all
@@ -438,6 +442,7 @@ impl OutputSeen {
     /// Leaves little more than the numbers: of an attempt that is long over.
     fn forget(&mut self) {
         (self.tail, self.patterns, self.tools, self.errors) = (Vec::new(), Vec::new(), Vec::new(), BTreeMap::new());
+        self.agent = None;
         if let Some((end, _)) = self.last_line.char_indices().nth(KEPT_LINE) {
             self.last_line = self.last_line.get(..end).unwrap_or_default().to_owned();
         }

@@ -299,6 +299,10 @@ impl Turn<'_> {
         if run.state != (RunState::Running { attempt: id.clone() }) {
             return;
         }
+        let agent = run.attempt(id.number).and_then(|attempt| attempt.output.agent.as_ref());
+        if agent.is_some_and(|agent| agent.waits()) {
+            return self.resolve(&id.run, FindingKind::Stalled, "", "it waits, and says what for");
+        }
         let Some(policy) = self.judged_by(&id.run).map(|session| session.stall.clone()) else { return };
         let limit = policy.after.filter(|limit| quiet.quiet >= *limit);
         let Some(limit) = limit else {

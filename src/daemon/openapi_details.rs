@@ -3,7 +3,8 @@
 use super::openapi::{Route, schema};
 use crate::protocol::Done;
 use crate::protocol::details::{
-    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
+    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, ReviewRequest, SessionEvents,
+    SessionNotes,
 };
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
@@ -61,6 +62,13 @@ pub(super) fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             path: "/v1/notes/{name}/done",
             does: "Says that a note is settled; the name is its id.",
             request: Some(schema::<NoteDoneRequest>(schemas)),
+            answer: schema::<Done>(schemas),
+        },
+        Route {
+            method: "post",
+            path: "/v1/artifacts/review",
+            does: "Approves or dismisses files that a report says wait for a person.",
+            request: Some(schema::<ReviewRequest>(schemas)),
             answer: schema::<Done>(schemas),
         },
         get("/v1/dead", "Runs that failed for good, newest first.", schema::<DeadLetters>(schemas)),

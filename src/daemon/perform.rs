@@ -3,6 +3,7 @@
 use super::checks;
 use super::details::Details;
 use super::inbox::{Closed, Inbox};
+use super::letters;
 use super::output::LastRead;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
@@ -28,7 +29,7 @@ use crate::store::Journal;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -53,6 +54,7 @@ pub struct Rim {
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
     messages_under_way: AtomicU64,
+    told_to_end: AtomicBool,
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
@@ -109,6 +111,7 @@ impl Rim {
             reconcile_ms: AtomicI64::new(-1),
             reports_under_way: AtomicU64::new(0),
             messages_under_way: AtomicU64::new(0),
+            told_to_end: AtomicBool::new(false),
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
@@ -195,6 +198,10 @@ impl Rim {
     pub fn report_formats(&self) -> Vec<ReportFormat> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).report_formats.clone()
     }
+    /// `[report] templates`.
+    pub fn report_templates(&self) -> Option<PathBuf> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).report_templates.clone()
+    }
     /// Notes that the newest file cannot be taken over, and why.
     pub fn set_file_problem(&self, problem: &str) {
         *self.file_problem.write().unwrap_or_else(PoisonError::into_inner) = Some(problem.to_owned());
@@ -259,6 +266,14 @@ impl Rim {
     /// Whether a report is being written or a message is being sent.
     pub fn is_busy(&self) -> bool {
         self.reports_under_way.load(Ordering::Acquire) + self.messages_under_way.load(Ordering::Acquire) > 0
+    }
+    /// Notes that a person ends the night, and waits for it.
+    pub fn told_to_end(&self) {
+        self.told_to_end.store(true, Ordering::Relaxed);
+    }
+    /// Whether a person ended the night.
+    pub fn was_told_to_end(&self) -> bool {
+        self.told_to_end.load(Ordering::Relaxed)
     }
     /// The night of this moment: that of the calendar, else the local date in the plan's zone.
     pub async fn tonight(&self) -> Result<NightId, Closed> {
@@ -329,7 +344,10 @@ impl Rim {
         let plan = self.inbox.look(move |state, _| state.plan.channels.get(&channel).cloned()).await.ok().flatten();
         let clear = self.clear_secrets();
         let outcome = match plan {
-            Some(plan) => Channels::new(clear).send(&plan, &message).await,
+            Some(plan) => {
+                let page = letters::page(self, &plan, &message).await;
+                Channels::new(clear).with_page(page).send(&plan, &message).await
+            }
             None => Outcome::Failed {
                 why: "no such channel".to_owned(),
                 retry_after: None,

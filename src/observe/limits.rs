@@ -89,6 +89,13 @@ pub(super) fn limit(rows: &[String], hits: Option<&[usize]>, seen: Wall, zone: &
     })
 }
 
+/// What rows that are known to tell of a usage limit say of it: when it is over, and whether it lasts for days. A time of
+/// day is one after `seen`, and one of `zone` where no other is named.
+pub fn limit_told(rows: &[String], seen: Wall, zone: &TimeZone) -> LimitSeen {
+    let all: Vec<usize> = (0..rows.len()).collect();
+    limit(rows, Some(&all), seen, zone).unwrap_or_default()
+}
+
 /// The row and those it may go on over, as one text.
 fn window(rows: &[String], from: usize) -> String {
     let rows: Vec<&str> = rows.iter().skip(from).take(GOES_ON).map(|row| row.trim()).collect();

@@ -12,4 +12,5 @@ mod tool_runs;
 
 pub use fingerprint::{FINGERPRINT_VERSION, fingerprint};
 pub use markers::MarkerSeen;
+pub use limits::limit_told;
 pub use observer::{ERRORS_MAX, OTHER_ERRORS, Observer, ObserverError};

@@ -89,6 +89,8 @@ impl Folder {
             messages: Messages::default(),
             outages: Vec::new(),
             notes: BTreeMap::new(),
+            worded: None,
+            project: None,
             collected: Collected::default(),
             read: (0, 0, 0),
         };
@@ -99,7 +101,7 @@ impl Folder {
     pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
-        if self.tell(entry, restarted) {
+        if !self.delivery(entry) && self.tell(entry, restarted) {
             self.mark_told(seq, entry);
         }
     }
@@ -226,6 +228,7 @@ impl Folder {
             | Fact::AttemptEnded { .. }
             | Fact::Finding { .. }
             | Fact::LimitMet { .. }
+            | Fact::AgentMoved { .. }
             | Fact::AttemptUsed { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
@@ -274,7 +277,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return false,
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => return false,
         }
         true
     }

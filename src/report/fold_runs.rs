@@ -70,7 +70,15 @@ impl Folder {
                     if attempt.number == 1 { "started".into() } else { format!("attempt {} started", attempt.number) };
                 told = Some((what, 0));
             }
-            Fact::OutputObserved { attempt, output } => attempt_of(run, attempt, at).output = (**output).clone(),
+            Fact::OutputObserved { attempt, output } => {
+                let known = attempt_of(run, attempt, at);
+                let agent = known.output.agent.take();
+                known.output = (**output).clone();
+                known.output.agent = known.output.agent.take().or(agent);
+            }
+            Fact::AgentMoved { attempt, seen, .. } => {
+                attempt_of(run, attempt, at).output.agent = Some(seen.clone());
+            }
             Fact::AttemptEnded { attempt, exit, verdict, counted } => {
                 let known = attempt_of(run, attempt, at);
                 known.exit = Some(exit.clone());
@@ -137,7 +145,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => {}
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);

@@ -155,12 +155,14 @@ impl Timeline {
             | Fact::DaemonCrashed { .. }
             | Fact::SafeMode { .. }
             | Fact::StoodStill { .. }
+            | Fact::AgentMoved { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return open,
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => return open,
         }
         true
     }

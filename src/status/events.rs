@@ -149,6 +149,11 @@ fn told(fact: &Fact) -> Option<Line> {
             let asks = limit.asks.as_deref().map(harmless).unwrap_or_default();
             line("limit_met", 2, format!("usage limit{resets}")).shown_by(asks)
         }
+        Fact::AgentMoved { attempt, seen, .. } => {
+            let weight = u8::from(seen.class.is_some() || seen.prompt.is_some());
+            line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
+                .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
+        }
         Fact::AttemptUsed { attempt, used } => {
             let (sum, number) = (used.total(), attempt.number);
             let tokens = short(sum.tokens.total());
@@ -191,7 +196,8 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::DocumentRead { .. }
         | Fact::FilesSeen { .. }
         | Fact::Reviewed { .. }
-        | Fact::NightSummed { .. } => return None,
+        | Fact::NightSummed { .. }
+        | Fact::Worded { .. } => return None,
     })
 }
 

@@ -3,6 +3,7 @@
 use super::text::{harmless, span};
 use super::words;
 use super::zone::{hh_mm_near, rfc3339};
+use crate::core::agent::{Activity, AgentSeen};
 use crate::core::alert::Alert;
 use crate::core::exit::Verdict;
 use crate::core::finding::{Finding, FindingKind};
@@ -231,15 +232,15 @@ pub fn finding(found: &Finding) -> FindingStatus {
     }
 }
 
-struct Activity {
+struct Doing {
     word: &'static str,
     evidence: String,
     confidence: &'static str,
 }
 
 /// What a running program does, as far as its output tells: it works, or nobody knows.
-fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
-    let known = |word, evidence: String, confidence| Some(Activity { word, evidence, confidence });
+fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Doing> {
+    let known = |word, evidence: String, confidence| Some(Doing { word, evidence, confidence });
     match &run.state {
         RunState::Running { .. } if !ctx.live => known("unknown", "no daemon watches".into(), "low"),
         RunState::Checking { .. } if !ctx.live => known("unknown", "no daemon watches".into(), "low"),
@@ -247,6 +248,10 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
             let found = run.finding(FindingKind::Stalled, "");
             let evidence = found.map(|found| [std::slice::from_ref(&found.what), &found.evidence].concat().join("; "));
             known("stalled", harmless(&evidence.unwrap_or_default()), "high")
+        }
+        RunState::Running { .. } if agent_of(run).is_some() => {
+            let agent = agent_of(run)?;
+            known(agent.activity.as_str(), harmless(&agent.evidence.join("; ")), agent.confidence.as_str())
         }
         RunState::Running { .. } => match ctx.works.and_then(|works| works(&run.last_attempt()?.id)) {
             Some((true, evidence)) => known("working", harmless(&evidence), "high"),
@@ -266,9 +271,15 @@ fn activity(run: &Run, now: At, ctx: &StatusContext<'_>) -> Option<Activity> {
     }
 }
 
+/// What the coding agent of the newest attempt does, if that is known.
+fn agent_of(run: &Run) -> Option<&AgentSeen> {
+    let agent = run.last_attempt()?.output.agent.as_deref()?;
+    (agent.activity != Activity::Unknown).then_some(agent)
+}
+
 /// What a running program does as far as its output alone tells.
-fn by_output(run: &Run, now: At) -> Option<Activity> {
-    let known = |word, evidence: String, confidence| Some(Activity { word, evidence, confidence });
+fn by_output(run: &Run, now: At) -> Option<Doing> {
+    let known = |word, evidence: String, confidence| Some(Doing { word, evidence, confidence });
     match run.last_attempt().and_then(|a| a.output.last_at) {
         Some(last) if now.wall.since(last) <= FRESH_OUTPUT => {
             known("working", format!("output {} ago", span(now.wall.since(last))), "medium")

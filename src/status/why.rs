@@ -212,7 +212,13 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
                 let waits = told.blocks.as_deref().map(|blocks| format!("blocks {}", harmless(blocks)));
                 steps.push(step(at, what, waits));
             }
-            Fact::RunMoved { .. }
+            Fact::AgentMoved { attempt, seen, .. } if attempt.run == run.id => {
+                let what = format!("attempt {}: {} is {}", attempt.number, harmless(&seen.profile), seen.words());
+                let evidence: Vec<String> = seen.evidence.iter().map(|text| harmless(text)).collect();
+                steps.push(step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty())));
+            }
+            Fact::AgentMoved { .. }
+            | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
             | Fact::HoldSet { .. }
             | Fact::RunOrphaned { .. }
@@ -260,7 +266,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => {}
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => {}
         }
     }
 }

@@ -21,7 +21,6 @@ pub mod model;
 pub mod pane;
 pub mod player;
 pub mod run;
-pub mod scan;
 pub mod shown;
 pub mod theme;
 pub mod times;

@@ -16,7 +16,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["core"]),
     ("protocol", &["core"]),
     ("observe", &["core", "terminal"]),
-    ("agents", &["core"]),
+    ("agents", &["core", "terminal", "observe"]),
     ("status", &["core", "protocol", "terminal"]),
     ("report", &["core", "harvest", "protocol", "status", "terminal", "verdict"]),
     ("shim", &["core", "recording", "os"]),

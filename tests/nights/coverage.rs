@@ -51,6 +51,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Timer { timer: Timer::Breaker(_), .. } => ("breaker due", About::All),
         Event::Sensed { .. } => ("sensed", About::All),
         Event::DaemonCrashed { .. } => ("daemon crashed", About::All),
+        Event::AgentSeen { attempt, .. } => ("agent seen", About::Run(&attempt.run)),
         Event::StoodStill { .. } => ("stood still", About::All),
         Event::Used { attempt, .. } => ("used", About::Run(&attempt.run)),
         Event::Remains { attempt, .. } => ("remains", About::Run(&attempt.run)),
@@ -70,6 +71,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Sent { .. } => ("sent", About::All),
         Event::Note { session, .. } => ("note", About::Session(session)),
         Event::NoteDone { .. } => ("note done", About::All),
+        Event::ReportReady { .. } => ("report ready", About::All),
     }
 }
 

@@ -32,6 +32,7 @@ fn ago(seconds: u64) -> At {
 fn state(plan: Plan) -> State {
     let night = NightState {
         reported: false,
+        delivered: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),
         by: anna(),

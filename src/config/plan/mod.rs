@@ -8,6 +8,7 @@ mod channels;
 mod graph;
 mod later;
 mod ping;
+mod report;
 pub(crate) mod requirement;
 mod retry;
 mod session;
@@ -75,6 +76,10 @@ pub struct Settings {
     pub node_name: Option<String>,
     /// The forms the report is written in.
     pub report_formats: Vec<raw::ReportFormat>,
+    /// `[report] templates`, absolute.
+    pub report_templates: Option<PathBuf>,
+    /// `[report] summarizer`: program and arguments.
+    pub summarizer: Vec<String>,
     /// `[retention]`: how long things are kept.
     pub retention: Rules,
     /// Free bytes below which more is cleaned up than the rules say: twice `[limits] min_free_disk`, so before nothing
@@ -173,6 +178,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         alerts: alerts::alerts(&raw.alerts),
         night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
+        report: report::plan(&raw.report),
         budget: budget(raw.night.budget.as_ref()),
     };
     let projects = root.key("projects");
@@ -197,6 +203,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.rules = rules(build);
     agents::check_profiles(build);
     later::check(build);
+    report::check(build);
     plan.channels = channels::channels(build);
     plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
@@ -332,6 +339,8 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         state,
         node_name: raw.node.name.clone(),
         report_formats: formats.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        report_templates: report::templates(build),
+        summarizer: raw.report.summarizer.clone().unwrap_or_default(),
         retention: Rules {
             output: raw.retention.output.as_ref().map_or(Rules::default().output, |period| Some(period.0)),
             journal: raw.retention.journal.as_ref().map_or(Rules::default().journal, |period| Some(period.0)),

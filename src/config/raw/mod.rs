@@ -203,8 +203,12 @@ pub struct Agent {
 pub struct Report {
     /// The forms it is written in; md and json without it.
     pub formats: Option<Vec<ReportFormat>>,
-    /// The channels it is sent to.
+    /// The channels it is sent to when the night is over.
     pub deliver: Option<Vec<String>>,
+    /// Whether it waits for the end of `alerts.quiet_hours`; not without it.
+    pub quiet_hours: Option<bool>,
+    /// A folder with own templates of the page: `report.html`, and what it includes.
+    pub templates: Option<String>,
     /// A program that may word the summary: it gets the report as JSON.
     pub summarizer: Option<Vec<String>>,
 }

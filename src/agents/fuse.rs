@@ -1,0 +1,166 @@
+//! One judgement of all signs: what the agent does, how sure that is, and what speaks for and against it.
+
+use super::sign::{Sign, Source};
+use crate::core::agent::{Activity, AgentSeen, Confidence, Prompt};
+use crate::core::exit::FailureClass;
+use crate::core::time::Wall;
+
+/// A judgement on a sign of less than this is a guess.
+const MEDIUM: u8 = 50;
+/// From here on it is sure.
+const HIGH: u8 = 80;
+/// Signs beside the first that are kept as evidence.
+const EVIDENCE: usize = 4;
+
+/// Judges the newest sign of each source.
+pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
+    let mut by_weight: Vec<&Sign> = signs.iter().collect();
+    by_weight.sort_by_key(|sign| (std::cmp::Reverse(sign.score), std::cmp::Reverse(sign.at), sign.source));
+    let Some(first) = by_weight.iter().copied().find(|sign| sign.activity.is_some()) else {
+        let evidence = vec![format!("nothing of what it shows is known to the rules of {profile}")];
+        return AgentSeen { profile: profile.to_owned(), evidence, since: Some(now), ..AgentSeen::default() };
+    };
+    let activity = first.activity.unwrap_or_default();
+    let agrees = |sign: &&&Sign| sign.activity.is_none_or(|other| other == activity);
+    let with = by_weight.iter().filter(agrees);
+    // What failed before does not matter to one that works, unless it says that it is trying again.
+    let matters = |sign: &&&Sign| sign.class.is_some() && (activity != Activity::Working || sign.retries);
+    let failed = with.clone().find(matters).copied();
+    let limits = with.clone().filter(|sign| sign.class == Some(FailureClass::UsageLimit));
+    // A field of a machine says it more exactly than words on a screen.
+    let rank = |source: Source| match source {
+        Source::Transcript | Source::Headless => 0,
+        Source::Hook | Source::Events => 1,
+        Source::Status | Source::Title | Source::Screen | Source::Process => 2,
+    };
+    let mut limits: Vec<_> = limits.filter_map(|sign| Some((rank(sign.source), sign.limit.as_ref()?))).collect();
+    limits.sort_by_key(|(rank, limit)| (limit.resets.is_none(), *rank));
+    let limit = limits.first().map(|(_, limit)| (*limit).clone());
+    let is_limit = failed.is_some_and(|sign| sign.class == Some(FailureClass::UsageLimit));
+    let prompt = (activity == Activity::Prompting).then(|| prompt(&by_weight)).flatten();
+
+    let supported = signs.iter().any(|sign| sign.source != first.source && sign.activity == Some(activity));
+    let denied = signs.iter().any(|sign| {
+        sign.activity.is_some_and(|other| other != activity) && sign.score >= 60 && first.score - sign.score < 15
+    });
+    let score = match (supported, denied) {
+        (_, true) => first.score.saturating_sub(25),
+        (true, false) => first.score.saturating_add(15),
+        (false, false) => first.score,
+    };
+    let confidence = match score {
+        HIGH.. => Confidence::High,
+        MEDIUM.. => Confidence::Medium,
+        _ => Confidence::Low,
+    };
+    let decides = failed.unwrap_or(first);
+    let mut evidence = vec![decides.evidence()];
+    let others = by_weight.iter().filter(|sign| !std::ptr::eq(**sign, decides));
+    evidence.extend(others.take(EVIDENCE).map(|sign| sign.evidence()));
+    AgentSeen {
+        profile: profile.to_owned(),
+        activity,
+        class: failed.and_then(|sign| sign.class),
+        retries: activity == Activity::Working && with.clone().any(|sign| sign.retries),
+        resumes: is_limit && with.clone().any(|sign| sign.resumes),
+        limit: limit.filter(|_| is_limit),
+        prompt,
+        rule: decides.rule.clone(),
+        confidence,
+        evidence,
+        since: Some(now),
+    }
+}
+
+/// The prompt that is known best: one with choices before one without, a command from wherever it is named.
+fn prompt(by_weight: &[&Sign]) -> Option<Prompt> {
+    let all = || by_weight.iter().filter(|sign| sign.activity == Some(Activity::Prompting)).filter_map(|s| s.prompt.as_ref());
+    let best = all().find(|prompt| !prompt.choices.is_empty()).or_else(|| all().next())?;
+    let mut prompt = best.clone();
+    if prompt.command.is_none() {
+        prompt.command = all().find_map(|other| other.command.clone());
+    }
+    if prompt.question.is_empty() {
+        prompt.question = all().map(|other| other.question.clone()).find(|text| !text.is_empty()).unwrap_or_default();
+    }
+    if prompt.about.is_empty() {
+        prompt.about = all().map(|other| other.about.clone()).find(|about| !about.is_empty()).unwrap_or_default();
+    }
+    Some(prompt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::agent::PromptKind;
+    use crate::core::limit::LimitSeen;
+
+    fn sign(source: Source, score: u8, activity: Activity) -> Sign {
+        let mut sign = Sign::new(source, format!("test/{}@1", source.as_str()), Wall(0), score);
+        sign.activity = Some(activity);
+        sign
+    }
+    fn judged(signs: &[Sign]) -> AgentSeen {
+        fuse("test", signs, Wall(1))
+    }
+
+    #[test]
+    fn nothing_known_is_said() {
+        let seen = judged(&[]);
+        assert_eq!((seen.activity, seen.confidence), (Activity::Unknown, Confidence::Low));
+        assert!(!seen.evidence.is_empty());
+    }
+
+    #[test]
+    fn the_agents_own_word_goes_before_what_its_screen_looks_like() {
+        let mut screen = sign(Source::Screen, 88, Activity::Working);
+        (screen.retries, screen.class) = (true, Some(FailureClass::ProviderDown));
+        let seen = judged(&[screen, sign(Source::Status, 93, Activity::Idle)]);
+        assert_eq!((seen.activity, seen.class, seen.retries), (Activity::Idle, None, false));
+        assert_eq!(seen.confidence, Confidence::Medium, "something speaks against it");
+        assert_eq!(seen.evidence.len(), 2);
+    }
+
+    #[test]
+    fn the_class_comes_from_whoever_knows_it() {
+        let mut screen = sign(Source::Screen, 90, Activity::Idle);
+        screen.class = Some(FailureClass::Auth);
+        let seen = judged(&[screen.clone(), sign(Source::Status, 93, Activity::Idle)]);
+        assert_eq!((seen.activity, seen.class), (Activity::Idle, Some(FailureClass::Auth)));
+        assert_eq!((seen.rule.as_str(), seen.confidence), ("test/screen@1", Confidence::High));
+        let seen = judged(&[screen, sign(Source::Status, 93, Activity::Working)]);
+        assert_eq!((seen.activity, seen.class), (Activity::Working, None), "an error of before");
+    }
+
+    #[test]
+    fn a_machines_field_says_when_a_limit_is_over() {
+        let limit = |ms| Some(LimitSeen { resets: Some(Wall(ms)), ..LimitSeen::default() });
+        let mut screen = sign(Source::Screen, 99, Activity::Idle);
+        (screen.class, screen.limit, screen.resumes) = (Some(FailureClass::UsageLimit), limit(60_000), true);
+        let mut file = sign(Source::Transcript, 90, Activity::Idle);
+        (file.class, file.limit) = (Some(FailureClass::UsageLimit), limit(61_234));
+        let seen = judged(&[screen, file]);
+        assert_eq!(seen.limit.unwrap().resets, Some(Wall(61_234)));
+        assert!(seen.resumes);
+    }
+
+    #[test]
+    fn a_prompt_is_put_together() {
+        let mut screen = sign(Source::Screen, 80, Activity::Prompting);
+        let choices = vec![crate::core::agent::Choice { label: "Yes".into(), ..Default::default() }];
+        let prompt = |question: &str, command: Option<&str>| Prompt {
+            kind: PromptKind::Permission,
+            about: String::new(),
+            question: question.into(),
+            command: command.map(str::to_owned),
+            choices: Vec::new(),
+            stable_since: Wall(0),
+        };
+        screen.prompt = Some(Prompt { choices, ..prompt("", None) });
+        let mut status = sign(Source::Status, 93, Activity::Prompting);
+        status.prompt = Some(prompt("approve Bash: git push", Some("git push")));
+        let found = judged(&[screen, status]).prompt.unwrap();
+        assert_eq!(found.choices.len(), 1);
+        assert_eq!((found.question.as_str(), found.command.as_deref()), ("approve Bash: git push", Some("git push")));
+    }
+}

@@ -1,0 +1,123 @@
+//! Watches one attempt of an agent: its output comes in as it comes, a judgement goes out when it is asked for one.
+//!
+//! Feeding is cheap; a judgement costs a look at the screen, so whoever asks decides how often.
+
+use super::fuse::fuse;
+use super::headless::{self, Lines};
+use super::profile::Profile;
+use super::rules::{self, Place};
+use super::screen::Snapshot;
+use super::sign::{Sign, Source};
+use super::status;
+use crate::core::agent::AgentSeen;
+use crate::core::time::Wall;
+use crate::terminal::emulator::Emulator;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Watches one attempt.
+#[derive(Debug)]
+pub struct Watcher {
+    profile: Arc<Profile>,
+    emulator: Emulator,
+    lines: Lines,
+    zone: TimeZone,
+    /// The newest sign of each source that speaks now and then; the screen and the title are looked at anew each time.
+    told: BTreeMap<Source, Sign>,
+    dirty: bool,
+    seen: Option<AgentSeen>,
+}
+
+impl Watcher {
+    /// Watches an agent on a terminal of that size. Times that name no zone are of `zone`.
+    pub fn new(profile: Arc<Profile>, cols: u16, rows: u16, zone: TimeZone) -> Self {
+        let (emulator, lines, told) = (Emulator::new(cols, rows, 0, true), Lines::default(), BTreeMap::new());
+        Self { profile, emulator, lines, zone, told, dirty: true, seen: None }
+    }
+    /// The profile it is watched by.
+    pub fn profile(&self) -> &Arc<Profile> {
+        &self.profile
+    }
+    /// Takes the next output; `at` is when it was written, as far as known.
+    pub fn feed(&mut self, bytes: &[u8], at: Wall) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.dirty = true;
+        self.emulator.feed(bytes);
+        for body in self.emulator.take_statuses() {
+            let Some(report) = status::read(&body) else { continue };
+            match status::sign(&self.profile, &report, at) {
+                Some(sign) => self.told.insert(Source::Status, sign),
+                None => self.told.remove(&Source::Status),
+            };
+        }
+        let (profile, zone, told) = (&self.profile, &self.zone, &mut self.told);
+        self.lines.feed(bytes, |line| {
+            if let Some(mut sign) = headless::sign(profile, line, at, zone) {
+                // A limit is told beside what comes of it.
+                if sign.activity.is_none()
+                    && let Some(before) = told.get(&Source::Headless)
+                {
+                    sign.activity = before.activity;
+                }
+                told.insert(Source::Headless, sign);
+            }
+        });
+    }
+    /// The terminal has another size from here on.
+    pub fn resize(&mut self, cols: u16, rows: u16) {
+        self.emulator.resize(cols, rows);
+        self.dirty = true;
+    }
+    /// Takes what another source says: a hook, an event, a line of the transcript.
+    pub fn tell(&mut self, sign: Sign) {
+        self.told.insert(sign.source, sign);
+        self.dirty = true;
+    }
+    /// Whether something came since the last look.
+    pub fn is_dirty(&self) -> bool {
+        self.dirty
+    }
+    /// Whether the screen is whole: the program is not in the middle of drawing it.
+    pub fn is_whole(&self) -> bool {
+        self.emulator.is_between() && !self.emulator.is_drawing()
+    }
+    /// The newest judgement.
+    pub fn seen(&self) -> Option<&AgentSeen> {
+        self.seen.as_ref()
+    }
+    /// Judges what is known now; says whether what matters changed.
+    pub fn look(&mut self, at: Wall) -> bool {
+        if !std::mem::take(&mut self.dirty) && self.seen.is_some() {
+            return false;
+        }
+        let place = Place { at, zone: self.zone.clone() };
+        let mut signs = rules::signs(&self.profile, &Snapshot::of(&self.emulator), &place);
+        signs.extend(self.told.values().cloned());
+        let mut now = fuse(&self.profile.name, &signs, at);
+        if let (Some(prompt), Some(old)) = (&mut now.prompt, self.seen.as_ref().and_then(|seen| seen.prompt.as_ref())) {
+            // It can no longer be read, and still stands there.
+            if prompt.question.is_empty() && prompt.choices.is_empty() && prompt.command.is_none() {
+                *prompt = old.clone();
+            }
+        }
+        let changed = match &self.seen {
+            Some(before) if before.same(&now) => {
+                now.since = before.since;
+                if let (Some(prompt), Some(old)) = (&mut now.prompt, &before.prompt) {
+                    prompt.stable_since = old.stable_since;
+                }
+                false
+            }
+            Some(_) | None => true,
+        };
+        self.seen = Some(now);
+        changed
+    }
+    /// The screen as text.
+    pub fn text(&self) -> String {
+        self.emulator.text()
+    }
+}
