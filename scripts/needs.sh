@@ -86,6 +86,11 @@ need_python() {
     have python3 || package "the checks of numbers are written in it" python3 python3
     say "$(python3 --version)"
 }
+need_chromium() {
+    have chromium || have chromium-browser || have google-chrome || [ -n "${CHROMIUM:-}" ] ||
+        package "the report's page is looked at in it" chromium -
+    say "$("${CHROMIUM:-$(command -v chromium || command -v chromium-browser || command -v google-chrome)}" --version 2>/dev/null || echo "a browser")"
+}
 need_shellcheck() {
     have shellcheck || package "it checks the shell scripts" shellcheck shellcheck
     say "shellcheck $(shellcheck --version | sed -n 's/^version: //p')"

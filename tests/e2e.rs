@@ -7,6 +7,8 @@
 
 #[path = "e2e/house.rs"]
 mod house;
+#[path = "channels/mail_server.rs"]
+mod mail_server;
 
 #[path = "e2e/agents.rs"]
 mod agents;
@@ -18,8 +20,12 @@ mod api;
 mod budgets;
 #[path = "e2e/channel_secrets.rs"]
 mod channel_secrets;
+#[path = "e2e/collect.rs"]
+mod collect;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
+#[path = "e2e/delivery.rs"]
+mod delivery;
 #[path = "e2e/details.rs"]
 mod details;
 #[path = "e2e/exactness.rs"]
@@ -40,8 +46,12 @@ mod operator;
 mod outage;
 #[path = "e2e/output.rs"]
 mod output;
+#[path = "e2e/own_report.rs"]
+mod own_report;
 #[path = "e2e/ping.rs"]
 mod ping;
+#[path = "e2e/planted.rs"]
+mod planted;
 #[path = "e2e/reach.rs"]
 mod reach;
 #[path = "e2e/recorder_killed.rs"]

@@ -8,8 +8,12 @@ mod claims;
 mod hostile;
 #[path = "report/html.rs"]
 mod html;
+#[path = "report/morning.rs"]
+mod morning;
 #[path = "report/nights.rs"]
 mod nights;
+#[path = "report/ordinary.rs"]
+mod ordinary;
 #[path = "report/status.rs"]
 mod status;
 #[path = "report/timeline.rs"]

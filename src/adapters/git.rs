@@ -6,6 +6,10 @@
 //! harmless before it goes anywhere. Nothing here uses the network, and nothing but [`ensure_worktree`] writes to the
 //! repository.
 
+mod worktrees;
+
+pub use worktrees::{submodules_since, worktrees_since};
+
 use crate::core::fact::{Commit, FileChange, GitBase, ProjectWork};
 use crate::os::command::{CommandError, Output, Program};
 use std::collections::BTreeMap;
@@ -113,6 +117,11 @@ pub async fn ensure_worktree(of: &Path, root: &Path, branch: &str) -> Result<(),
     };
     let filters = repository.filters().await?;
     checked("worktree add", repository.program(&args, &filters).output(CHECKOUT).await?).map(|_| ())
+}
+
+/// An error for people.
+pub fn told(error: &GitError) -> String {
+    harmless(error.to_string().as_bytes(), 300)
 }
 
 /// The commits between a base and `HEAD`.

@@ -4,6 +4,8 @@ use super::context::Context;
 use super::failure::{Exit, Failure, harmless, shown_path};
 use super::{check, launch, now, parts, trust};
 use crate::client::{Client, ClientError, EventStream};
+use crate::core::alert::Settled;
+use crate::core::delivery;
 use crate::core::fact::Fact;
 use crate::instance::Instance;
 use crate::os::clock;
@@ -135,6 +137,10 @@ async fn follow(
                 let fact = news.fact.map(|f| f.entry.fact);
                 if let Some(Fact::ReportWritten { files: written, .. }) = fact {
                     files = written;
+                } else if let Some(Fact::MessageSettled { key, then }) = &fact
+                    && let Some((_, channel)) = delivery::of_key(key)
+                {
+                    unsent(context, channel, then);
                 } else if let Some(Fact::Trouble { part, what }) = fact
                     && part == "report"
                 {
@@ -150,6 +156,16 @@ async fn follow(
             }
         }
     }
+}
+
+/// Says that the report did not get through.
+fn unsent(context: &Context, channel: &str, then: &Settled) {
+    let (why, next) = match then {
+        Settled::Again { why, .. } => (why, "it is tried again, later by the next `nightkeep up`"),
+        Settled::GivenUp { why } => (why, "it is not tried again"),
+        Settled::Delivered | Settled::Dropped { .. } => return,
+    };
+    context.out.talk(&format!("warning: the report did not reach {}: {}; {next}", harmless(channel), harmless(why)));
 }
 
 /// Shows how many sessions are still to be stopped.

@@ -29,12 +29,14 @@ mod man;
 mod nights;
 mod note;
 mod now;
+mod open;
 mod output;
 mod parts;
 mod place;
 mod plan;
 mod replay;
 mod report;
+mod review;
 mod rules;
 mod schedule;
 mod schema;
@@ -133,6 +135,8 @@ enum Command {
     Snooze(alerts::SnoozeArgs),
     Escalate(alerts::EscalateArgs),
     Report(report::Args),
+    Approve(review::ApproveArgs),
+    Dismiss(review::DismissArgs),
     Nights(nights::Args),
     Usage(used::Args),
     Doctor(doctor::Args),
@@ -226,6 +230,8 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Snooze(args) => alerts::snooze(args, context),
         Command::Escalate(args) => alerts::escalate(args, context),
         Command::Report(args) => report::run(args, context),
+        Command::Approve(args) => review::approve(args, context),
+        Command::Dismiss(args) => review::dismiss(args, context),
         Command::Nights(args) => nights::run(args, context),
         Command::Usage(args) => used::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),

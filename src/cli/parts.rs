@@ -3,35 +3,35 @@
 //! Every use of another part that is not the daemon's API goes through one function here.
 
 use super::context::Context;
-use super::failure::{Exit, Failure, shown_path};
+use super::failure::{Exit, Failure, close_names, shown_path};
 use super::found::Found;
 use crate::agents::usage::prices::LIST;
 use crate::config::{self, Diagnostic, FoundRepository, Severity, Source};
 use crate::core::fact::Entry;
-use crate::core::ids::{NightId, RunId, SessionName};
-use crate::core::plan::{ChannelPlan, ClearSecrets, Plan, is_secret_name};
+use crate::core::ids::{NightId, ProjectName, RunId, SessionName};
+use crate::core::plan::{ChannelPlan, ClearSecrets, Plan};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
-use crate::daemon::{self, history};
+use crate::daemon::reviews::{self, Asked, ReviewError};
+use crate::daemon::{self, history, secrets};
 use crate::harvest::{self, Harvest};
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::os::leftovers::{INSTANCE_VARIABLE, Leftovers};
 use crate::os::tree::Process;
-use crate::protocol::details::{SessionNotes, UsageTable};
-use crate::protocol::{ChannelTested, CleanReport, Status, UpRequest, Why};
+use crate::protocol::details::{ReviewRequest, SessionNotes, UsageTable};
+use crate::protocol::{ChannelTested, CleanReport, Done, Status, UpRequest, Why};
 use crate::report;
 use crate::status::usage::{By, UsedRun};
 use crate::status::{self, StatusContext, table::Style};
 use crate::store::{Event, Filter, Journal, PAGE_MAX, Reader};
-use crate::terminal::redact::REDACTED;
 use crate::terminal::{Line, LineScanner, redact};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// One thing that is wrong with a file, or that it should know.
@@ -237,19 +237,22 @@ pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Op
     Ok(known.then(|| status::notes::of_session(&state, name)))
 }
 
-/// All nights, each with its trend; `None` when there was none yet.
-pub async fn nights(instance: &Instance, width: usize) -> Result<Option<Shown>, Failure> {
+/// The newest nights, at most so many, each with its trend; `None` when there was none yet.
+pub async fn nights(instance: &Instance, width: usize, limit: usize) -> Result<Option<Shown>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
     let mut reports = Vec::new();
-    for span in journal.nights().await.map_err(|e| unreadable(instance, &e))? {
+    let spans = journal.nights().await.map_err(|e| unreadable(instance, &e))?;
+    // One more, for what changed in the oldest of those told.
+    for span in &spans[spans.len().saturating_sub(limit.saturating_add(1))..] {
         let Ok(night) = NightId::new(&span.night) else { continue };
-        reports.extend(build(instance, &journal, &night, None).await?);
+        reports.extend(build(instance, &journal, &night, None, None).await?);
     }
     if reports.is_empty() {
         whole(instance, &journal).await?;
         return Ok(None);
     }
-    let nights = report::nights::nights(&reports);
+    let mut nights = report::nights::nights(&reports);
+    nights.nights.truncate(limit);
     let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
 }
@@ -316,42 +319,15 @@ pub async fn facts(
 /// secrets.
 fn write_event(event: &Event, to: &mut dyn Write) -> std::io::Result<()> {
     let night = serde_json::to_string(&event.event.night)?;
-    let body = without_secrets(&event.event.body)?;
+    let body = secrets::without(&event.event.body)?;
     let body = body.strip_prefix('{').unwrap_or(&body);
     let hash: String = event.hash.iter().map(|byte| format!("{byte:02x}")).collect();
     writeln!(to, "{{\"seq\":{},\"night\":{night},\"hash\":\"{hash}\",{body}", event.seq)
 }
 
-/// A fact's JSON with the values of variables that hold secrets, and what else looks like one, replaced.
-fn without_secrets(body: &str) -> serde_json::Result<Cow<'_, str>> {
-    if !body.contains("\"env\":{\"") && redact(body) == body {
-        return Ok(Cow::Borrowed(body));
-    }
-    let mut fact: serde_json::Value = serde_json::from_str(body)?;
-    let before = fact.clone();
-    hide_secrets(&mut fact, false);
-    if fact == before { Ok(Cow::Borrowed(body)) } else { serde_json::to_string(&fact).map(Cow::Owned) }
-}
-
-fn hide_secrets(value: &mut serde_json::Value, in_env: bool) {
-    match value {
-        serde_json::Value::String(text) => {
-            if let Cow::Owned(hidden) = redact(text) {
-                *text = hidden;
-            }
-        }
-        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| hide_secrets(item, false)),
-        serde_json::Value::Object(map) => {
-            for (key, value) in map {
-                if in_env && is_secret_name(key) {
-                    *value = REDACTED.into();
-                } else {
-                    hide_secrets(value, key == "env");
-                }
-            }
-        }
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
-    }
+/// The built-in template of the report's page.
+pub fn page_template() -> &'static str {
+    report::html::template()
 }
 
 /// Asks whether the journal is whole; says what is wrong.
@@ -384,6 +360,8 @@ pub enum Window {
 /// A report in its forms, and what it comes to.
 #[derive(Debug)]
 pub struct ReportTexts {
+    /// The night.
+    pub night: NightId,
     /// Markdown.
     pub markdown: String,
     /// JSON.
@@ -392,14 +370,29 @@ pub struct ReportTexts {
     pub text: String,
     /// A page for a browser.
     pub html: Result<String, report::html::PageFault>,
+    /// Why it is not made from own templates although there are some.
+    pub html_note: Option<String>,
     /// The exit code of `report --check`: 0 all well, 1 needs you, 2 failed or contradicted, 3 could not read something.
     pub check: u8,
 }
 
+/// What is asked of a report.
+#[derive(Debug)]
+pub struct ReportAsked<'a> {
+    /// What it is to cover.
+    pub window: Window,
+    /// Everything, however long.
+    pub full: bool,
+    /// Only this project.
+    pub project: Option<&'a str>,
+    /// The folder of own templates.
+    pub templates: Option<PathBuf>,
+}
+
 /// Builds a report from the journal; `None` when there is no such night.
-pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<Option<ReportTexts>, Failure> {
+pub async fn report(instance: &Instance, asked: &ReportAsked<'_>) -> Result<Option<ReportTexts>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
-    let (night, since) = match window {
+    let (night, since) = match &asked.window {
         Window::Night(night) => (Some(night.clone()), None),
         Window::Last => (None, None),
         Window::Since(since) => (None, Some(*since)),
@@ -418,12 +411,15 @@ pub async fn report(instance: &Instance, window: &Window, full: bool) -> Result<
         whole(instance, &journal).await?;
         return Ok(None);
     };
-    let Some(report) = build(instance, &journal, &night, since).await? else { return Ok(None) };
+    let Some(report) = build(instance, &journal, &night, since, asked.project).await? else { return Ok(None) };
+    let (html, html_note) = daemon::templates::page(&report, asked.templates.as_deref());
     Ok(Some(ReportTexts {
-        markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full }),
+        night,
+        markdown: report::markdown::render(&report, report::markdown::MarkdownOptions { full: asked.full }),
         json: report::json::render(&report).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?,
         text: report::text::page(&report),
-        html: report::html::render(&report),
+        html,
+        html_note,
         check: report::check_code(&report),
     }))
 }
@@ -434,6 +430,7 @@ async fn build(
     journal: &Reader,
     night: &NightId,
     since: Option<Wall>,
+    project: Option<&str>,
 ) -> Result<Option<report::model::Report>, Failure> {
     let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
     if facts.is_empty() {
@@ -450,11 +447,31 @@ async fn build(
     }
     let zone = zone_of(&state(instance, journal).await?.plan);
     let told = facts.iter().map(|(seq, entry)| (*seq, entry));
-    let folded = match daemon::running(&instance.lock_file()) {
+    let mut folded = match daemon::running(&instance.lock_file()) {
         Some(_) => report::fold_as_of(night, told, clock::now()),
         None => report::fold(night, told),
     };
+    if let Some(typed) = project {
+        narrow(&mut folded, typed)?;
+    }
     Ok(Some(report::build(&folded, &zone)))
+}
+
+/// Leaves what is of a project.
+fn narrow(facts: &mut report::facts::Facts, typed: &str) -> Result<(), Failure> {
+    let failed = |near: &[&str]| {
+        let failure = Failure::new(Exit::NotFound, format!("the night knows no project {typed:?}"));
+        if near.is_empty() { failure } else { failure.hint(format!("did you mean {}?", near.join(" or "))) }
+    };
+    let project = ProjectName::new(typed).map_err(|_| failed(&[]))?;
+    report::narrow::to_project(facts, &project).map_err(|known| {
+        let near = close_names(typed, known.iter().map(String::as_str));
+        if near.is_empty() && !known.is_empty() {
+            failed(&[]).hint(format!("it knows {}", known.join(", ")))
+        } else {
+            failed(&near)
+        }
+    })
 }
 
 /// Runs the daemon in this process until it is told to end. `begin` is asked of it as soon as it stands.
@@ -582,6 +599,30 @@ pub async fn clean_alone(
     daemon::retention::alone(instance, wanted(context, instance, older_than)?, None).await.map_err(not_cleaned)
 }
 
+/// What a person makes of artifacts while no daemon runs.
+pub async fn review_alone(
+    instance: &Instance,
+    request: ReviewRequest,
+    night: Option<NightId>,
+) -> Result<Done, Failure> {
+    let ReviewRequest { artifacts, approved, reason, .. } = request;
+    let asked = Asked { artifacts, approved, night, by: reviews::ourselves(reason) };
+    reviews::alone(instance, asked).await.map_err(|error| {
+        let words = error.to_string();
+        match error {
+            ReviewError::Unknown { near, .. } => Failure::new(Exit::NotFound, words).hints(reviews::hints(&near)),
+            ReviewError::NoNight(_) => Failure::new(Exit::NotFound, words).hint("`nightkeep nights` lists them"),
+            ReviewError::Lock(_)
+            | ReviewError::Journal(_)
+            | ReviewError::History(_)
+            | ReviewError::Details(_)
+            | ReviewError::Closed(_) => {
+                Failure::new(Exit::Failed, words).hint("`nightkeep doctor` looks at it more closely")
+            }
+        }
+    })
+}
+
 fn not_cleaned(error: daemon::retention::CleanError) -> Failure {
     Failure::new(Exit::Failed, format!("cannot clean up: {error}"))
         .hint("`nightkeep doctor` looks at what may be wrong")
@@ -599,19 +640,4 @@ pub fn harvest(document: &[u8]) -> Harvest {
         }
     }
     harvest
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_exported_fact_holds_no_secret_and_is_else_as_journaled() {
-        let plain = r#"{"at":1,"kind":"x","env":{"PATH":"/bin"}}"#;
-        assert!(matches!(without_secrets(plain).unwrap(), Cow::Borrowed(_)));
-        let body = r#"{"kind":"plan_adopted","env":{"A_TOKEN":"short","PATH":"/bin"},"last":"DB_PASSWORD=hunter22"}"#;
-        let shown = without_secrets(body).unwrap();
-        assert!(!shown.contains("short") && !shown.contains("hunter22"), "{shown}");
-        assert!(shown.contains("/bin") && shown.contains("A_TOKEN"), "{shown}");
-    }
 }

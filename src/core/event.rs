@@ -283,6 +283,13 @@ pub enum Event {
         /// It.
         evidence: super::evidence::Evidence,
     },
+    /// The report of a night was made, and is about to be written.
+    ReportReady {
+        /// Which night.
+        night: NightId,
+        /// What it says in short.
+        digest: Box<super::delivery::Digest>,
+    },
     /// A transcript told what an attempt used: all of it so far.
     Used {
         /// Which attempt.

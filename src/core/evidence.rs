@@ -242,11 +242,23 @@ pub enum Evidence {
     Review(Box<Review>),
     /// A night was summed up.
     Summary(Box<NightSummary>),
+    /// A summarizer worded what a night came to.
+    Words {
+        /// Which night.
+        night: NightId,
+        /// What.
+        text: String,
+        /// The command.
+        by: String,
+    },
 }
 
 impl Turn<'_> {
-    /// Journals what was collected.
+    /// Journals what was collected, unless it was told before.
     pub(super) fn evidence(&mut self, evidence: Evidence) {
+        if self.state().was_collected(&evidence) {
+            return;
+        }
         // A report that is written again comes to the same.
         if let Evidence::Summary(summary) = &evidence
             && self.state().summed.as_ref() == Some(&**summary)
@@ -257,8 +269,9 @@ impl Turn<'_> {
             Evidence::Told { attempt, told } => return self.told(attempt, told),
             Evidence::Document(document) => Fact::DocumentRead { document },
             Evidence::Files { project, files } => Fact::FilesSeen { project, files },
-            Evidence::Review(review) => Fact::Reviewed { review },
+            Evidence::Review(review) => return self.reviewed(review),
             Evidence::Summary(summary) => Fact::NightSummed { summary },
+            Evidence::Words { night, text, by } => Fact::Worded { night, text, by },
         };
         self.fact(fact);
     }

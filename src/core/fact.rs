@@ -369,6 +369,15 @@ pub enum Fact {
         /// It.
         summary: Box<NightSummary>,
     },
+    /// A summarizer of the user's worded what a night came to.
+    Worded {
+        /// Which night.
+        night: NightId,
+        /// Its words: lines, made harmless, secrets made unreadable.
+        text: String,
+        /// The command that worded it.
+        by: String,
+    },
     /// What an attempt used by what its agent's transcript tells so far; the whole of it, not a difference.
     AttemptUsed {
         /// Which attempt.
@@ -449,7 +458,8 @@ impl Fact {
             | Self::DocumentRead { .. }
             | Self::FilesSeen { .. }
             | Self::Reviewed { .. }
-            | Self::NightSummed { .. } => None,
+            | Self::NightSummed { .. }
+            | Self::Worded { .. } => None,
         }
     }
     /// The night the fact belongs to by what it says itself: that of its run, or the one it is about.
@@ -458,9 +468,13 @@ impl Fact {
         | Self::NightClosing { night, .. }
         | Self::NightClosed { night, .. }
         | Self::ReportWritten { night, .. }
-        | Self::NightEnds { night, .. } = self
+        | Self::NightEnds { night, .. }
+        | Self::Worded { night, .. } = self
         {
             return Some(night);
+        }
+        if let Self::Reviewed { review } = self {
+            return Some(&review.night);
         }
         self.run().map(|run| &run.night)
     }
@@ -509,6 +523,49 @@ pub struct ProjectWork {
     pub dirty_count: u64,
     /// What could not be read.
     pub problem: Option<String>,
+    /// What happened in further work trees of the repository, at most 20.
+    #[serde(default)]
+    pub worktrees: Vec<WorktreeWork>,
+    /// Submodules that stand at another commit than at the base.
+    #[serde(default)]
+    pub submodules: Vec<SubmoduleWork>,
+}
+
+/// What a further work tree of a project's repository shows of the night.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorktreeWork {
+    /// Where it stands: below the project's folder, else whole; made harmless.
+    pub path: String,
+    /// Its branch; `None` when detached.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// Commits of the night that the project's own work tree does not have, newest first, at most 50.
+    pub commits: Vec<Commit>,
+    /// How many there are in all, as far as 200.
+    pub commit_count: u64,
+    /// Uncommitted changes, untracked files included.
+    pub dirty_count: u64,
+    /// What could not be read.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// A submodule that stands at another commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmoduleWork {
+    /// Path in the repository, made harmless.
+    pub path: String,
+    /// The commit it stood at; `None` when it is new, or not committed.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The commit it stands at; `None` when it is gone, or not committed.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Whether that is committed in the repository.
+    pub committed: bool,
+    /// By how many commits it went on, where it is there to be asked.
+    #[serde(default)]
+    pub commit_count: Option<u64>,
 }
 
 /// One commit.

@@ -11,7 +11,8 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `agent`: what a coding agent does ·
+//! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
+//! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does ·
 //! `conversation`: which of its conversations an attempt goes on with ·
 //! `gave_up`: what is done about one that stays where it failed.
 
@@ -21,7 +22,9 @@ pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+pub mod collected;
 pub mod conversation;
+pub mod delivery;
 pub mod effect;
 mod evening;
 pub mod event;
@@ -38,6 +41,7 @@ pub mod limit;
 pub mod night;
 pub mod note;
 mod operator;
+pub mod patterns;
 pub mod pause;
 pub mod plan;
 pub mod progress;
@@ -46,6 +50,7 @@ mod reconcile;
 mod reload;
 pub mod retention;
 pub mod retry;
+mod review;
 pub mod rows;
 pub mod run;
 #[cfg(test)]

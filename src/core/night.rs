@@ -146,6 +146,7 @@ impl Turn<'_> {
             Event::StoodStill { ms, slept_ms } => self.stood_still(ms, slept_ms),
             Event::AgentSeen { attempt, bytes, seen } => self.agent_seen(&attempt, bytes, *seen),
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
+            Event::ReportReady { night, digest } => self.report_ready(&night, &digest),
             Event::Used { attempt, used } => self.used(&attempt, *used),
             Event::ConversationKept { attempt, id } => self.conversation_kept(&attempt, id),
         }

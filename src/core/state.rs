@@ -1,6 +1,7 @@
 //! The state of the daemon's world: a fold over facts. `rows.rs` has the rows that the journal keeps of it.
 
 use super::alert::{Alerts, Before};
+use super::delivery;
 use super::exit::ExitRecord;
 use super::fact::{Actor, Entry, Fact, GitBase, ProjectWork};
 use super::guard::Breakers;
@@ -79,6 +80,12 @@ pub struct NightState {
     /// Whether a report was written since a run last changed.
     #[serde(default)]
     pub reported: bool,
+    /// Whether a report was sent since a run last changed.
+    #[serde(default)]
+    pub delivered: bool,
+    /// What was collected of the projects.
+    #[serde(default)]
+    pub collected: BTreeMap<ProjectName, super::collected::Collected>,
 }
 
 /// The daemon as the journal knows it.
@@ -241,6 +248,12 @@ impl State {
             }
             Fact::LastNights { nights } => self.last_nights = nights.clone(),
             Fact::NightSummed { summary } => self.summed = Some((**summary).clone()),
+            Fact::Reviewed { review } => {
+                // The next night is not told of it as open.
+                if let Some(summed) = &mut self.summed {
+                    summed.open.retain(|open| open.id != review.artifact);
+                }
+            }
             Fact::Finding { run, finding } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.find(finding);
@@ -264,14 +277,22 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::DocumentRead { .. }
-            | Fact::FilesSeen { .. }
-            | Fact::Reviewed { .. }
+            | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
-            | Fact::MessageQueued { .. }
             | Fact::MessageSettled { .. } => {}
+            Fact::MessageQueued { .. } => {
+                let sent = delivery::night_of(&entry.fact);
+                if let Some(night) = self.night.as_mut().filter(|night| sent.as_ref() == Some(&night.id)) {
+                    night.delivered = true;
+                }
+            }
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::DocumentRead { .. } | Fact::FilesSeen { .. } => {
+                if let Some(night) = &mut self.night {
+                    super::collected::apply(&mut night.collected, &entry.fact);
+                }
+            }
             Fact::AgentMoved { attempt, seen, .. } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.output.agent = Some(seen.clone());
@@ -391,6 +412,8 @@ impl State {
             bases: BTreeMap::new(),
             work: BTreeMap::new(),
             reported: false,
+            delivered: false,
+            collected: BTreeMap::new(),
         });
         self.breakers.parked.clear();
         self.notes.new_night();
@@ -427,6 +450,7 @@ impl State {
     fn unreported(&mut self) {
         if let Some(night) = &mut self.night {
             night.reported = false;
+            night.delivered = false;
         }
     }
 }

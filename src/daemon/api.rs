@@ -332,6 +332,7 @@ async fn down(
     Extension(peer): Extension<Peer>,
     Body(request): Body<DownRequest>,
 ) -> Answer<Done> {
+    api.rim.told_to_end();
     let facts = api.inbox.ask(Event::Down { now: request.now, by: actor(peer, None) }).await?;
     // With a night, the core says when it is over.
     if api.inbox.look(|state, _| state.night.is_none()).await.unwrap_or(false) {

@@ -3,7 +3,8 @@
 use super::openapi::{Route, schema};
 use crate::protocol::Done;
 use crate::protocol::details::{
-    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
+    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, ReviewRequest, SessionEvents,
+    SessionNotes,
 };
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
@@ -63,6 +64,13 @@ pub(super) fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
             request: Some(schema::<NoteDoneRequest>(schemas)),
             answer: schema::<Done>(schemas),
         },
+        Route {
+            method: "post",
+            path: "/v1/artifacts/review",
+            does: "Approves or dismisses files that a report says wait for a person.",
+            request: Some(schema::<ReviewRequest>(schemas)),
+            answer: schema::<Done>(schemas),
+        },
         get("/v1/dead", "Runs that failed for good, newest first.", schema::<DeadLetters>(schemas)),
         get("/v1/nights", "Past nights, newest first, at most `limit`.", schema::<Nights>(schemas)),
         get(
@@ -73,5 +81,12 @@ pub(super) fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
         get("/v1/plan", "Tonight as it would go.", schema::<Tonight>(schemas)),
         get("/v1/queue", "What comes next, and why not yet.", schema::<Queue>(schemas)),
         get("/v1/alerts/history", "The alerts of a night, open and over.", schema::<AlertHistory>(schemas)),
+        Route {
+            method: "post",
+            path: "/v1/collect",
+            does: "Looks at the projects' folders of the open night, so that its report is fresh; waits for at most 3 s.",
+            request: None,
+            answer: schema::<Done>(schemas),
+        },
     ]
 }

@@ -1,8 +1,10 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::collect::{self, Collector};
 use super::details::Details;
 use super::inbox::{Closed, Inbox};
+use super::letters;
 use super::output::LastRead;
 use super::reports;
 use super::retention::{self, Cleaning, Wanted};
@@ -28,7 +30,7 @@ use crate::store::Journal;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -53,11 +55,13 @@ pub struct Rim {
     reconcile_ms: AtomicI64,
     reports_under_way: AtomicU64,
     messages_under_way: AtomicU64,
+    told_to_end: AtomicBool,
     end: watch::Sender<Option<Ending>>,
     cleaning: Cleaning,
     night_open: watch::Sender<bool>,
     last_read: LastRead,
     details: Details,
+    collector: Collector,
 }
 
 /// That the daemon is to end.
@@ -109,11 +113,13 @@ impl Rim {
             reconcile_ms: AtomicI64::new(-1),
             reports_under_way: AtomicU64::new(0),
             messages_under_way: AtomicU64::new(0),
+            told_to_end: AtomicBool::new(false),
             end,
             cleaning: Cleaning::default(),
             night_open: watch::channel(false).0,
             last_read: LastRead::default(),
             details: Details::default(),
+            collector: Collector::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -141,6 +147,10 @@ impl Rim {
     /// What was asked of nights before.
     pub fn details(&self) -> &Details {
         &self.details
+    }
+    /// Who looks at the projects' folders.
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {
@@ -194,6 +204,10 @@ impl Rim {
     /// `[report] formats`.
     pub fn report_formats(&self) -> Vec<ReportFormat> {
         self.config.read().unwrap_or_else(PoisonError::into_inner).report_formats.clone()
+    }
+    /// `[report] templates`.
+    pub fn report_templates(&self) -> Option<PathBuf> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).report_templates.clone()
     }
     /// Notes that the newest file cannot be taken over, and why.
     pub fn set_file_problem(&self, problem: &str) {
@@ -260,6 +274,14 @@ impl Rim {
     pub fn is_busy(&self) -> bool {
         self.reports_under_way.load(Ordering::Acquire) + self.messages_under_way.load(Ordering::Acquire) > 0
     }
+    /// Notes that a person ends the night, and waits for it.
+    pub fn told_to_end(&self) {
+        self.told_to_end.store(true, Ordering::Relaxed);
+    }
+    /// Whether a person ended the night.
+    pub fn was_told_to_end(&self) -> bool {
+        self.told_to_end.load(Ordering::Relaxed)
+    }
     /// The night of this moment: that of the calendar, else the local date in the plan's zone.
     pub async fn tonight(&self) -> Result<NightId, Closed> {
         self.inbox.look(|state, _| tonight(&state.plan)).await
@@ -283,6 +305,10 @@ impl Rim {
             }
             Effect::NoteBase { project, dir } => {
                 tokio::spawn(async move {
+                    tokio::spawn({
+                        let rim = Arc::clone(&rim);
+                        async move { collect::begin(&rim).await }
+                    });
                     let git = git::base(&dir).await;
                     rim.told_of_git(&project, if let GitBase::Failed { why } = &git { Some(why) } else { None }).await;
                     let _ = rim.inbox.tell(Event::ProjectBase { project, git }).await;
@@ -329,7 +355,10 @@ impl Rim {
         let plan = self.inbox.look(move |state, _| state.plan.channels.get(&channel).cloned()).await.ok().flatten();
         let clear = self.clear_secrets();
         let outcome = match plan {
-            Some(plan) => Channels::new(clear).send(&plan, &message).await,
+            Some(plan) => {
+                let page = letters::page(self, &plan, &message).await;
+                Channels::new(clear).with_page(page).send(&plan, &message).await
+            }
             None => Outcome::Failed {
                 why: "no such channel".to_owned(),
                 retry_after: None,

@@ -1,7 +1,7 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
-use super::history;
 use super::perform::{Rim, zone};
+use super::{collect, history, letters, summarizer, templates};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
@@ -9,6 +9,8 @@ use crate::core::evidence::Evidence;
 use crate::core::fact::GitBase;
 use crate::core::ids::{NightId, ProjectName};
 use crate::os::{clock, memory};
+use crate::report::html::PageFault;
+use crate::report::model::Report;
 use crate::report::{self, markdown::MarkdownOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use std::sync::Arc;
 /// Writes the report of a night. Problems are journaled, never lost.
 pub async fn write(rim: &Arc<Rim>, night: &NightId) {
     collect(rim, night).await;
+    collect::before_report(rim, night).await;
     let rendered = render(rim, night).await;
     // A report is made of the whole night, and takes more memory than all that the daemon keeps of it.
     let _ = tokio::task::spawn_blocking(memory::give_back).await;
@@ -42,7 +45,10 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
         .look(move |state, _| {
             let open = state.night.as_ref().filter(|n| n.id == id)?;
             let of = |(name, base): (&ProjectName, &GitBase)| {
-                Some((name.clone(), state.plan.projects.get(name)?.dir.clone(), base.clone()))
+                let others = state.plan.projects.iter().filter(|(other, _)| *other != name);
+                let others = others.map(|(_, other)| other.dir.clone()).collect::<Vec<_>>();
+                let dir = state.plan.projects.get(name)?.dir.clone();
+                Some((name.clone(), dir, others, base.clone(), open.opened.wall))
             };
             // A repository that hangs is not asked at every report.
             let admits = |name: &ProjectName| state.breakers.admits(&format!("git:{name}"));
@@ -52,10 +58,20 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
     else {
         return;
     };
-    for (project, dir, base) in projects.unwrap_or_default() {
+    for (project, dir, others, base, opened) in projects.unwrap_or_default() {
         match base {
             GitBase::At { .. } | GitBase::Unborn => {
-                let work = git::work_since(&dir, &base, Some(rim.instance().state())).await;
+                let mut work = git::work_since(&dir, &base, Some(rim.instance().state())).await;
+                let beside = async {
+                    work.worktrees = git::worktrees_since(&dir, &base, opened, &others).await?;
+                    work.submodules = git::submodules_since(&dir, &base).await?;
+                    Ok::<(), git::GitError>(())
+                };
+                if let Err(e) = beside.await
+                    && work.problem.is_none()
+                {
+                    work.problem = Some(format!("its further work trees and submodules: {}", git::told(&e)));
+                }
                 rim.told_of_git(&project, work.problem.as_ref()).await;
                 // Asked, not told: the report is made from the journal, so the facts must be in it first.
                 let _ = rim.inbox().ask(Event::ProjectSeen { project, work }).await;
@@ -66,20 +82,22 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
 }
 
 async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>> {
-    let mut folder = report::Folder::new(night);
-    history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
-    folder.watched_until(clock::now());
-    let report = report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref()));
+    let mut report = made(rim, night).await?;
+    // What this brings is in the journal, and so in the report.
+    if dressed(rim, night, &report).await {
+        report = made(rim, night).await?;
+    }
     if let Some(summary) = report::summary(&report) {
         // Asked, not told: the night after this one is held against it, so it must be in the journal first.
         let _ = rim.inbox().ask(Event::Evidence { evidence: Evidence::Summary(Box::new(summary)) }).await;
     }
+    letters::hand_over(rim, night, &report).await;
     let mut files = Vec::new();
     for format in rim.report_formats() {
         let (extension, text) = match format {
             ReportFormat::Json => ("json", report::json::render(&report)?),
             ReportFormat::Md => ("md", report::markdown::render(&report, MarkdownOptions { full: false })),
-            ReportFormat::Html => ("html", report::html::render(&report)?),
+            ReportFormat::Html => ("html", html(rim, &report)?),
         };
         let path = rim.instance().report(night, extension);
         tokio::task::spawn_blocking({
@@ -90,6 +108,32 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
         files.push(path);
     }
     Ok(files)
+}
+
+/// The report of a night as the journal has it now.
+pub(super) async fn made(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Report> {
+    let mut folder = report::Folder::new(night);
+    history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
+    folder.watched_until(clock::now());
+    Ok(report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref())))
+}
+
+/// Tries what is the user's own about a report: templates, and who words its summary. Says whether anything was
+/// journaled.
+async fn dressed(rim: &Arc<Rim>, night: &NightId, report: &Report) -> bool {
+    let problem = match rim.report_templates() {
+        Some(folder) if rim.report_formats().contains(&ReportFormat::Html) => templates::page(report, Some(&folder)).1,
+        Some(_) | None => None,
+    };
+    let worded = summarizer::word(rim, night, report).await;
+    let Some(what) = problem else { return worded };
+    let told = rim.inbox().ask(Event::Trouble { part: "report templates".to_owned(), what }).await;
+    told.is_ok() || worded
+}
+
+/// The page of a report.
+pub(super) fn html(rim: &Rim, report: &Report) -> Result<String, PageFault> {
+    templates::page(report, rim.report_templates().as_deref()).0
 }
 
 /// Replaces a file whole: a reader sees the old text or the new one, a power cut leaves one of the two.

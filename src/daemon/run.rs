@@ -11,8 +11,11 @@ use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
-use super::{awake, ballast, crashes, logging, reconcile, reload, retention, sampler, sensors, usage, worktrees};
+use super::{
+    awake, ballast, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage, worktrees,
+};
 use crate::config::{self, Context, Severity, Source};
+use crate::core::delivery;
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Seen};
 use crate::core::fact::{Actor, Entry, Fact};
@@ -34,6 +37,8 @@ use tokio::time::Instant;
 
 /// How often the world is held against the journal when nothing gives cause to.
 const RECONCILE_EVERY: Duration = Duration::from_secs(30);
+/// How often it is looked whether what holds up the end is over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// A commit that takes longer is a hanging disk: the state is shown without waiting for it.
 const HANGS_AFTER: Duration = Duration::from_millis(500);
 /// What bringing the journal together may take at the end.
@@ -206,6 +211,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     };
     tracing::info!(reason, "the daemon ends");
     retention::end(&rim);
+    rim.collector().end();
     manager.stopping(&reason);
     rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;
@@ -229,15 +235,30 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
 /// Waits for a reason to end: a signal, or the night's end once its report is written.
 async fn ended(mut ending: watch::Receiver<Option<Ending>>, rim: &Arc<Rim>) -> String {
     let asked = async {
+        let mut since = None;
         loop {
             let wanted = ending.borrow_and_update().clone();
-            if let Some(Ending { reason, .. }) = wanted
+            since = since.filter(|_| wanted.is_some());
+            if let Some(Ending { reason, unless_open }) = wanted
                 && !rim.is_busy()
             {
-                return reason;
+                let since = *since.get_or_insert_with(Instant::now);
+                if !unless_open || !letters::wait(rim, since.elapsed()).await {
+                    return reason;
+                }
             }
-            if ending.changed().await.is_err() {
-                return "the loop ended".to_owned();
+            // A report that could not be sent at once is tried again in a while.
+            let again = async {
+                match since {
+                    Some(_) => tokio::time::sleep(LOOK_AGAIN).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = ending.changed() => if changed.is_err() {
+                    return "the loop ended".to_owned();
+                },
+                () = again => {}
             }
         }
     };
@@ -464,7 +485,7 @@ fn new_event(entry: &Entry, state: &State) -> NewEvent {
     NewEvent {
         at_wall: entry.at.wall.0,
         at_mono: i64::try_from(entry.at.mono.0).unwrap_or(i64::MAX),
-        night: entry.fact.night().or_else(|| night_of(&entry.fact, state)).map(ToString::to_string),
+        night: night_named(&entry.fact).or_else(|| night_of(&entry.fact, state).map(ToString::to_string)),
         session: session_of(&entry.fact, state),
         kind,
         body: body.to_string(),
@@ -480,6 +501,11 @@ fn session_of(fact: &Fact, state: &State) -> Option<String> {
     (!is_verb || known()).then(|| session.to_string())
 }
 
+/// The night that a fact itself names.
+fn night_named(fact: &Fact) -> Option<String> {
+    fact.night().map(ToString::to_string).or_else(|| delivery::night_of(fact).map(|night| night.to_string()))
+}
+
 /// The night in which a fact falls that does not name one. What a closed night's report is made of comes after its end.
 fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
     let for_the_report = matches!(
@@ -489,6 +515,7 @@ fn night_of<'a>(fact: &Fact, state: &'a State) -> Option<&'a NightId> {
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
             | Fact::NightSummed { .. }
+            | Fact::Worded { .. }
     );
     state.night.as_ref().filter(|night| night.closed.is_none() || (for_the_report && !night.reported)).map(|n| &n.id)
 }

@@ -1,15 +1,27 @@
 //! What the API shows of the state and the journal.
 
-use super::history;
+use super::history::{self, HistoryError};
 use super::perform::{Rim, zone};
+use super::secrets;
 use crate::core::fact::Entry;
 use crate::core::ids::SessionName;
 use crate::core::state::State;
 use crate::os::clock;
 use crate::protocol::{DaemonStatus, Status, StreamedFact, Why};
 use crate::status;
-use crate::store::{Filter, Look};
+use crate::store::{Event, Filter, Look};
+use std::borrow::Cow;
 use std::sync::PoisonError;
+
+/// A fact as others may see it.
+fn shown(event: &Event) -> Result<Entry, HistoryError> {
+    match secrets::without(&event.event.body) {
+        Ok(Cow::Owned(body)) => {
+            serde_json::from_str(&body).map_err(|source| HistoryError::Fact { seq: event.seq, source })
+        }
+        Ok(Cow::Borrowed(_)) | Err(_) => history::entry(event),
+    }
+}
 
 impl Rim {
     /// What `status` shows: the state, with the newest look at every running output.
@@ -66,7 +78,7 @@ impl Rim {
             let filter = Filter { after_seq: after, limit: 256, ..Filter::default() };
             match self.journal.reader().events(&filter).await {
                 Ok(events) if !events.is_empty() => {
-                    let facts = events.into_iter().filter_map(|event| match history::entry(&event) {
+                    let facts = events.into_iter().filter_map(|event| match shown(&event) {
                         Ok(entry) => Some(StreamedFact { seq: event.seq, night: event.event.night, entry }),
                         Err(e) => {
                             tracing::warn!("{e}");

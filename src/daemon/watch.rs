@@ -3,6 +3,7 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
+use super::collect;
 use super::earlier;
 use super::ears::Ears;
 use super::eyes::Eyes;
@@ -289,6 +290,7 @@ impl Follow {
         }
         let event = Event::Ended { attempt: self.attempt.clone(), exit, output: Box::new(output) };
         let _ = self.inbox.tell(event).await;
+        collect::after_attempt(&self.rim, &self.attempt);
     }
 
     /// Passes on what the program told through the recorder.
@@ -373,21 +375,21 @@ struct Output {
     file: Option<File>,
     buffer: Vec<u8>,
     observer: Observer,
-    /// Where in the log reading goes on.
-    place: u64,
-    markers: Markers,
     /// The eyes on its screen, where it is an agent's.
     eyes: Option<Eyes>,
     /// What hears its hooks, where it has some.
     ears: Option<Ears>,
     /// The terminal may have another size.
     resized: bool,
+    /// Where in the log reading goes on.
+    place: u64,
+    markers: Markers,
 }
 
 impl Output {
     fn new(log: PathBuf, observer: Observer) -> Self {
         let markers = Markers::new(log.clone());
-        Self { log, file: None, buffer: Vec::new(), observer, place: 0, markers, eyes: None, ears: None, resized: true }
+        Self { log, file: None, buffer: Vec::new(), observer, eyes: None, ears: None, resized: true, place: 0, markers }
     }
     fn take_claims(&mut self, now: Wall) {
         for claim in self.observer.take_claims() {
@@ -421,11 +423,11 @@ impl Output {
             self.place += n as u64;
             let (bytes, now) = (self.buffer.get(..n).unwrap_or_default(), clock::wall());
             self.observer.feed(bytes, now);
-            for claim in self.observer.take_claims() {
-                self.markers.take(claim, now);
-            }
             if let Some(eyes) = &mut self.eyes {
                 eyes.feed(bytes, now, Instant::now());
+            }
+            for claim in self.observer.take_claims() {
+                self.markers.take(claim, now);
             }
             if n < self.buffer.len() {
                 return Ok(());

@@ -296,6 +296,21 @@ pub struct NoteRequest {
     pub text: String,
 }
 
+/// `POST /v1/artifacts/review`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReviewRequest {
+    /// Ids of artifacts, as the report names them.
+    pub artifacts: Vec<String>,
+    /// Approved, or dismissed.
+    pub approved: bool,
+    /// The night whose report names them; the last one without it.
+    #[serde(default)]
+    pub night: Option<String>,
+    /// Why, for the journal.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
 /// `POST /v1/notes/{id}/done`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteDoneRequest {

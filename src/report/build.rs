@@ -44,7 +44,7 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
     Report {
         schema: SCHEMA,
         night: facts.night.to_string(),
-        title: title(&totals),
+        title: super::narrow::title(facts, title(&totals)),
         verdict: verdict(&totals, claims.tally.contradicted, !unreadable.is_empty()),
         made_at: rfc3339(facts.last),
         window: window(facts, zone),
@@ -69,6 +69,8 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
         },
         outages: outages(facts),
         notes: notes(facts),
+        summary: facts.worded.clone(),
+        project: facts.project.as_ref().map(ToString::to_string),
         claims: claims.tally,
         does_not_add_up: claims.doubts,
         does_not_add_up_left_out: claims.doubts_left_out,

@@ -71,6 +71,10 @@ pub struct Facts {
     pub outages: Vec<OutageFact>,
     /// Notes to sessions as they were last, by number.
     pub notes: BTreeMap<u64, Note>,
+    /// What a summarizer made of it, when nothing happened to a run since.
+    pub worded: Option<super::worded::Summary>,
+    /// The one project that is told of.
+    pub project: Option<ProjectName>,
     /// Documents, files, sessions' own words, reviews, and what the night before came to.
     pub collected: Collected,
     /// Facts told, and the sequence numbers of the first and the last.

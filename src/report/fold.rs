@@ -89,6 +89,8 @@ impl Folder {
             messages: Messages::default(),
             outages: Vec::new(),
             notes: BTreeMap::new(),
+            worded: None,
+            project: None,
             collected: Collected::default(),
             read: (0, 0, 0),
         };
@@ -99,7 +101,7 @@ impl Folder {
     pub fn add(&mut self, seq: i64, entry: &Entry) {
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
-        if self.tell(entry, restarted) {
+        if !self.delivery(entry) && self.tell(entry, restarted) {
             self.mark_told(seq, entry);
         }
     }
@@ -276,7 +278,8 @@ impl Folder {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return false,
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => return false,
         }
         true
     }

@@ -6,6 +6,7 @@
 use super::markdown_claims::{change_lines, head_of};
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
+use super::own::{Bounded, MAIN, Own};
 use super::text::{metric, nights_word, spent_words, tally_line, tool, window_line};
 use super::usage::{by, line};
 use crate::core::time::Wall;
@@ -36,6 +37,16 @@ pub struct PageFault(String);
 
 /// Makes the page. Fails only when the template does not fit the document, or takes too many steps.
 pub fn render(report: &Report) -> Result<String, PageFault> {
+    render_with(report, None)
+}
+
+/// The built-in template, to begin one's own with.
+pub fn template() -> &'static str {
+    PAGE
+}
+
+/// The same from own templates. It fails as well when these cannot be used; then nothing else is made.
+pub fn render_with(report: &Report, own: Option<&Own>) -> Result<String, PageFault> {
     let fault = |error: minijinja::Error| {
         let cause = error.source().map_or_else(String::new, |cause| format!(": {cause}"));
         let line = error.line().map_or_else(String::new, |line| format!(" in its line {line}"));
@@ -66,7 +77,12 @@ pub fn render(report: &Report) -> Result<String, PageFault> {
         "tally": tally_line(report),
         "changes": report.changes.as_ref().map(change_lines).filter(|lines| !lines.is_empty()),
     });
-    environment.render_str(PAGE, Serde(&document)).map_err(fault)
+    let Some(own) = own else { return environment.render_str(PAGE, Serde(&document)).map_err(fault) };
+    own.add_to(&mut environment, PAGE).map_err(fault)?;
+    let mut page = Bounded(Vec::new());
+    let made =
+        environment.get_template(MAIN).and_then(|main| main.render_captured_to(Serde(&document), &mut page).map(drop));
+    made.and_then(|()| page.text()).map_err(fault)
 }
 
 /// Text that stays text between tags and within a quoted attribute.

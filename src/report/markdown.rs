@@ -56,6 +56,7 @@ pub(super) struct Section {
 impl Page<'_> {
     fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("# {}", prose(&self.report.title)), String::new()];
+        lines.extend(super::worded::markdown(self.report));
         if !self.full && is_quiet(self.report) {
             lines.push(prose(&quiet_line(self.report, &self.zone)));
             return lines;

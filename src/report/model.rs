@@ -66,6 +66,12 @@ pub struct Report {
     /// Notes to sessions: those that are carried, and those settled in this night; oldest first.
     #[serde(default)]
     pub notes: Vec<NoteReport>,
+    /// What the user's summarizer made of it.
+    #[serde(default)]
+    pub summary: Option<super::worded::Summary>,
+    /// The one project that it tells of, totals and all; null when it tells of the whole night.
+    #[serde(default)]
+    pub project: Option<String>,
     /// What documents and sessions claim, counted by what it is worth.
     #[serde(default)]
     pub claims: ClaimTally,

@@ -7,6 +7,9 @@ use crate::status::zone::{from_label, hh_mm, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// From so many columns on there is room for bars and times.
+const WIDE: usize = 140;
+
 /// `nights --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Nights {
@@ -48,8 +51,28 @@ pub struct NightLine {
     pub errors: u64,
     /// Commits of all projects.
     pub commits: u64,
+    /// How long programs ran, all together, in seconds.
+    #[serde(default)]
+    pub ran: f64,
+    /// What the last runs of tests counted, all sessions together; null when none was seen.
+    #[serde(default)]
+    pub tests: Option<TestCounts>,
+    /// What it cost in US dollars; null where that is not known.
+    #[serde(default)]
+    pub cost: Option<f64>,
     /// What changed against the night before; null for the first.
     pub trend: Option<Trend>,
+}
+
+/// What runs of tests counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TestCounts {
+    /// How many passed.
+    pub passed: u64,
+    /// How many failed.
+    pub failed: u64,
+    /// How many were skipped.
+    pub skipped: u64,
 }
 
 /// One night against the one before.
@@ -82,6 +105,18 @@ pub fn nights(reports: &[Report]) -> Nights {
     Nights { schema: SCHEMA, nights: lines }
 }
 
+fn tests(report: &Report) -> Option<TestCounts> {
+    let runs = report.sessions.iter().flat_map(|session| &session.tools).filter(|tool| tool.kind == "tests");
+    runs.fold(None, |sum: Option<TestCounts>, tool| {
+        let sum = sum.unwrap_or_default();
+        Some(TestCounts {
+            passed: sum.passed.saturating_add(tool.passed),
+            failed: sum.failed.saturating_add(tool.failed),
+            skipped: sum.skipped.saturating_add(tool.skipped),
+        })
+    })
+}
+
 fn failed(report: &Report) -> u64 {
     report.totals.failed
 }
@@ -102,6 +137,9 @@ fn line(report: &Report, before: Option<&Report>) -> NightLine {
         retries: report.totals.retries,
         errors: report.totals.errors,
         commits: report.totals.commits,
+        ran: report.totals.ran,
+        tests: tests(report),
+        cost: report.totals.usage.as_ref().and_then(|usage| usage.usd),
         trend: before.map(|before| trend(report, before)),
     }
 }
@@ -134,7 +172,14 @@ pub fn text(nights: &Nights, columns: usize) -> String {
     if nights.nights.is_empty() {
         return "No night yet. `nightkeep up` begins the first.\n".to_owned();
     }
-    let heads = ["NIGHT", "FROM", "TO", "TOOK", "FINISHED", "FAILED", "PARTIAL", "NEED YOU", "RETRIES"];
+    let with_tests = nights.nights.iter().any(|night| night.tests.is_some());
+    let with_cost = nights.nights.iter().any(|night| night.cost.is_some());
+    // Where there is little room, what changed says more.
+    let wide = columns >= WIDE;
+    let mut heads = vec!["NIGHT", "FROM", "TO", "TOOK", "FINISHED", "FAILED", "PARTIAL", "NEED YOU", "RETRIES"];
+    heads.extend(wide.then_some("RAN"));
+    heads.extend(with_tests.then_some("TESTS"));
+    heads.extend(with_cost.then_some("COST"));
     let mut rows: Vec<(Vec<String>, String)> =
         vec![(heads.iter().map(|h| (*h).to_owned()).collect(), "AGAINST THE NIGHT BEFORE".to_owned())];
     for night in &nights.nights {
@@ -145,20 +190,28 @@ pub fn text(nights: &Nights, columns: usize) -> String {
             None => n.to_string(),
         };
         let trend = night.trend.as_ref();
-        rows.push((
-            vec![
-                night.id.clone(),
-                at(&night.from).unwrap_or_else(|| "?".to_owned()),
-                at(&night.to).unwrap_or_else(|| "open".to_owned()),
-                span_of_seconds(night.seconds),
-                format!("{} of {}", night.finished, night.sessions),
-                signed(night.failed, trend.map(|t| t.failed)),
-                night.partial.to_string(),
-                night.needs_you.to_string(),
-                signed(night.retries, trend.map(|t| t.retries)),
-            ],
-            trend.map_or_else(String::new, words),
-        ));
+        let mut cells = vec![
+            night.id.clone(),
+            at(&night.from).unwrap_or_else(|| "?".to_owned()),
+            at(&night.to).unwrap_or_else(|| "open".to_owned()),
+            span_of_seconds(night.seconds),
+            format!("{} of {}", night.finished, night.sessions),
+            signed(night.failed, trend.map(|t| t.failed)),
+            night.partial.to_string(),
+            night.needs_you.to_string(),
+            signed(night.retries, trend.map(|t| t.retries)),
+        ];
+        if wide {
+            cells[4] = format!("{} {}", bar(night), cells[4]);
+            cells.push(span_of_seconds(night.ran));
+        }
+        if with_tests {
+            cells.push(night.tests.map_or_else(String::new, tests_words));
+        }
+        if with_cost {
+            cells.push(night.cost.map_or_else(String::new, |cost| format!("${cost:.2}")));
+        }
+        rows.push((cells, trend.map_or_else(String::new, words)));
     }
     let widths: Vec<usize> =
         (0..heads.len()).map(|i| rows.iter().map(|(row, _)| width(&row[i])).max().unwrap_or(0)).collect();
@@ -173,7 +226,67 @@ pub fn text(nights: &Nights, columns: usize) -> String {
         out.push_str(cut(&line, columns).trim_end());
         out.push('\n');
     }
+    out.push_str(&curves(nights, columns));
     out
+}
+
+/// How the night went, in eight cells: finished, not finished, failed or partial.
+fn bar(night: &NightLine) -> String {
+    const CELLS: u64 = 8;
+    if night.sessions == 0 {
+        return " ".repeat(8);
+    }
+    // What is there at all gets a cell.
+    let cells = |n: u64| if n == 0 { 0 } else { (n * CELLS / night.sessions).max(1) };
+    let bad = cells(night.failed + night.partial).min(CELLS);
+    let good = cells(night.finished).min(CELLS - bad);
+    let rest = CELLS - bad - good;
+    let (good, rest) =
+        if night.finished + night.failed + night.partial >= night.sessions { (good + rest, 0) } else { (good, rest) };
+    let (good, bad) = if night.finished == 0 { (0, bad + good) } else { (good, bad) };
+    let repeat = |sign: &str, n: u64| sign.repeat(usize::try_from(n).unwrap_or(0));
+    format!("{}{}{}", repeat("█", good), repeat("·", rest), repeat("▒", bad))
+}
+
+fn tests_words(tests: TestCounts) -> String {
+    let failed = if tests.failed > 0 { format!(", {} failed", tests.failed) } else { String::new() };
+    format!("{} passed{failed}", tests.passed)
+}
+
+/// How the nights went one after the other, the oldest first; nothing for a night or two.
+fn curves(nights: &Nights, columns: usize) -> String {
+    const LEAST: usize = 3;
+    if nights.nights.len() < LEAST {
+        return String::new();
+    }
+    let shown = nights.nights.len().min(columns.saturating_sub(40));
+    let of = |value: fn(&NightLine) -> f64| -> Vec<f64> { nights.nights[..shown].iter().rev().map(value).collect() };
+    let count = |n: f64| format!("{n:.0}");
+    let all: [(&str, Vec<f64>, &dyn Fn(f64) -> String); 4] = [
+        ("finished", of(|night| as_number(night.finished)), &count),
+        ("failed", of(|night| as_number(night.failed + night.partial)), &count),
+        ("needs you", of(|night| as_number(night.needs_you)), &count),
+        ("ran", of(|night| night.ran), &|seconds| span_of_seconds(seconds)),
+    ];
+    let mut out = String::from("\n");
+    for (name, values, shown) in all {
+        let (least, most) = values.iter().fold((f64::MAX, 0.0_f64), |(a, b), v| (a.min(*v), b.max(*v)));
+        let said = if least < most { format!("{} to {}", shown(least), shown(most)) } else { shown(most) };
+        out.push_str(cut(&format!("{}  {}  {said}", pad(name, 9), curve(&values, most)), columns).trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+fn curve(values: &[f64], most: f64) -> String {
+    const STEPS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let step = |value: &f64| if most > 0.0 { (value / most * 7.0).round().clamp(0.0, 7.0) as usize } else { 0 };
+    values.iter().map(|value| STEPS[step(value)]).collect()
+}
+
+/// A count as a height.
+fn as_number(n: u64) -> f64 {
+    u32::try_from(n).map_or(f64::from(u32::MAX), f64::from)
 }
 
 fn words(trend: &Trend) -> String {
@@ -190,4 +303,53 @@ fn words(trend: &Trend) -> String {
         parts.push(format!("{} {way}", span_of_seconds(trend.seconds.abs())));
     }
     parts.join("; ")
+}
+
+#[cfg(test)]
+mod tests_of_forms {
+    use super::*;
+
+    fn night(finished: u64, failed: u64, sessions: u64) -> NightLine {
+        NightLine {
+            id: "2026-11-21".to_owned(),
+            from: None,
+            to: None,
+            timezone: "UTC".to_owned(),
+            seconds: 0.0,
+            verdict: Verdict::Well,
+            sessions,
+            finished,
+            failed,
+            partial: 0,
+            needs_you: 0,
+            retries: 0,
+            errors: 0,
+            commits: 0,
+            ran: 0.0,
+            tests: None,
+            cost: None,
+            trend: None,
+        }
+    }
+
+    #[test]
+    fn a_bar_shows_what_failed_however_little_it_was() {
+        assert_eq!(bar(&night(4, 0, 4)), "████████");
+        assert_eq!(bar(&night(199, 1, 200)), "███████▒");
+        assert_eq!(bar(&night(1, 1, 2)), "████▒▒▒▒");
+        assert_eq!(bar(&night(1, 0, 2)), "████····");
+        assert_eq!(bar(&night(0, 3, 3)), "▒▒▒▒▒▒▒▒");
+        assert_eq!(bar(&night(1, 2, 3)), "███▒▒▒▒▒");
+        assert_eq!(bar(&night(0, 0, 0)), "        ");
+    }
+
+    #[test]
+    fn a_curve_reaches_from_nothing_to_the_most() {
+        assert_eq!(curve(&[0.0, 1.0, 2.0], 2.0), "▁▅█");
+        assert_eq!(curve(&[0.0, 0.0], 0.0), "▁▁");
+        assert!(curves(&Nights { schema: SCHEMA, nights: vec![night(1, 0, 1); 2] }, 100).is_empty());
+        let shown =
+            curves(&Nights { schema: SCHEMA, nights: vec![night(3, 0, 3), night(1, 2, 3), night(2, 1, 3)] }, 100);
+        assert!(shown.contains("finished   ▆▃█  1 to 3") && shown.contains("needs you  ▁▁▁  0"), "{shown}");
+    }
 }

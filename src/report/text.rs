@@ -55,6 +55,7 @@ pub fn page(report: &Report) -> String {
     let at = |text: &str| parse(text).map_or_else(|| "?".to_owned(), |wall| hh_mm_near(wall, from, &zone));
     let mut out = Lines::default();
     out.add(&report.title);
+    super::worded::text(report).iter().for_each(|line| out.add(line));
     if is_quiet(report) {
         out.add(&quiet_line(report, &zone));
         return out.text;

@@ -162,7 +162,8 @@ impl Timeline {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => return open,
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => return open,
         }
         true
     }

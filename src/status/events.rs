@@ -205,7 +205,8 @@ fn told(fact: &Fact) -> Option<Line> {
         | Fact::DocumentRead { .. }
         | Fact::FilesSeen { .. }
         | Fact::Reviewed { .. }
-        | Fact::NightSummed { .. } => return None,
+        | Fact::NightSummed { .. }
+        | Fact::Worded { .. } => return None,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Text for terminals: foreign text made harmless, measured and cut by display width; spans and counts in words.
 
+use crate::terminal::redact;
+use std::borrow::Cow;
 use std::time::Duration;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -7,7 +9,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 const MARKS_MAX: usize = 6;
 
 /// Makes foreign text safe to show on one line: escape sequences, control characters, and characters that reorder or
-/// hide text are removed; line breaks and tabs become single spaces.
+/// hide text are removed; line breaks and tabs become single spaces. What looks like a secret is replaced.
 pub fn harmless(foreign: &str) -> String {
     let mut out = String::with_capacity(foreign.len());
     let mut chars = foreign.chars().peekable();
@@ -32,7 +34,10 @@ pub fn harmless(foreign: &str) -> String {
         }
     }
     out.truncate(out.trim_end().len());
-    out
+    match redact(&out) {
+        Cow::Owned(shown) => shown,
+        Cow::Borrowed(_) => out,
+    }
 }
 
 /// Skips the rest of an escape sequence that began with `ESC` or the one-character `CSI`.

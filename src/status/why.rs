@@ -267,7 +267,8 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
-            | Fact::NightSummed { .. } => {}
+            | Fact::NightSummed { .. }
+            | Fact::Worded { .. } => {}
         }
     }
 }

@@ -73,3 +73,10 @@ pub fn failed(outcome: Outcome) -> (String, Option<Duration>, bool) {
         Outcome::Delivered => panic!("it was delivered"),
     }
 }
+
+/// The same with a page beside the text.
+pub fn send_page(plan: &ChannelPlan, clear: ClearSecrets, message: &Message, page: &str) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let channels = Channels::new(clear).with_page(Some(page.to_owned())).with_deadline(PATIENCE);
+    runtime.block_on(channels.send(plan, message))
+}

@@ -1,8 +1,8 @@
 //! Mail: what the server is told, and what its refusals mean.
 
-use super::lab::{clear, failed, message, plan, send, send_within};
+use super::lab::{clear, failed, message, plan, send, send_page, send_within};
 use super::mail_server::{MailServer, Script};
-use nightkeep::core::alert::message::{Message, Outcome};
+use nightkeep::core::alert::message::{Message, MessageKind, Outcome};
 use nightkeep::core::plan::{ChannelPlan, ClearSecrets, SecretField, SecretRef, Way};
 use std::time::Duration;
 
@@ -116,4 +116,40 @@ fn without_encryption_nothing_is_told_where_it_is_required() {
         let told = server.told();
         assert!(!told.iter().any(|l| l.starts_with("AUTH") || l.starts_with("MAIL")), "{why}: {told:?}");
     }
+}
+
+/// The text of a quoted-printable or plain part, near enough for a test.
+fn unfolded(told: &[String]) -> String {
+    told.join("\n").replace("=\n", "").replace("=3D", "=").replace("=20", " ")
+}
+
+#[test]
+fn a_report_goes_out_as_text_and_as_a_page_and_says_nothing_twice() {
+    let server = MailServer::start(&["AUTH PLAIN LOGIN"], &[]);
+    let url = format!("smtp://{}", server.address);
+    let report = Message {
+        kind: MessageKind::Report,
+        key: "2026-11-21_report_phone-1".into(),
+        title: "[2 need you] 1 of 3 sessions finished, 2 failed.".into(),
+        body: "2 things need you.\n\n1. load failed.\n   nightkeep logs load".into(),
+        command: None,
+        session: None,
+        ..message()
+    };
+    let page = "<!doctype html><html><body>correct horse, <b>2 things need you</b></body></html>";
+    let outcome = send_page(&mail(Some("anna")), secrets(&url), &report, page);
+    assert_eq!(outcome, Outcome::Delivered);
+    let told = unfolded(&server.told());
+    for part in [
+        "Subject: [nightkeep] [2 need you] 1 of 3 sessions finished, 2 failed.",
+        "Content-Type: multipart/alternative;",
+        "Content-Type: text/plain; charset=utf-8",
+        "Content-Type: text/html; charset=utf-8",
+        "1. load failed.",
+        "<b>2 things need you</b>",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    assert!(!told.contains("severity:"), "{told}");
+    assert!(!told.contains("correct horse"), "the channel's own password is taken out of the page: {told}");
 }

@@ -72,6 +72,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Sent { .. } => ("sent", About::All),
         Event::Note { session, .. } => ("note", About::Session(session)),
         Event::NoteDone { .. } => ("note done", About::All),
+        Event::ReportReady { .. } => ("report ready", About::All),
     }
 }
 

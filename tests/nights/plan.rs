@@ -5,6 +5,7 @@ use fastrand::Rng;
 use nightkeep::core::alert::message::Severity;
 use nightkeep::core::alert::plan::{AlertsPlan, EscalationStep};
 use nightkeep::core::calendar::{AtEnd, ClockTime, NightPlan, StartAt, Timing};
+use nightkeep::core::delivery::ReportPlan;
 use nightkeep::core::exit::FailureClass;
 use nightkeep::core::ids::{ProjectName, SessionName};
 use nightkeep::core::plan::{
@@ -339,11 +340,18 @@ pub fn plan(rng: &mut Rng) -> Plan {
     let concurrent = rng.u32(1..9);
     let (alerts, channels) = alerts(rng);
     Plan {
+        report: ReportPlan {
+            deliver: channels.keys().filter(|_| rng.bool()).cloned().collect(),
+            quiet_hours: rng.bool(),
+        },
         timezone: None,
         budget: Default::default(),
         concurrent,
         log_per_session: None,
-        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), budget: Default::default() })]),
+        projects: BTreeMap::from([(
+            project,
+            ProjectPlan { dir: "/home/anna".into(), budget: Default::default(), collect: Default::default() },
+        )]),
         sessions,
         rules: RULES
             .iter()

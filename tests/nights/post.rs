@@ -44,6 +44,8 @@ pub struct Post {
     /// Found wanting at the last look; twice is too often.
     suspect: BTreeSet<String>,
     summed_up: BTreeSet<String>,
+    /// Channels that got the report of a night, and nothing has happened since.
+    reported: BTreeSet<(String, String)>,
 }
 
 /// Whether it is quiet, worked out without the core.
@@ -87,6 +89,9 @@ impl Post {
                 self.night = Some(night.to_string());
                 self.summed_up.remove(night.as_str());
             }
+            Fact::RunCreated { run, .. } | Fact::RunMoved { run, .. } => {
+                self.reported.retain(|(night, _)| night != run.night.as_str());
+            }
             Fact::AlertMoved { alert, .. } => self.moved(alert)?,
             Fact::MessageQueued { message, alerts } => self.queues(message, alerts, world)?,
             Fact::MessageSettled { key, then } => {
@@ -121,6 +126,11 @@ impl Post {
         let again = self.messages.insert(key.clone(), (message.clone(), alerts.to_vec()));
         ensure(again.is_none(), || format!("A5: {key} is the key of two messages"))?;
         self.open.insert(key.clone());
+        if message.kind == MessageKind::Report {
+            let place = (message.night.clone().unwrap_or_default(), message.channel.clone());
+            ensure(self.plan.report.deliver.contains(&message.channel), || format!("D1: {key} is for nobody"))?;
+            return ensure(self.reported.insert(place), || format!("D2: {key} is a report that was sent before"));
+        }
         let critical = message.severity == Severity::Critical;
         if alerts.is_empty() && message.count == 0 {
             self.summed_up.insert(message.night.clone().unwrap_or_default());
@@ -180,9 +190,16 @@ impl Post {
         let key = &message.key;
         let known = self.messages.get(key).is_some_and(|(known, _)| known == message);
         ensure(known && self.open.contains(key), || format!("A5: {key} is sent without being in the outbox"))?;
-        let passes = message.severity == Severity::Critical || message.kind == MessageKind::Test;
-        ensure(passes || !quiet(&self.plan, world.wall()), || format!("A1: {key} is sent in quiet hours"))?;
+        ensure(self.passes(message) || !quiet(&self.plan, world.wall()), || {
+            format!("A1: {key} is sent in quiet hours")
+        })?;
         ensure(self.handed.insert(key.clone()), || format!("A3: {key} is sent twice at once"))
+    }
+
+    /// Whether quiet hours do not hold a message back.
+    fn passes(&self, message: &Message) -> bool {
+        let report = message.kind == MessageKind::Report && !self.plan.report.quiet_hours;
+        report || message.severity == Severity::Critical || message.kind == MessageKind::Test
     }
 
     /// O1, O2: what is due is sent, and the end of what was told is told. A look may come just before the timer, so only
@@ -196,7 +213,7 @@ impl Post {
             let Some(outgoing) = state.alerts.outbox.get(key) else {
                 return Err(format!("O1: {key} is not delivered, and not in the outbox"));
             };
-            let may_go = !is_quiet || message.severity == Severity::Critical;
+            let may_go = !is_quiet || self.passes(message);
             if may_go && outgoing.due <= now && !self.handed.contains(key) {
                 found.insert(format!("O1: {key} waits in the outbox, and nobody sends it"));
             }
@@ -222,8 +239,10 @@ impl Post {
     pub fn at_the_end(&self, night: &str, state: &State) -> Judged {
         let somebody = !self.plan.alerts.first(&self.plan.channels).is_empty();
         let ran = state.night_runs().next().is_some();
-        let first_exists =
-            self.plan.alerts.first(&self.plan.channels).iter().any(|c| self.plan.channels.contains_key(*c));
+        // Who gets the report is told by that.
+        let told =
+            |name: &str| self.plan.channels.contains_key(name) && !self.plan.report.deliver.iter().any(|d| d == name);
+        let first_exists = self.plan.alerts.first(&self.plan.channels).iter().any(|name| told(name));
         ensure(!somebody || !first_exists || !ran || self.summed_up.contains(night), || {
             format!("O3: nobody was told that {night} is over")
         })

@@ -4,6 +4,7 @@ use super::judge::Judged;
 use super::sim::{Coming, Sim};
 use super::world::RunDir;
 use nightkeep::core::alert::message::Outcome;
+use nightkeep::core::delivery::Digest;
 use nightkeep::core::effect::Effect;
 use nightkeep::core::event::Event;
 use nightkeep::core::exit::{Ending, ExitRecord};
@@ -48,7 +49,18 @@ impl Sim {
             }
             Effect::WriteReport { night } => {
                 let files = vec![format!("{night}.md")];
-                self.soon(3_000, Event::ReportWritten { night, files });
+                let digest = Digest {
+                    title: "[1 needs you] it is over".to_owned(),
+                    push: "look".to_owned(),
+                    page: "all of it".to_owned(),
+                    needs_somebody: self.rng.bool(),
+                };
+                // What is said comes before the files are written.
+                let (ready, written) = (self.rng.u64(0..2_000), self.rng.u64(0..1_000));
+                let event = Event::ReportReady { night: night.clone(), digest: Box::new(digest) };
+                self.after(ready, Coming::Event(self.generation, event));
+                let event = Event::ReportWritten { night, files };
+                self.after(ready + 1 + written, Coming::Event(self.generation, event));
                 Ok(())
             }
             Effect::Send { message } => {
@@ -109,7 +121,7 @@ impl Sim {
         let reports: Vec<u64> = self
             .things
             .iter()
-            .filter(|(_, thing)| matches!(thing, Coming::Event(g, Event::ReportWritten { .. } | Event::Sent { .. }) if *g == generation))
+            .filter(|(_, thing)| matches!(thing, Coming::Event(g, Event::ReportReady { .. } | Event::ReportWritten { .. } | Event::Sent { .. }) if *g == generation))
             .map(|(slot, _)| *slot)
             .collect();
         let mut events = Vec::new();

@@ -31,7 +31,9 @@ fn ago(seconds: u64) -> At {
 
 fn state(plan: Plan) -> State {
     let night = NightState {
+        collected: Default::default(),
         reported: false,
+        delivered: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),
         by: anna(),

@@ -423,6 +423,9 @@ fn nights() -> Nights {
         retries: 3,
         errors: 12,
         commits: 4,
+        ran: 0.0,
+        tests: None,
+        cost: None,
         trend: None,
     };
     use nightkeep::report::model::Verdict as V;

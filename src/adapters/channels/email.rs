@@ -2,11 +2,11 @@
 
 use super::fault::Fault;
 use super::words::{chars, fitted};
-use crate::core::alert::message::Message;
+use crate::core::alert::message::{Message, MessageKind};
 use crate::core::alert::template::Values;
 use crate::core::secret::Secret;
 use lettre::message::header::ContentType;
-use lettre::message::{Mailbox, MessageBuilder};
+use lettre::message::{Mailbox, MessageBuilder, MultiPart};
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
@@ -17,6 +17,8 @@ use std::time::{Duration, UNIX_EPOCH};
 /// What a mail says.
 const TEMPLATE: &str = "{{ title }}\n\n{% if text %}{{ text }}\n\n{% endif %}{% if command %}    {{ command }}\n\n{% endif %}\
 severity: {{ severity }}{% if session %}\nsession: {{ session }}{% endif %}{% if project %}\nproject: {{ project }}{% endif %}\nsince: {{ since }}\n";
+/// What a mail says that is a report: it says all of that itself.
+const REPORT: &str = "{{ text }}\n";
 /// Longest text, in characters.
 const TEXT_MAX: usize = 64_000;
 
@@ -67,12 +69,21 @@ impl Server {
 }
 
 /// A mail, the same for every try: its id and date are those of the message.
-pub(super) fn mail(message: &Message, own: Option<&str>, from: &str, to: &[String]) -> Result<lettre::Message, Fault> {
+///
+/// With a page it has two forms, of which a reader shows the last one it can.
+pub(super) fn mail(
+    message: &Message,
+    own: Option<&str>,
+    page: Option<String>,
+    from: &str,
+    to: &[String],
+) -> Result<lettre::Message, Fault> {
     let address = |text: &str| -> Result<Mailbox, Fault> {
         let address: Address = text.parse().map_err(|_| Fault::permanent(format!("{text:?} is no mail address")))?;
         Ok(Mailbox::new(None, address))
     };
-    let text = fitted(own.unwrap_or(TEMPLATE), Values::Escaped(str::to_owned), message, chars, TEXT_MAX)?;
+    let usual = if message.kind == MessageKind::Report { REPORT } else { TEMPLATE };
+    let text = fitted(own.unwrap_or(usual), Values::Escaped(str::to_owned), message, chars, TEXT_MAX)?;
     let id: String =
         message.key.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')).collect();
     let sent = UNIX_EPOCH + Duration::from_millis(u64::try_from(message.at.0).unwrap_or(0));
@@ -80,12 +91,15 @@ pub(super) fn mail(message: &Message, own: Option<&str>, from: &str, to: &[Strin
         .from(address(from)?)
         .subject(format!("[nightkeep] {}", message.title))
         .message_id(Some(format!("<{id}.{}@nightkeep>", message.at.0)))
-        .date(sent)
-        .header(ContentType::TEXT_PLAIN);
+        .date(sent);
     for to in to {
         builder = builder.to(address(to)?);
     }
-    builder.body(text).map_err(|e| Fault::permanent(format!("the mail cannot be written: {e}")))
+    let mail = match page {
+        Some(page) => builder.multipart(MultiPart::alternative_plain_html(text, page)),
+        None => builder.header(ContentType::TEXT_PLAIN).body(text),
+    };
+    mail.map_err(|e| Fault::permanent(format!("the mail cannot be written: {e}")))
 }
 
 /// Hands a mail over.

@@ -34,6 +34,7 @@ const PROGRAM_DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct Channels {
     clear: ClearSecrets,
+    page: Option<String>,
     deadline: Duration,
     program_deadline: Duration,
 }
@@ -41,7 +42,13 @@ pub struct Channels {
 impl Channels {
     /// Senders for the channels of a file.
     pub fn new(clear: ClearSecrets) -> Self {
-        Self { clear, deadline: DEADLINE, program_deadline: PROGRAM_DEADLINE }
+        Self { clear, page: None, deadline: DEADLINE, program_deadline: PROGRAM_DEADLINE }
+    }
+    /// The same with a web page that a mail carries beside its text.
+    #[must_use]
+    pub fn with_page(mut self, page: Option<String>) -> Self {
+        self.page = page;
+        self
     }
     /// The same with another deadline for services and programs.
     #[must_use]
@@ -126,7 +133,8 @@ impl Channels {
                     (Some(_), None) | (None, Some(_) | None) => None,
                 };
                 let message = words::clean(message, opener.redactor());
-                let mail = email::mail(&message, own, from, to)?;
+                let page = self.page.as_ref().map(|page| opener.redactor().clean(page));
+                let mail = email::mail(&message, own, page, from, to)?;
                 email::send(&server, login, mail, self.deadline).await
             }
             Way::Desktop => {

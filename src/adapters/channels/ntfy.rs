@@ -44,7 +44,10 @@ fn header_text(text: &str) -> String {
 
 fn priority(message: &Message) -> &'static str {
     match (message.kind, message.severity) {
-        (MessageKind::Resolved | MessageKind::Summary, Severity::Critical | Severity::High | Severity::Medium) => "3",
+        (
+            MessageKind::Resolved | MessageKind::Summary | MessageKind::Report,
+            Severity::Critical | Severity::High | Severity::Medium,
+        ) => "3",
         (
             MessageKind::Fired | MessageKind::Repeated | MessageKind::Escalated | MessageKind::Test,
             Severity::Critical,
@@ -62,7 +65,7 @@ fn priority(message: &Message) -> &'static str {
 fn tag(message: &Message) -> &'static str {
     match message.kind {
         MessageKind::Resolved => "white_check_mark",
-        MessageKind::Summary => "sunrise",
+        MessageKind::Summary | MessageKind::Report => "sunrise",
         MessageKind::Test => "bell",
         MessageKind::Fired | MessageKind::Repeated | MessageKind::Escalated => match message.severity {
             Severity::Critical => "rotating_light",

@@ -5,7 +5,7 @@ use crate::core::alert::document::document;
 use crate::core::alert::message::Message;
 use crate::core::alert::template::{Values, render};
 use crate::core::secret::Redactor;
-use crate::terminal::{harmless, shorten};
+use crate::terminal::{harmless, redact, shorten};
 
 /// Longest title, in characters.
 const TITLE_MAX: usize = 200;
@@ -18,9 +18,10 @@ const COMMAND_MAX: usize = 300;
 /// How often the text is cut shorter before the result is cut itself.
 const CUTS_MAX: usize = 12;
 
-/// The message with no control character and no secret in its words.
+/// The message with no control character in its words, none of the channel's own secrets, and what else looks like one
+/// replaced.
 pub(super) fn clean(message: &Message, redactor: &Redactor) -> Message {
-    let line = |text: &str, max| shorten(&harmless(redactor.clean(text).trim()), max).into_owned();
+    let line = |text: &str, max| shorten(&redact(&harmless(redactor.clean(text).trim())), max).into_owned();
     // A line is made harmless by itself, so that line feeds stay.
     let text: Vec<String> = redactor.clean(&message.body).lines().map(|l| line(l, LINE_MAX)).collect();
     let name = |name: &String| line(name, TITLE_MAX);

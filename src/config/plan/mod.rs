@@ -8,6 +8,7 @@ mod channels;
 mod graph;
 mod later;
 mod ping;
+mod report;
 pub(crate) mod requirement;
 mod retry;
 mod session;
@@ -23,7 +24,7 @@ use super::raw;
 use super::suggest;
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
-use crate::core::plan::{ClearSecrets, OutputRule, Plan, ProjectPlan};
+use crate::core::plan::{ClearSecrets, CollectPlan, OutputRule, Plan, ProjectPlan};
 use crate::core::retention::Rules;
 use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
@@ -75,6 +76,10 @@ pub struct Settings {
     pub node_name: Option<String>,
     /// The forms the report is written in.
     pub report_formats: Vec<raw::ReportFormat>,
+    /// `[report] templates`, absolute.
+    pub report_templates: Option<PathBuf>,
+    /// `[report] summarizer`: program and arguments.
+    pub summarizer: Vec<String>,
     /// `[retention]`: how long things are kept.
     pub retention: Rules,
     /// Free bytes below which more is cleaned up than the rules say: twice `[limits] min_free_disk`, so before nothing
@@ -173,6 +178,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         alerts: alerts::alerts(&raw.alerts),
         night: timing::of_night(build),
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
+        report: report::plan(&raw.report),
         budget: budget(raw.night.budget.as_ref()),
     };
     let projects = root.key("projects");
@@ -183,8 +189,13 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         let Some(dir) = build.path(&project.dir, build.folder, &dir_place) else { continue };
         build.check_folder(&dir, &dir_place);
         if let Ok(name) = checked {
+            let collect = project.collect.clone().unwrap_or_default();
+            let collect = CollectPlan {
+                docs: collect.docs.unwrap_or_default(),
+                artifacts: collect.artifacts.unwrap_or_default(),
+            };
             let budget = budget(project.budget.as_ref());
-            plan.projects.insert(name, ProjectPlan { dir, budget });
+            plan.projects.insert(name, ProjectPlan { dir, budget, collect });
         }
     }
     if raw.sessions.len() > SESSIONS_MAX {
@@ -197,6 +208,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.rules = rules(build);
     agents::check_profiles(build);
     later::check(build);
+    report::check(build);
     plan.channels = channels::channels(build);
     plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
@@ -332,6 +344,8 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         state,
         node_name: raw.node.name.clone(),
         report_formats: formats.into_iter().collect::<BTreeSet<_>>().into_iter().collect(),
+        report_templates: report::templates(build),
+        summarizer: raw.report.summarizer.clone().unwrap_or_default(),
         retention: Rules {
             output: raw.retention.output.as_ref().map_or(Rules::default().output, |period| Some(period.0)),
             journal: raw.retention.journal.as_ref().map_or(Rules::default().journal, |period| Some(period.0)),

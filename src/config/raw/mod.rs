@@ -139,13 +139,14 @@ pub struct Project {
     pub budget: Option<Budget>,
 }
 
-/// Files of a project to look at for the report, as patterns relative to its directory.
+/// Files of a project to look at for the report, as patterns relative to its directory. `*` stays within a folder, `**` does
+/// not, and a pattern without `/` fits names in any folder.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Collect {
-    /// Documents that agents write.
+    /// Documents that agents write, besides those of the usual names: what they say is held against what was seen.
     pub docs: Option<Vec<String>>,
-    /// Results to list with their sizes.
+    /// Results that a person is to look at: listed with size, lines and hash.
     pub artifacts: Option<Vec<String>>,
 }
 
@@ -203,8 +204,12 @@ pub struct Agent {
 pub struct Report {
     /// The forms it is written in; md and json without it.
     pub formats: Option<Vec<ReportFormat>>,
-    /// The channels it is sent to.
+    /// The channels it is sent to when the night is over.
     pub deliver: Option<Vec<String>>,
+    /// Whether it waits for the end of `alerts.quiet_hours`; not without it.
+    pub quiet_hours: Option<bool>,
+    /// A folder with own templates of the page: `report.html`, and what it includes.
+    pub templates: Option<String>,
     /// A program that may word the summary: it gets the report as JSON.
     pub summarizer: Option<Vec<String>>,
 }

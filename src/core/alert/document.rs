@@ -39,7 +39,7 @@ fn state(kind: MessageKind) -> &'static str {
         MessageKind::Repeated => "reminder",
         MessageKind::Escalated => "escalated",
         MessageKind::Resolved => "resolved",
-        MessageKind::Summary => "digest",
+        MessageKind::Summary | MessageKind::Report => "digest",
         MessageKind::Test => "test",
     }
 }

@@ -61,6 +61,8 @@ pub enum MessageKind {
     Summary,
     /// Somebody tries out a channel.
     Test,
+    /// The morning report.
+    Report,
 }
 
 /// How bad it is. The words are those of the file.
@@ -87,6 +89,7 @@ impl MessageKind {
             Self::Resolved => "resolved",
             Self::Summary => "summary",
             Self::Test => "test",
+            Self::Report => "report",
         }
     }
 }

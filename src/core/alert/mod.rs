@@ -461,7 +461,7 @@ impl Alerts {
         let log = self.channels.entry(message.channel.clone()).or_default();
         log.lately.retain(|(at, _)| now.since(*at) < telling::HOUR);
         match message.kind {
-            MessageKind::Test => {}
+            MessageKind::Test | MessageKind::Report => {}
             MessageKind::Summary if alerts.is_empty() => {
                 if message.count == 0 {
                     self.summed_up = true;

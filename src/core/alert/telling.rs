@@ -244,7 +244,7 @@ fn letter(channel: &ChannelPlan, wants: Vec<Want<'_>>, scene: Scene<'_>) -> Lett
 fn prefix(kind: MessageKind, alert: &Alert) -> &'static str {
     match kind {
         MessageKind::Fired if alert.flapping => "comes and goes: ",
-        MessageKind::Fired | MessageKind::Summary | MessageKind::Test => "",
+        MessageKind::Fired | MessageKind::Summary | MessageKind::Test | MessageKind::Report => "",
         MessageKind::Repeated => "still: ",
         MessageKind::Escalated => "nobody reacted: ",
         MessageKind::Resolved => "over: ",
@@ -271,7 +271,8 @@ fn told(channel: &ChannelPlan, want: &Want<'_>, scene: Scene<'_>) -> Alert {
         MessageKind::Resolved => told.resolved = true,
         // All steps up to now are told by this one.
         MessageKind::Escalated => told.steps = u32::MAX,
-        MessageKind::Fired | MessageKind::Repeated | MessageKind::Summary | MessageKind::Test => {}
+        MessageKind::Fired | MessageKind::Repeated | MessageKind::Summary | MessageKind::Test | MessageKind::Report => {
+        }
     }
     next
 }
@@ -304,6 +305,8 @@ pub(super) fn of_the_night(alerts: &Alerts, plan: &Plan, rules: &Rules, scene: S
     let body = lines.collect::<Vec<_>>().join("\n");
     let severity = if needs.is_empty() { Severity::Low } else { Severity::Medium };
     let first = plan.channels.values().filter(|channel| rules.first.contains(channel.name.as_str()));
+    // Who gets the report need not be told in short as well.
+    let first = first.filter(|channel| !plan.report.deliver.contains(&channel.name));
     first.map(|channel| summary(channel, "end", title.clone(), body.clone(), 0, severity, scene)).collect()
 }
 

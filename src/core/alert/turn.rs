@@ -12,6 +12,7 @@ use crate::core::effect::Effect;
 use crate::core::event::Timer;
 use crate::core::fact::{Actor, Fact};
 use crate::core::night::Night;
+use crate::core::plan::Plan;
 use crate::core::state::State;
 use crate::core::time::Mono;
 use crate::core::turn::Turn;
@@ -139,7 +140,7 @@ impl Turn<'_> {
                 }
                 // The word at a night's end is nothing once another has begun.
                 MessageKind::Summary => outgoing.alerts.is_empty() && outgoing.message.count == 0 && !alerts.summed_up,
-                MessageKind::Resolved | MessageKind::Test => false,
+                MessageKind::Resolved | MessageKind::Test | MessageKind::Report => false,
             }
         };
         let of_no_use =
@@ -166,7 +167,9 @@ impl Turn<'_> {
     fn hand_out(&mut self, now: Mono, is_quiet: bool) {
         let outbox = &self.state().alerts.outbox;
         let due = outbox.iter().filter(|(key, outgoing)| {
-            outgoing.due <= now && may_go(outgoing, is_quiet) && !self.night.post.under_way.contains(*key)
+            outgoing.due <= now
+                && may_go(outgoing, is_quiet, &self.state().plan)
+                && !self.night.post.under_way.contains(*key)
         });
         for (key, outgoing) in due.map(|(key, outgoing)| (key.clone(), outgoing.clone())).collect::<Vec<_>>() {
             if self.state().plan.channels.contains_key(&outgoing.message.channel) {
@@ -240,7 +243,7 @@ impl Turn<'_> {
         let waits = telling::waits_until(&ground);
         let mut held_back = false;
         for (_, outgoing) in alerts.outbox.iter().filter(|(key, _)| !self.night.post.under_way.contains(*key)) {
-            if may_go(outgoing, is_quiet) { sooner(outgoing.due) } else { held_back = true }
+            if may_go(outgoing, is_quiet, plan) { sooner(outgoing.due) } else { held_back = true }
         }
         if is_quiet
             && (waits.is_some() || held_back)
@@ -260,7 +263,16 @@ impl Turn<'_> {
 }
 
 /// Whether a message may be sent at this time of day.
-fn may_go(outgoing: &Outgoing, is_quiet: bool) -> bool {
-    let always = outgoing.message.severity == Severity::Critical || outgoing.message.kind == MessageKind::Test;
+fn may_go(outgoing: &Outgoing, is_quiet: bool, plan: &Plan) -> bool {
+    let always = match outgoing.message.kind {
+        MessageKind::Test => true,
+        // It is what the morning is for.
+        MessageKind::Report => !plan.report.quiet_hours,
+        MessageKind::Fired
+        | MessageKind::Repeated
+        | MessageKind::Escalated
+        | MessageKind::Resolved
+        | MessageKind::Summary => outgoing.message.severity == Severity::Critical,
+    };
     always || !is_quiet
 }

@@ -7,11 +7,13 @@ use crate::core::state::State as Night;
 use crate::daemon::details::{self, DetailsError};
 use crate::daemon::peer::Peer;
 use crate::daemon::perform::zone;
+use crate::daemon::reviews::{self, ReviewError};
 use crate::os::clock;
-use crate::protocol::Done;
 use crate::protocol::details::{
-    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, SessionEvents, SessionNotes,
+    AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, ReviewRequest, SessionEvents,
+    SessionNotes,
 };
+use crate::protocol::{Done, SCHEMA};
 use crate::report::markdown::{self, MarkdownOptions};
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
@@ -45,6 +47,8 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/plan", get(plan))
         .route("/v1/queue", get(queue))
         .route("/v1/alerts/history", get(alert_history))
+        .route("/v1/artifacts/review", post(review))
+        .route("/v1/collect", post(collect))
 }
 
 #[derive(serde::Deserialize)]
@@ -231,4 +235,46 @@ async fn note_done(
     }
     let by = actor(peer, request.reason);
     done(&api.inbox.ask(Event::NoteDone { note: id, by }).await?)
+}
+
+impl From<ReviewError> for Refused {
+    fn from(error: ReviewError) -> Self {
+        let words = error.to_string();
+        match error {
+            ReviewError::Closed(closed) => closed.into(),
+            ReviewError::NoNight(_) => Self::new(StatusCode::NOT_FOUND, 4, words, &["`nightkeep nights` lists them"]),
+            ReviewError::Unknown { near, .. } => {
+                let mut refused = Self::new(StatusCode::NOT_FOUND, 4, words, &[]);
+                refused.1.hints = reviews::hints(&near);
+                refused
+            }
+            ReviewError::Lock(_) | ReviewError::Journal(_) | ReviewError::History(_) | ReviewError::Details(_) => {
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, 1, words, &["`nightkeep doctor` looks at it more closely"])
+            }
+        }
+    }
+}
+
+async fn review(
+    State(api): State<Api>,
+    Extension(peer): Extension<Peer>,
+    Body(request): Body<ReviewRequest>,
+) -> Answer<Done> {
+    let night = match request.night.as_deref() {
+        Some(text) => meant(&api, Some(text)).await?,
+        None => None,
+    };
+    let ReviewRequest { artifacts, approved, reason, .. } = request;
+    let asked = reviews::Asked { artifacts, approved, night, by: actor(peer, reason) };
+    Ok(Json(reviews::by_daemon(&api.inbox, api.rim.journal().reader(), asked).await?))
+}
+
+/// Looks at the projects' folders, so that what is asked next is fresh.
+async fn collect(State(api): State<Api>) -> Answer<Done> {
+    let did = if crate::daemon::collect::now(&api.rim).await {
+        "looked at the projects' folders"
+    } else {
+        "looking at the projects' folders takes longer"
+    };
+    Ok(Json(Done { schema: SCHEMA, did: vec![did.to_owned()] }))
 }
