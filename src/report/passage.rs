@@ -113,12 +113,17 @@ pub struct Segment {
 pub struct Segments {
     done: Vec<Segment>,
     open: Option<(Use, Elapsed)>,
+    /// The state it was in last, and since when: what changed after a gap did not end in it.
+    state: Option<(&'static str, Elapsed)>,
 }
 
 impl Segments {
     /// The run is in this state from now on.
     pub fn enter(&mut self, state: &RunState, now: Elapsed) {
         let next = Use::of(state);
+        if self.state.is_none_or(|(known, _)| known != state.word()) {
+            self.state = Some((state.word(), now));
+        }
         if self.open.map(|(spent, _)| spent) == next {
             return;
         }
@@ -128,7 +133,8 @@ impl Segments {
     /// The program was found to have ended while nobody watched: the rest of that gap was no work.
     pub fn ended_unseen(&mut self, ended: Elapsed, watched_again: Elapsed) {
         if let Some((working @ (Use::Working | Use::Stalled), from)) = self.open {
-            let ended = ended.max(from);
+            let moved = self.state.map_or(from, |(_, since)| since);
+            let ended = ended.max(from).max(moved);
             if ended < watched_again {
                 self.push(Segment { spent: working, from, to: ended });
                 self.push(Segment { spent: Use::Down, from: ended, to: watched_again });

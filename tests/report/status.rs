@@ -33,6 +33,7 @@ fn state(plan: Plan) -> State {
     let night = NightState {
         collected: Default::default(),
         reported: false,
+        sent_before: None,
         delivered: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),
