@@ -79,7 +79,6 @@ fn four_documents_are_one_morning_with_their_contradictions() {
         assert!(page.contains("89,654 bytes") && page.contains("Does not add up"), "{page}");
     }
     assert!(render(&report, MarkdownOptions::default()).lines().count() <= LINES_MAX);
-    insta::assert_snapshot!("morning_page", text::page(&report));
 }
 
 #[test]
