@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// From so many columns on there is room for bars and times.
 const WIDE: usize = 140;
 
+/// A number in words.
+type Shown = fn(f64) -> String;
+
 /// `nights --json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Nights {
@@ -261,12 +264,12 @@ fn curves(nights: &Nights, columns: usize) -> String {
     }
     let shown = nights.nights.len().min(columns.saturating_sub(40));
     let of = |value: fn(&NightLine) -> f64| -> Vec<f64> { nights.nights[..shown].iter().rev().map(value).collect() };
-    let count = |n: f64| format!("{n:.0}");
-    let all: [(&str, Vec<f64>, &dyn Fn(f64) -> String); 4] = [
-        ("finished", of(|night| as_number(night.finished)), &count),
-        ("failed", of(|night| as_number(night.failed + night.partial)), &count),
-        ("needs you", of(|night| as_number(night.needs_you)), &count),
-        ("ran", of(|night| night.ran), &|seconds| span_of_seconds(seconds)),
+    let count: Shown = |n| format!("{n:.0}");
+    let all: [(&str, Vec<f64>, Shown); 4] = [
+        ("finished", of(|night| as_number(night.finished)), count),
+        ("failed", of(|night| as_number(night.failed + night.partial)), count),
+        ("needs you", of(|night| as_number(night.needs_you)), count),
+        ("ran", of(|night| night.ran), span_of_seconds),
     ];
     let mut out = String::from("\n");
     for (name, values, shown) in all {
