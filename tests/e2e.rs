@@ -18,6 +18,8 @@ mod api;
 mod budgets;
 #[path = "e2e/channel_secrets.rs"]
 mod channel_secrets;
+#[path = "e2e/collect.rs"]
+mod collect;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
 #[path = "e2e/delivery.rs"]

@@ -5,6 +5,10 @@
 //! git runs with an environment of our own, those settings are overridden, output is NUL-separated, and text is made
 //! harmless before it goes anywhere. Nothing here writes to the repository or uses the network.
 
+mod worktrees;
+
+pub use worktrees::{submodules_since, worktrees_since};
+
 use crate::core::fact::{Commit, FileChange, GitBase, ProjectWork};
 use crate::os::command::{CommandError, Output, Program};
 use std::collections::BTreeMap;
@@ -80,6 +84,11 @@ pub async fn commits_since(dir: &Path, base: &GitBase) -> Result<u64, GitError> 
         Some(range) => repository.count(&range).await,
         None => Ok(0),
     }
+}
+
+/// An error for people.
+pub fn told(error: &GitError) -> String {
+    harmless(error.to_string().as_bytes(), 300)
 }
 
 /// The commits between a base and `HEAD`.

@@ -11,11 +11,6 @@ use crate::core::time::Wall;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-/// What a terminal that understands the protocol is asked, without what ends it.
-pub const QUERY: &[u8] = b"\x1b]7501;?";
-/// What it answers.
-pub const ANSWER: &[u8] = b"\x1b]7501;?\x1b\\";
-
 /// What a program says it does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {

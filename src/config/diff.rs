@@ -24,6 +24,9 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
                     let (a, b) = (quoted(&a.dir.to_string_lossy()), quoted(&b.dir.to_string_lossy()));
                     lines.push(format!("project {name}: dir {a} → {b}"));
                 }
+                if a.collect != b.collect {
+                    lines.push(format!("project {name}: collect changed"));
+                }
                 if a.budget != b.budget {
                     let (a, b) = (budget_words(a.budget), budget_words(b.budget));
                     lines.push(format!("project {name}: budget {a} → {b}"));

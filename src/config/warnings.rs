@@ -13,7 +13,6 @@ use toml::de::{DeTable, DeValue};
 const NOT_YET: &[(&str, &str)] = &[
     ("@.worktree", "it works in the project's own directory"),
     ("@.answers", "prompts are not answered"),
-    ("projects.*.collect", "nothing is collected from documents"),
     ("agents.*.resume", "an attempt always starts anew"),
     ("node.labels", "there is one node"),
 ];

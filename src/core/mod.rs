@@ -11,14 +11,15 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `delivery`: the report on its way to people · `agent`: what a
-//! coding agent does.
+//! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
+//! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does.
 
 pub mod agent;
 pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+pub mod collected;
 pub mod delivery;
 pub mod effect;
 mod evening;
@@ -35,6 +36,7 @@ pub mod limit;
 pub mod night;
 pub mod note;
 mod operator;
+pub mod patterns;
 pub mod pause;
 pub mod plan;
 pub mod progress;

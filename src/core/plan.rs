@@ -64,6 +64,20 @@ pub struct ProjectPlan {
     /// What its sessions may use in a night.
     #[serde(default)]
     pub budget: Budget,
+    /// What is collected of its files for the report.
+    #[serde(default)]
+    pub collect: CollectPlan,
+}
+
+/// What is collected of a project's files, as [patterns](super::patterns) of paths below its directory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectPlan {
+    /// Documents that agents write, besides those of the usual names.
+    #[serde(default)]
+    pub docs: Vec<String>,
+    /// Results that a person is to look at.
+    #[serde(default)]
+    pub artifacts: Vec<String>,
 }
 
 /// How a command is given.

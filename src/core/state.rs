@@ -83,6 +83,9 @@ pub struct NightState {
     /// Whether a report was sent since a run last changed.
     #[serde(default)]
     pub delivered: bool,
+    /// What was collected of the projects.
+    #[serde(default)]
+    pub collected: BTreeMap<ProjectName, super::collected::Collected>,
 }
 
 /// The daemon as the journal knows it.
@@ -274,8 +277,6 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::DocumentRead { .. }
-            | Fact::FilesSeen { .. }
             | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
@@ -287,6 +288,11 @@ impl State {
                 }
             }
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::DocumentRead { .. } | Fact::FilesSeen { .. } => {
+                if let Some(night) = &mut self.night {
+                    super::collected::apply(&mut night.collected, &entry.fact);
+                }
+            }
             Fact::AgentMoved { attempt, seen, .. } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.output.agent = Some(seen.clone());
@@ -402,6 +408,7 @@ impl State {
             work: BTreeMap::new(),
             reported: false,
             delivered: false,
+            collected: BTreeMap::new(),
         });
         self.breakers.parked.clear();
         self.notes.new_night();

@@ -1,6 +1,7 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::collect::{self, Collector};
 use super::details::Details;
 use super::inbox::{Closed, Inbox};
 use super::letters;
@@ -60,6 +61,7 @@ pub struct Rim {
     night_open: watch::Sender<bool>,
     last_read: LastRead,
     details: Details,
+    collector: Collector,
 }
 
 /// That the daemon is to end.
@@ -117,6 +119,7 @@ impl Rim {
             night_open: watch::channel(false).0,
             last_read: LastRead::default(),
             details: Details::default(),
+            collector: Collector::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -144,6 +147,10 @@ impl Rim {
     /// What was asked of nights before.
     pub fn details(&self) -> &Details {
         &self.details
+    }
+    /// Who looks at the projects' folders.
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {
@@ -298,6 +305,10 @@ impl Rim {
             }
             Effect::NoteBase { project, dir } => {
                 tokio::spawn(async move {
+                    tokio::spawn({
+                        let rim = Arc::clone(&rim);
+                        async move { collect::begin(&rim).await }
+                    });
                     let git = git::base(&dir).await;
                     rim.told_of_git(&project, if let GitBase::Failed { why } = &git { Some(why) } else { None }).await;
                     let _ = rim.inbox.tell(Event::ProjectBase { project, git }).await;

@@ -201,6 +201,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     };
     tracing::info!(reason, "the daemon ends");
     retention::end(&rim);
+    rim.collector().end();
     manager.stopping(&reason);
     rim.end_tmux().await;
     let _ = inbox.ask(Event::DaemonStopping { reason }).await;

@@ -3,7 +3,9 @@
 //! The same code serves a fresh start, a restarted daemon and a reconcile pass: it looks at the files first, tells what
 //! is there, and waits for more. Telling the core twice is harmless.
 
+use super::collect;
 use super::earlier;
+use super::eyes::Eyes;
 use super::inbox::Inbox;
 use super::perform::{Rim, zone};
 use super::told::{Commands, Markers, too_many};
@@ -80,6 +82,8 @@ struct Follow {
     attempt: AttemptId,
     files: AttemptFiles,
     output: Option<Output>,
+    /// The agent that the session is, if it is one that is known.
+    agent: Option<String>,
     ours: bool,
     told_start: bool,
     /// How much of what came of its limits was told.
@@ -121,6 +125,7 @@ impl Follow {
             attempt,
             files,
             output,
+            agent: session.agent.clone(),
             ours: false,
             told_start: false,
             told_limits: 0,
@@ -132,6 +137,9 @@ impl Follow {
 
     async fn run(mut self) {
         let socket = self.rim.instance().shim_socket(&self.attempt);
+        if let (Some(output), Some(agent)) = (&mut self.output, &self.agent) {
+            output.eyes = Eyes::new(agent, zone(self.rim.plan_zone().await.as_deref()));
+        }
         // A recorder binds its socket within milliseconds of its start; this bridges that, and a lost socket later.
         let mut pause = Duration::from_millis(2);
         loop {
@@ -144,8 +152,22 @@ impl Follow {
                     self.catch_up(true).await;
                 }
                 loop {
-                    match news.next().await {
+                    let due = self.output.as_ref().and_then(|output| output.eyes.as_ref()?.due(Instant::now()));
+                    let next = match due {
+                        Some(wait) => match tokio::time::timeout(wait, news.next()).await {
+                            Ok(next) => next,
+                            Err(_) => {
+                                self.catch_up(true).await;
+                                continue;
+                            }
+                        },
+                        None => news.next().await,
+                    };
+                    match next {
                         Ok(Some(News::Hello { .. } | News::Event)) => {
+                            if let Some(output) = &mut self.output {
+                                output.resized = true;
+                            }
                             if matches!(self.look().await, Look::Over) {
                                 return;
                             }
@@ -255,7 +277,8 @@ impl Follow {
                 output.observer.finish(exit.at, &zone);
                 output.take_claims(exit.at);
                 output.markers.finish(output.place);
-                output.observer.seen().clone()
+                let agent = output.eyes.as_ref().and_then(|eyes| eyes.seen().cloned()).map(Box::new);
+                OutputSeen { agent, ..output.observer.seen().clone() }
             }
             None => OutputSeen { bytes: exit.output_bytes, ..OutputSeen::default() },
         };
@@ -267,6 +290,7 @@ impl Follow {
         }
         let event = Event::Ended { attempt: self.attempt.clone(), exit, output: Box::new(output) };
         let _ = self.inbox.tell(event).await;
+        collect::after_attempt(&self.rim, &self.attempt);
     }
 
     /// Passes on what the program told through the recorder.
@@ -292,11 +316,16 @@ impl Follow {
         let Some(mut output) = self.output.take() else { return };
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let result = output.read_on(|| files.kept().map_or(0, |kept| kept.from));
-            (output, result)
+            let result = output.read_on(&files);
+            let looked = output.eyes.as_mut().and_then(|eyes| eyes.look(clock::wall(), Instant::now(), !tell));
+            (output, result, looked)
         })
         .await;
-        let Ok((mut output, result)) = read else { return };
+        let Ok((mut output, result, looked)) = read else { return };
+        if let Some((bytes, seen)) = looked {
+            let event = Event::AgentSeen { attempt: self.attempt.clone(), bytes, seen: Box::new(seen) };
+            let _ = self.inbox.tell(event).await;
+        }
         if let Err(e) = result {
             tracing::warn!(attempt = %self.attempt, "the output cannot be read: {e}");
         }
@@ -323,6 +352,10 @@ struct Output {
     file: Option<File>,
     buffer: Vec<u8>,
     observer: Observer,
+    /// The eyes on its screen, where it is an agent's.
+    eyes: Option<Eyes>,
+    /// The terminal may have another size.
+    resized: bool,
     /// Where in the log reading goes on.
     place: u64,
     markers: Markers,
@@ -331,34 +364,43 @@ struct Output {
 impl Output {
     fn new(log: PathBuf, observer: Observer) -> Self {
         let markers = Markers::new(log.clone());
-        Self { log, file: None, buffer: Vec::new(), observer, place: 0, markers }
+        Self { log, file: None, buffer: Vec::new(), observer, eyes: None, resized: true, place: 0, markers }
     }
     fn take_claims(&mut self, now: Wall) {
         for claim in self.observer.take_claims() {
             self.markers.take(claim, now);
         }
     }
-    /// Feeds the observer all there is now. `from` is where the kept output begins: what the cap dropped reads as zeros.
-    fn read_on(&mut self, from: impl FnOnce() -> u64) -> std::io::Result<()> {
+    /// Feeds the observer all there is now, from where the kept output begins: what the cap dropped reads as zeros.
+    fn read_on(&mut self, files: &AttemptFiles) -> std::io::Result<()> {
         let file = match &mut self.file {
             Some(file) => file,
             none => match File::open(&self.log) {
                 Ok(mut file) => {
-                    self.place = from();
+                    self.place = files.kept().map_or(0, |kept| kept.from);
                     self.observer.begins_at(self.place);
                     file.seek(SeekFrom::Start(self.place))?;
+                    if let Some(eyes) = &mut self.eyes {
+                        eyes.begin(self.place, file.metadata()?.len());
+                    }
                     none.insert(file)
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
                 Err(e) => return Err(e),
             },
         };
+        if let Some(eyes) = self.eyes.as_mut().filter(|_| std::mem::take(&mut self.resized)) {
+            eyes.learn_sizes(files);
+        }
         self.buffer.resize(CHUNK, 0);
         loop {
             let n = file.read(&mut self.buffer)?;
             self.place += n as u64;
-            let now = clock::wall();
-            self.observer.feed(self.buffer.get(..n).unwrap_or_default(), now);
+            let (bytes, now) = (self.buffer.get(..n).unwrap_or_default(), clock::wall());
+            self.observer.feed(bytes, now);
+            if let Some(eyes) = &mut self.eyes {
+                eyes.feed(bytes, now, Instant::now());
+            }
             for claim in self.observer.take_claims() {
                 self.markers.take(claim, now);
             }

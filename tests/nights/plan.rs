@@ -346,7 +346,10 @@ pub fn plan(rng: &mut Rng) -> Plan {
         budget: Default::default(),
         concurrent,
         log_per_session: None,
-        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), budget: Default::default() })]),
+        projects: BTreeMap::from([(
+            project,
+            ProjectPlan { dir: "/home/anna".into(), budget: Default::default(), collect: Default::default() },
+        )]),
         sessions,
         rules: RULES
             .iter()

@@ -31,6 +31,7 @@ fn ago(seconds: u64) -> At {
 
 fn state(plan: Plan) -> State {
     let night = NightState {
+        collected: Default::default(),
         reported: false,
         delivered: false,
         id: NightId::new(NIGHT).unwrap(),

@@ -1,5 +1,6 @@
 //! Stories of usage limits: waited for to their end, asked about, forbidden by the file.
 
+use crate::core::agent::{Activity, AgentSeen, Confidence};
 use crate::core::calendar::ClockTime;
 use crate::core::event::{Event, Verb};
 use crate::core::exit::{ExitRecord, FailureClass};
@@ -308,4 +309,52 @@ fn the_facts_say_all_of_it() {
     let breaker = desk.night.state.breakers.by_key.get("provider:acme").unwrap();
     assert_eq!(breaker.limit.unwrap().resets, resets);
     assert_eq!(breaker.cause, "a: resets 3am");
+}
+
+fn at_limit(resets: Wall) -> AgentSeen {
+    let limit = LimitSeen { resets: Some(resets), ..LimitSeen::default() };
+    AgentSeen {
+        profile: "claude".into(),
+        activity: Activity::Idle,
+        class: Some(FailureClass::UsageLimit),
+        limit: Some(limit),
+        rule: "claude/limit-waiting@1".into(),
+        confidence: Confidence::High,
+        ..AgentSeen::default()
+    }
+}
+
+#[test]
+fn an_agent_that_waits_on_its_screen_runs_on_and_the_others_wait_for_its_account() {
+    let other = SessionPlan { provider: Some("acme".into()), ..session("b") };
+    let mut desk = Desk::open([of_acme("a"), other]);
+    desk.started("a");
+    desk.started("b");
+    let attempt = desk.run("a").last_attempt().unwrap().id.clone();
+    let resets = desk.at.wall.plus(HOUR);
+    let see = |desk: &mut Desk, seen: AgentSeen| {
+        desk.step(Event::AgentSeen { attempt: attempt.clone(), bytes: 10, seen: Box::new(seen) })
+    };
+    let first = see(&mut desk, at_limit(resets));
+    assert!(first.facts.iter().any(|entry| matches!(entry.fact, Fact::AgentMoved { .. })));
+    assert_eq!((desk.word("a"), desk.run("a").limit.resets), ("running", Some(resets)));
+    assert_eq!((desk.word("b"), phase(&desk)), ("running", "open"), "nothing of the account is started now");
+    let again = AgentSeen { evidence: vec!["in other words".into()], ..at_limit(resets) };
+    assert!(see(&mut desk, again).facts.is_empty(), "the same is journaled once");
+}
+
+#[test]
+fn an_agent_that_gave_up_and_left_with_0_did_not_succeed() {
+    let mut desk = Desk::open([session("a")]);
+    desk.started("a");
+    let seen = AgentSeen {
+        activity: Activity::Idle,
+        class: Some(FailureClass::Auth),
+        rule: "aider/key@1".into(),
+        ..at_limit(desk.at.wall)
+    };
+    let output = OutputSeen { bytes: 100, agent: Some(Box::new(seen)), ..OutputSeen::default() };
+    desk.ends_with("a", ExitRecord { ran: seconds(100), output_bytes: 100, ..code(0) }, output);
+    let verdict = desk.run("a").last_attempt().unwrap().verdict.clone().unwrap();
+    assert_eq!((verdict.class, verdict.rule.as_str()), (FailureClass::Auth, "agent/aider/key@1"));
 }

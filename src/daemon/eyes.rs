@@ -1,0 +1,161 @@
+//! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
+//! has settled, and seldom enough that a hundred agents cost little.
+
+use crate::agents::profile;
+use crate::agents::watch::Watcher;
+use crate::core::agent::AgentSeen;
+use crate::core::time::Wall;
+use crate::recording::attempt::AttemptFiles;
+use crate::recording::output::{About, SizeAt};
+use jiff::tz::TimeZone;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Least time between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// A screen is looked at once nothing came for so long ...
+const SETTLED: Duration = Duration::from_millis(60);
+/// ... or when it has not settled for so long after the last look.
+const AT_LAST: Duration = Duration::from_millis(1500);
+/// How often a look is put off because the screen is just being drawn.
+const PUT_OFF_MAX: u32 = 10;
+/// Of a long log that is there already only the end is drawn.
+const TAIL: u64 = 8 << 20;
+
+/// The eyes on one attempt.
+pub struct Eyes {
+    watcher: Watcher,
+    /// The terminal's sizes, by the offset they begin at; those before `next` are in force.
+    sizes: Vec<SizeAt>,
+    next: usize,
+    offset: u64,
+    /// Nothing before this is drawn.
+    from: u64,
+    looked: Option<Instant>,
+    fed: Instant,
+    put_off: u32,
+}
+
+impl Eyes {
+    /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
+    pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
+        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
+        let (sizes, fed) = (Vec::new(), Instant::now());
+        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0 })
+    }
+    /// The log is read from this offset on; so many bytes of it are there.
+    pub fn begin(&mut self, offset: u64, there: u64) {
+        self.offset = offset;
+        self.from = there.saturating_sub(TAIL);
+    }
+    /// Reads again which sizes the terminal had.
+    pub fn learn_sizes(&mut self, files: &AttemptFiles) {
+        match About::read(files) {
+            Ok(about) => self.sizes = about.sizes,
+            Err(e) => tracing::debug!("the sizes of a terminal cannot be read: {e}"),
+        }
+        self.resize();
+    }
+    fn resize(&mut self) {
+        while let Some(size) = self.sizes.get(self.next).filter(|size| size.at <= self.offset) {
+            self.watcher.resize(size.cols, size.rows);
+            self.next += 1;
+        }
+    }
+    /// Takes the next bytes of the log.
+    pub fn feed(&mut self, mut bytes: &[u8], at: Wall, now: Instant) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.fed = now;
+        let end = self.offset + bytes.len() as u64;
+        if self.offset < self.from {
+            let skip = usize::try_from(self.from - self.offset).unwrap_or(usize::MAX).min(bytes.len());
+            bytes = bytes.get(skip..).unwrap_or_default();
+            self.offset += skip as u64;
+        }
+        while !bytes.is_empty() {
+            self.resize();
+            let until = self.sizes.get(self.next).map_or(end, |size| size.at.min(end));
+            let length = usize::try_from(until - self.offset).unwrap_or(bytes.len()).clamp(1, bytes.len());
+            let (piece, later) = bytes.split_at(length);
+            self.watcher.feed(piece, at);
+            self.offset += length as u64;
+            bytes = later;
+        }
+        self.offset = end;
+    }
+    /// How long to wait before the next look, if one is needed.
+    pub fn due(&self, now: Instant) -> Option<Duration> {
+        if !self.watcher.is_dirty() {
+            return None;
+        }
+        let settled = self.fed + SETTLED;
+        let at = match self.looked {
+            // One that is being drawn is waited for, however long ago the last look was.
+            Some(looked) if self.put_off == 0 => (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST),
+            Some(_) | None => settled,
+        };
+        Some(at.saturating_duration_since(now))
+    }
+    /// Looks, if it is time for it or the last one. Gives how many bytes had come and what is seen, when that changed.
+    pub fn look(&mut self, at: Wall, now: Instant, last: bool) -> Option<(u64, AgentSeen)> {
+        if !last && self.due(now).is_none_or(|wait| !wait.is_zero()) {
+            return None;
+        }
+        if !last && !self.watcher.is_whole() && self.put_off < PUT_OFF_MAX {
+            // It is being drawn: a little later it is through.
+            self.put_off += 1;
+            self.fed = now;
+            return None;
+        }
+        self.put_off = 0;
+        self.looked = Some(now);
+        if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+    }
+    /// What was seen last.
+    pub fn seen(&self) -> Option<&AgentSeen> {
+        self.watcher.seen()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::agent::Activity;
+
+    const DONE: &str = "\x1b[2J\x1b[H❯ do it\r\n\r\n● Ok.\r\n\r\n✻ Baked for 3s · done 9:26 AM\r\n──────────────\r\n❯ \r\n──────────────\r\n";
+
+    #[test]
+    fn a_screen_is_looked_at_once_it_has_settled() {
+        let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
+        let mut now = Instant::now();
+        eyes.begin(0, 0);
+        eyes.feed(DONE.as_bytes(), Wall(1), now);
+        assert_eq!(eyes.look(Wall(1), now, false), None, "more may come");
+        now += eyes.due(now).unwrap();
+        let (bytes, seen) = eyes.look(Wall(2), now, false).unwrap();
+        assert_eq!((bytes, seen.activity), (DONE.len() as u64, Activity::Idle));
+        assert_eq!(eyes.due(now), None, "nothing came since");
+        eyes.feed(b" ", Wall(3), now);
+        assert!(eyes.due(now).unwrap() > SETTLED, "at most twice a second");
+        now += LOOK_EVERY;
+        assert_eq!(eyes.look(Wall(4), now, false), None, "nothing that matters changed");
+        eyes.feed(b"\x1b[?2026h", Wall(5), now);
+        now += LOOK_EVERY;
+        assert_eq!(eyes.look(Wall(6), now, false), None, "it is being drawn");
+        assert_eq!(eyes.due(now), Some(SETTLED), "and looked at again soon, not at once");
+    }
+
+    #[test]
+    fn of_a_long_log_the_end_is_drawn() {
+        let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
+        let now = Instant::now();
+        eyes.begin(0, TAIL + 1000);
+        eyes.feed(&[b'x'; 1000], Wall(1), now);
+        assert!(eyes.watcher.text().is_empty());
+        eyes.feed(DONE.as_bytes(), Wall(1), now);
+        assert_eq!(eyes.look(Wall(2), now, true).unwrap().0, 1000 + DONE.len() as u64);
+        assert_eq!(eyes.seen().unwrap().activity, Activity::Idle);
+    }
+}
