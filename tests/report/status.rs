@@ -283,6 +283,18 @@ fn the_table_fits_every_width() {
 }
 
 #[test]
+fn a_session_that_says_it_needs_somebody_is_not_passed_over() {
+    let mut quiet = state(plan([session("load")]));
+    put(&mut quiet, "load", running("load"), "", vec![attempt("load", 1, 60, OutputSeen::default())]);
+    let mut shown = status(&quiet, true);
+    assert!(table(&shown, 120, Style::Plain).contains("Nothing needs you."));
+    shown.sessions[0].needs = Some("look at the view".to_owned());
+    let told = table(&shown, 120, Style::Plain);
+    assert!(!told.contains("Nothing needs you."), "{told}");
+    assert!(told.contains("Says that it needs you: load. Try `nightkeep why load`."), "{told}");
+}
+
+#[test]
 fn colour_adds_nothing_but_colour() {
     let dozen = status(&dozen(), true);
     let plain = table(&dozen, 120, Style::Plain);
