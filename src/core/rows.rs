@@ -167,6 +167,7 @@ impl State {
                     work: _,
                     reported,
                     delivered,
+                    sent_before,
                     collected: _,
                 } = self.night.as_ref()?;
                 let slim = NightState {
@@ -180,6 +181,7 @@ impl State {
                     work: BTreeMap::new(),
                     reported: *reported,
                     delivered: *delivered,
+                    sent_before: sent_before.clone(),
                     collected: BTreeMap::new(),
                 };
                 row("night", id.to_string(), &slim)

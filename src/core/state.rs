@@ -83,6 +83,9 @@ pub struct NightState {
     /// Whether a report was sent since a run last changed.
     #[serde(default)]
     pub delivered: bool,
+    /// The night before, when its report was sent and nothing has happened in it since.
+    #[serde(default)]
+    pub sent_before: Option<NightId>,
     /// What was collected of the projects.
     #[serde(default)]
     pub collected: BTreeMap<ProjectName, super::collected::Collected>,
@@ -402,7 +405,9 @@ impl State {
             again.closing = false;
             return;
         }
+        let sent_before = self.night.as_ref().filter(|night| night.delivered).map(|night| night.id.clone());
         self.night = Some(NightState {
+            sent_before,
             id: id.clone(),
             opened: at,
             by: by.clone(),

@@ -429,7 +429,10 @@ async fn commits_of_further_work_trees_are_told_by_tree() {
     assert_eq!((found[0].path.as_str(), found[0].branch.as_deref()), ("trees/fix", Some("fix")));
     assert_eq!((found[0].commit_count, found[0].dirty_count, found[0].problem.as_deref()), (1, 1, None));
     assert_eq!(found[0].commits[0].subject, "fix\u{fffd}[31m it");
-    assert!(worktrees_since(repo.path(), &began, since, &[fix.clone()]).await.unwrap().is_empty(), "another project's");
+    assert!(
+        worktrees_since(repo.path(), &began, since, std::slice::from_ref(&fix)).await.unwrap().is_empty(),
+        "another project's"
+    );
     repo.git(&["merge", "-q", "--no-edit", "fix"]);
     let merged = worktrees_since(repo.path(), &began, since, &[]).await.unwrap();
     assert_eq!((merged.len(), merged[0].commit_count), (1, 0), "what the project has is not told twice: {merged:?}");
