@@ -30,6 +30,8 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 const ASK_DEADLINE: Duration = Duration::from_secs(10);
 /// How long a deed may take: typing into a session waits until it arrived, `up` reads the file.
 const DEED_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a look at the projects' folders is waited for.
+const COLLECT_DEADLINE: Duration = Duration::from_secs(4);
 /// How long a clean-up may take.
 const CLEAN_DEADLINE: Duration = Duration::from_secs(1800);
 /// A channel may have to write to many, each of whom may take its time.
@@ -169,6 +171,10 @@ impl Client {
     /// Cleans up. Compressing much output takes its time.
     pub async fn clean(&self, request: &CleanRequest) -> Result<CleanReport, ClientError> {
         self.call(self.http.post(url("/v1/clean")).json(request), CLEAN_DEADLINE).await
+    }
+    /// Has the projects' folders looked at, so that a report is fresh.
+    pub async fn collect(&self) -> Result<Done, ClientError> {
+        self.call(self.http.post(url("/v1/collect")), COLLECT_DEADLINE).await
     }
     /// Does something about an alert, or about all of a session. The id must be a checked one.
     pub async fn alert(&self, id: &str, request: &AlertRequest) -> Result<Done, ClientError> {

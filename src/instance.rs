@@ -1,6 +1,6 @@
 //! Where one instance keeps its things: one `sessions.toml`, one state folder beside it, one private runtime folder.
 
-use crate::core::ids::{AttemptId, NightId, SessionName};
+use crate::core::ids::{AttemptId, NightId, ProjectName, SessionName};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io;
@@ -114,6 +114,14 @@ impl Instance {
     /// The report of a night without ending: `logs/reports/2026-11-21`.
     pub fn report(&self, night: &NightId, extension: &str) -> PathBuf {
         self.reports().join(format!("{night}.{extension}"))
+    }
+    /// What stood in the projects' folders as nights began.
+    pub fn snapshots(&self) -> PathBuf {
+        self.state.join(crate::core::retention::SNAPSHOTS)
+    }
+    /// What stood in a project's folder as a night began.
+    pub fn snapshot(&self, night: &NightId, project: &ProjectName) -> PathBuf {
+        self.snapshots().join(night.as_str()).join(project.as_str())
     }
     /// The run directories.
     pub fn runs(&self) -> PathBuf {

@@ -12,6 +12,8 @@ mod house;
 #[path = "channels/mail_server.rs"]
 mod mail_server;
 
+#[path = "e2e/agents.rs"]
+mod agents;
 #[path = "e2e/alerts.rs"]
 mod alerts;
 #[path = "e2e/api.rs"]
@@ -20,6 +22,8 @@ mod api;
 mod budgets;
 #[path = "e2e/channel_secrets.rs"]
 mod channel_secrets;
+#[path = "e2e/collect.rs"]
+mod collect;
 #[path = "e2e/daemon_killed.rs"]
 mod daemon_killed;
 #[path = "e2e/delivery.rs"]

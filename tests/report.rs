@@ -8,6 +8,8 @@ mod claims;
 mod hostile;
 #[path = "report/html.rs"]
 mod html;
+#[path = "report/morning.rs"]
+mod morning;
 #[path = "report/nights.rs"]
 mod nights;
 #[path = "report/ordinary.rs"]

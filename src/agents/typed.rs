@@ -46,10 +46,8 @@ fn working(rule: &str, at: Wall) -> Sign {
 fn claude_error(profile: &Profile, value: &Value, at: Wall, zone: &TimeZone) -> Sign {
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let content = value.pointer("/message/content");
-    let words = content.and_then(|content| match content {
-        Value::String(words) => Some(words.as_str()),
-        _ => content.pointer("/0/text").and_then(Value::as_str),
-    });
+    let words =
+        content.and_then(|content| content.as_str().or_else(|| content.pointer("/0/text").and_then(Value::as_str)));
     let words = words.unwrap_or_default();
     let status = value.get("apiErrorStatus").and_then(Value::as_u64).unwrap_or(0);
     let mut sign = Sign::new(Source::Transcript, profile.rule_name("typed-error", 1), at, 96);

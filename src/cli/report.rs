@@ -83,7 +83,17 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
         project: args.project.as_deref(),
         templates: parts::settings(context, instance.file()).and_then(|settings| settings.report_templates),
     };
-    let report = context.block_on(parts::report(&instance, &asked)).map_err(|failure| {
+    let read = async {
+        // What is found by now goes into the journal first. Without a daemon, or with one that has much to look at, the
+        // report tells what the journal knows.
+        if args.night.is_none()
+            && let Ok(client) = context.client(&instance)
+        {
+            let _ = client.collect().await;
+        }
+        parts::report(&instance, &asked).await
+    };
+    let report = context.block_on(read).map_err(|failure| {
         // What could not be read is an answer of its own to a script that checks.
         let is_unknown = failure.exit() == Exit::NotFound;
         if args.check && !is_unknown { failure.exits(Exit::Other(3)) } else { failure }

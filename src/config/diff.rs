@@ -24,6 +24,9 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<String> {
                     let (a, b) = (quoted(&a.dir.to_string_lossy()), quoted(&b.dir.to_string_lossy()));
                     lines.push(format!("project {name}: dir {a} → {b}"));
                 }
+                if a.collect != b.collect {
+                    lines.push(format!("project {name}: collect changed"));
+                }
                 if a.budget != b.budget {
                     let (a, b) = (budget_words(a.budget), budget_words(b.budget));
                     lines.push(format!("project {name}: budget {a} → {b}"));
@@ -152,6 +155,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         answers,
         budget,
         agent: _,
+        launch,
+        worktree,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -184,5 +189,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("resume", resume_words(*resume)),
         hidden("answers", answers),
         shown("budget", budget_words(*budget)),
+        hidden("agent", launch),
+        shown("worktree", worktree.is_some()),
     ]
 }

@@ -81,7 +81,10 @@ impl Turn<'_> {
     /// Whether nothing follows in a night that its report does not tell, and it was not sent yet.
     fn is_last_word(&self, night: &NightId) -> bool {
         let state = self.state();
-        let sent = state.night.as_ref().is_some_and(|known| known.id == *night && known.delivered);
+        let sent = state
+            .night
+            .as_ref()
+            .is_some_and(|known| (known.id == *night && known.delivered) || known.sent_before.as_ref() == Some(night));
         !sent && is_over(state, night)
     }
 }

@@ -254,8 +254,11 @@ pub enum Evidence {
 }
 
 impl Turn<'_> {
-    /// Journals what was collected.
+    /// Journals what was collected, unless it was told before.
     pub(super) fn evidence(&mut self, evidence: Evidence) {
+        if self.state().was_collected(&evidence) {
+            return;
+        }
         // A report that is written again comes to the same.
         if let Evidence::Summary(summary) = &evidence
             && self.state().summed.as_ref() == Some(&**summary)

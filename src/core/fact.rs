@@ -340,16 +340,6 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
-    /// The coding agent in an attempt does something else now.
-    AgentMoved {
-        /// Which attempt.
-        attempt: AttemptId,
-        /// How many bytes of its output had come by then.
-        #[serde(default)]
-        bytes: u64,
-        /// What it does, and why one thinks so.
-        seen: Box<AgentSeen>,
-    },
     /// A document of a project was read.
     DocumentRead {
         /// It.
@@ -403,6 +393,23 @@ pub enum Fact {
         /// What.
         used: Box<Used>,
     },
+    /// Which conversation of its agent an attempt has; the whole of what is known of it.
+    Conversation {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// It.
+        conversation: Box<super::conversation::Conversation>,
+    },
+    /// The coding agent in an attempt does something else now.
+    AgentMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output had come by then.
+        #[serde(default)]
+        bytes: u64,
+        /// What it does, and why one thinks so.
+        seen: Box<AgentSeen>,
+    },
 }
 
 impl Fact {
@@ -425,6 +432,7 @@ impl Fact {
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. }
             | Self::AttemptUsed { attempt, .. }
+            | Self::Conversation { attempt, .. }
             | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::TicketMoved { ticket, .. } => Some(&ticket.attempt.run),
             Self::DaemonStarted { .. }
@@ -524,6 +532,49 @@ pub struct ProjectWork {
     pub dirty_count: u64,
     /// What could not be read.
     pub problem: Option<String>,
+    /// What happened in further work trees of the repository, at most 20.
+    #[serde(default)]
+    pub worktrees: Vec<WorktreeWork>,
+    /// Submodules that stand at another commit than at the base.
+    #[serde(default)]
+    pub submodules: Vec<SubmoduleWork>,
+}
+
+/// What a further work tree of a project's repository shows of the night.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorktreeWork {
+    /// Where it stands: below the project's folder, else whole; made harmless.
+    pub path: String,
+    /// Its branch; `None` when detached.
+    #[serde(default)]
+    pub branch: Option<String>,
+    /// Commits of the night that the project's own work tree does not have, newest first, at most 50.
+    pub commits: Vec<Commit>,
+    /// How many there are in all, as far as 200.
+    pub commit_count: u64,
+    /// Uncommitted changes, untracked files included.
+    pub dirty_count: u64,
+    /// What could not be read.
+    #[serde(default)]
+    pub problem: Option<String>,
+}
+
+/// A submodule that stands at another commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubmoduleWork {
+    /// Path in the repository, made harmless.
+    pub path: String,
+    /// The commit it stood at; `None` when it is new, or not committed.
+    #[serde(default)]
+    pub from: Option<String>,
+    /// The commit it stands at; `None` when it is gone, or not committed.
+    #[serde(default)]
+    pub to: Option<String>,
+    /// Whether that is committed in the repository.
+    pub committed: bool,
+    /// By how many commits it went on, where it is there to be asked.
+    #[serde(default)]
+    pub commit_count: Option<u64>,
 }
 
 /// One commit.

@@ -11,14 +11,19 @@
 //! whether a running program works · `progress`: where its numbers go · `finding`: what of this somebody should know ·
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
-//! `note`: what the operator wants a session to know · `agent`: what a coding agent does · `ticket`: what one asks, and
-//! who answers · `delivery`: the report on its way to people.
+//! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
+//! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does ·
+//! `conversation`: which of its conversations an attempt goes on with ·
+//! `gave_up`: what is done about one that stays where it failed · `ticket`: what one asks, and who answers.
 
 pub mod agent;
+mod agent_exit;
 pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
+pub mod collected;
+pub mod conversation;
 pub mod delivery;
 pub mod effect;
 mod evening;
@@ -28,6 +33,7 @@ pub mod exit;
 pub mod fact;
 pub mod failure;
 pub mod finding;
+mod gave_up;
 pub mod guard;
 pub mod ids;
 mod invariants;
@@ -35,6 +41,7 @@ pub mod limit;
 pub mod night;
 pub mod note;
 mod operator;
+pub mod patterns;
 pub mod pause;
 pub mod plan;
 pub mod progress;

@@ -164,6 +164,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         answers,
         budget,
         agent,
+        launch,
+        worktree,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -190,7 +192,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("resume", *resume != old.resume),
         ("answers", *answers != old.answers),
         ("budget", *budget != old.budget),
-        ("agent", *agent != old.agent),
+        ("agent", *agent != old.agent || *launch != old.launch),
+        ("worktree", *worktree != old.worktree),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

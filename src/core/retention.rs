@@ -36,6 +36,8 @@ pub struct Found {
     pub leftovers: Vec<(String, u64)>,
     /// The nights of the journal, oldest first.
     pub nights: Vec<FoundNight>,
+    /// The nights of which it was kept how files stood as they began, with the bytes of that.
+    pub snapshots: Vec<(NightId, u64)>,
 }
 
 /// The files of one attempt.
@@ -100,12 +102,15 @@ impl Needs {
     }
 }
 
+/// The folder of snapshots, below the state folder.
+pub const SNAPSHOTS: &str = "files";
+
 /// One deed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Deed {
-    /// Remove what a clean-up that was cut short left.
+    /// Remove what a clean-up that was cut short left, or what nothing needs after its night.
     Leftover {
-        /// The file, below the state folder.
+        /// The file or folder, below the state folder.
         path: String,
     },
     /// Remove a log with all that stands beside it.
@@ -194,6 +199,13 @@ pub fn plan(found: &Found, needs: &Needs, rules: &Rules, now: Wall, low_disk: bo
             bytes: *bytes,
         });
     }
+    // Only a night that can still go on or be opened again is held against its beginning.
+    for (night, bytes) in
+        found.snapshots.iter().filter(|(id, _)| Some(id) != newest && needs.night.as_ref() != Some(id))
+    {
+        let path = format!("{SNAPSHOTS}/{night}");
+        deeds.push(Planned { deed: Deed::Leftover { path }, because: Because::Over, bytes: *bytes });
+    }
     let mut gone = BTreeSet::new();
     for attempt in free.iter().filter(|attempt| Some(&attempt.id.run.night) != newest) {
         if attempt.has_output() && old(attempt.last, rules.output) {
@@ -224,7 +236,8 @@ pub fn plan(found: &Found, needs: &Needs, rules: &Rules, now: Wall, low_disk: bo
 
 fn newest_night(found: &Found) -> Option<&NightId> {
     let of_attempts = found.attempts.iter().map(|attempt| &attempt.id.run.night);
-    found.nights.iter().map(|night| &night.id).chain(of_attempts).max()
+    let of_snapshots = found.snapshots.iter().map(|(night, _)| night);
+    found.nights.iter().map(|night| &night.id).chain(of_attempts).chain(of_snapshots).max()
 }
 
 fn drop_output(attempt: &FoundAttempt, because: Because) -> Planned {

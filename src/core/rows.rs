@@ -1,12 +1,14 @@
 //! The rows that the journal keeps of the state, written in the transaction of the facts that changed it, so that a
 //! daemon starts by reading a row a run instead of folding the whole journal.
 //!
-//! Kinds and keys: `run` by run id, `night` by night id, `work` by `<night>/<project>` (it can be large and seldom changes),
+//! Kinds and keys: `run` by run id, `night` by night id, `work` and `collected` by `<night>/<project>` (they can be large and seldom
+//! change),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
 //! `calendar`, `notes`, `tickets`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
+use super::collected::Collected;
 use super::fact::{Entry, Fact, ProjectWork};
 use super::ids::{ProjectName, RunId};
 use super::run::Run;
@@ -18,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// One row: what a `(kind, key)` holds now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// `run`, `night`, `work` or `world`.
+    /// `run`, `night`, `work`, `collected`, `alert` or `world`.
     pub kind: &'static str,
     /// The id of the run or night; the name of the part of the world.
     pub key: String,
@@ -77,6 +79,7 @@ enum Part {
     Breakers,
     Notes,
     Tickets,
+    Collected(ProjectName),
     Summed,
 }
 
@@ -97,6 +100,7 @@ impl State {
         let mut state = Self::default();
         let (mut alerts, mut each_alert) = (AlertsRead::default(), BTreeMap::new());
         let mut work: BTreeMap<String, BTreeMap<ProjectName, ProjectWork>> = BTreeMap::new();
+        let mut collected: BTreeMap<String, BTreeMap<ProjectName, Collected>> = BTreeMap::new();
         for (kind, key, body) in rows {
             let read = match (kind.as_str(), key.as_str()) {
                 ("run", _) => serde_json::from_str(&body).map(|run: Option<Run>| {
@@ -110,6 +114,10 @@ impl State {
                 ("work", key) => serde_json::from_str(&body).map(|(project, seen): (ProjectName, ProjectWork)| {
                     let night = key.split('/').next().unwrap_or_default().to_owned();
                     work.entry(night).or_default().insert(project, seen);
+                }),
+                ("collected", key) => serde_json::from_str(&body).map(|(project, known): (ProjectName, Collected)| {
+                    let night = key.split('/').next().unwrap_or_default().to_owned();
+                    collected.entry(night).or_default().insert(project, known);
                 }),
                 ("world", "plan") => serde_json::from_str(&body).map(|plan| state.plan = plan),
                 ("world", "added") => serde_json::from_str(&body).map(|added| state.added = added),
@@ -135,6 +143,7 @@ impl State {
         }
         if let Some(night) = &mut state.night {
             night.work = work.remove(night.id.as_str()).unwrap_or_default();
+            night.collected = collected.remove(night.id.as_str()).unwrap_or_default();
         }
         each_alert.retain(|number, _| alerts.known.contains(number));
         state.alerts = Alerts { known: each_alert, ..alerts.alerts };
@@ -149,8 +158,20 @@ impl State {
             // A run that moved and was dropped at once must not stay as it was before: `null` takes its place.
             Part::Run(id) => row("run", id.to_string(), &self.runs.get(id)),
             Part::Night => {
-                let NightState { id, opened, by, closed, closing, starts, bases, work: _, reported, delivered } =
-                    self.night.as_ref()?;
+                let NightState {
+                    id,
+                    opened,
+                    by,
+                    closed,
+                    closing,
+                    starts,
+                    bases,
+                    work: _,
+                    reported,
+                    delivered,
+                    sent_before,
+                    collected: _,
+                } = self.night.as_ref()?;
                 let slim = NightState {
                     id: id.clone(),
                     opened: *opened,
@@ -162,12 +183,18 @@ impl State {
                     work: BTreeMap::new(),
                     reported: *reported,
                     delivered: *delivered,
+                    sent_before: sent_before.clone(),
+                    collected: BTreeMap::new(),
                 };
                 row("night", id.to_string(), &slim)
             }
             Part::Work(project) => {
                 let night = self.night.as_ref()?;
                 row("work", format!("{}/{project}", night.id), &(project, night.work.get(project)?))
+            }
+            Part::Collected(project) => {
+                let night = self.night.as_ref()?;
+                row("collected", format!("{}/{project}", night.id), &(project, night.collected.get(project)?))
             }
             Part::Plan => row("world", "plan".into(), &self.plan),
             Part::Added => row("world", "added".into(), &self.added),
@@ -214,6 +241,8 @@ impl State {
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => parts.extend([Part::Calendar]),
             Fact::ProjectBase { .. } | Fact::ReportWritten { .. } => parts.extend([Part::Night]),
             Fact::LastNights { .. } => parts.extend([Part::LastNights]),
+            Fact::DocumentRead { document } => parts.extend([Part::Collected(document.project.clone())]),
+            Fact::FilesSeen { project, .. } => parts.extend([Part::Collected(project.clone())]),
             Fact::NightSummed { .. } | Fact::Reviewed { .. } => parts.extend([Part::Summed]),
             Fact::ProjectSeen { project, .. } => parts.extend([Part::Work(project.clone())]),
             Fact::RunCreated { run, redriven_from, .. } => {
@@ -245,6 +274,7 @@ impl State {
             | Fact::ChecksDone { attempt, .. }
             | Fact::Told { attempt, .. }
             | Fact::AttemptUsed { attempt, .. }
+            | Fact::Conversation { attempt, .. }
             | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }
@@ -257,8 +287,6 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::DocumentRead { .. }
-            | Fact::FilesSeen { .. }
             | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }

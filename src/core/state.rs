@@ -86,6 +86,12 @@ pub struct NightState {
     /// Whether a report was sent since a run last changed.
     #[serde(default)]
     pub delivered: bool,
+    /// The night before, when its report was sent and nothing has happened in it since.
+    #[serde(default)]
+    pub sent_before: Option<NightId>,
+    /// What was collected of the projects.
+    #[serde(default)]
+    pub collected: BTreeMap<ProjectName, super::collected::Collected>,
 }
 
 /// The daemon as the journal knows it.
@@ -279,8 +285,6 @@ impl State {
             | Fact::ClockJumped { .. }
             | Fact::StoodStill { .. }
             | Fact::Trouble { .. }
-            | Fact::DocumentRead { .. }
-            | Fact::FilesSeen { .. }
             | Fact::Worded { .. }
             | Fact::Cleaned { .. }
             | Fact::AlertMoved { .. }
@@ -292,6 +296,11 @@ impl State {
                 }
             }
             Fact::WindowBegan { .. } | Fact::NightEnds { .. } => {}
+            Fact::DocumentRead { .. } | Fact::FilesSeen { .. } => {
+                if let Some(night) = &mut self.night {
+                    super::collected::apply(&mut night.collected, &entry.fact);
+                }
+            }
             Fact::AgentMoved { attempt, seen, .. } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.output.agent = Some(seen.clone());
@@ -308,6 +317,11 @@ impl State {
                 }
             }
             Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),
+            Fact::Conversation { attempt, conversation } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.conversation = Some((**conversation).clone());
+                }
+            }
             Fact::DeadlineSet { run, at } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.deadline = *at;
@@ -396,7 +410,9 @@ impl State {
             again.closing = false;
             return;
         }
+        let sent_before = self.night.as_ref().filter(|night| night.delivered).map(|night| night.id.clone());
         self.night = Some(NightState {
+            sent_before,
             id: id.clone(),
             opened: at,
             by: by.clone(),
@@ -407,6 +423,7 @@ impl State {
             work: BTreeMap::new(),
             reported: false,
             delivered: false,
+            collected: BTreeMap::new(),
         });
         self.breakers.parked.clear();
         self.notes.new_night();

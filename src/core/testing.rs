@@ -58,6 +58,8 @@ pub(super) fn session(text: &str) -> SessionPlan {
         answers: Vec::new(),
         budget: crate::core::usage::Budget::default(),
         agent: None,
+        launch: None,
+        worktree: None,
     }
 }
 
@@ -80,7 +82,10 @@ pub(super) fn with_project(mut plan: Plan, project: &str, dir: &str) -> Plan {
     for session in plan.sessions.values_mut() {
         session.project = Some(project.clone());
     }
-    plan.projects.insert(project, ProjectPlan { dir: dir.into(), budget: crate::core::usage::Budget::default() });
+    plan.projects.insert(
+        project,
+        ProjectPlan { dir: dir.into(), budget: crate::core::usage::Budget::default(), collect: Default::default() },
+    );
     plan
 }
 

@@ -1,6 +1,7 @@
 //! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
 //! has settled, and seldom enough that a hundred agents cost little.
 
+use super::ears::Ears;
 use crate::agents::profile;
 use crate::agents::watch::Watcher;
 use crate::core::agent::AgentSeen;
@@ -8,6 +9,7 @@ use crate::core::time::Wall;
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::output::{About, SizeAt};
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -36,14 +38,17 @@ pub struct Eyes {
     /// The agent's own version.
     version: Option<String>,
     put_off: u32,
+    /// Of times that name none.
+    zone: TimeZone,
 }
 
 impl Eyes {
     /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
-        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
+        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone.clone());
         let (sizes, fed) = (Vec::new(), Instant::now());
-        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, version: None, put_off: 0 })
+        let version = None;
+        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, version, put_off: 0, zone })
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {
@@ -123,6 +128,17 @@ impl Eyes {
     pub fn judged(&self) -> Option<(u64, &AgentSeen, Option<&str>)> {
         let seen = self.watcher.seen().filter(|_| !self.watcher.is_dirty())?;
         Some((self.offset, seen, self.version.as_deref()))
+    }
+    /// Whether its agent calls hooks.
+    pub fn has_hooks(&self) -> bool {
+        !self.watcher.profile().start.hooks.is_empty()
+    }
+    /// Takes what was told to the hooks since.
+    pub fn hear(&mut self, ears: &mut Ears) {
+        let profile = Arc::clone(self.watcher.profile());
+        for sign in ears.hear(&profile, &self.zone) {
+            self.watcher.tell(sign);
+        }
     }
     /// What was seen last.
     pub fn seen(&self) -> Option<&AgentSeen> {

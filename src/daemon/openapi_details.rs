@@ -89,5 +89,12 @@ pub(super) fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
         get("/v1/plan", "Tonight as it would go.", schema::<Tonight>(schemas)),
         get("/v1/queue", "What comes next, and why not yet.", schema::<Queue>(schemas)),
         get("/v1/alerts/history", "The alerts of a night, open and over.", schema::<AlertHistory>(schemas)),
+        Route {
+            method: "post",
+            path: "/v1/collect",
+            does: "Looks at the projects' folders of the open night, so that its report is fresh; waits for at most 3 s.",
+            request: None,
+            answer: schema::<Done>(schemas),
+        },
     ]
 }

@@ -105,13 +105,16 @@ mod tests {
     #[expect(clippy::disallowed_methods, reason = "a process that looks like a recorder is made here and ended here")]
     fn a_recorder_of_ours_is_known_before_the_state_knows_it() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("exec"), "read line").unwrap();
+        std::fs::write(folder.path().join("exec"), "echo up; read line").unwrap();
         let mut child = std::process::Command::new("/bin/sh")
             .args(["exec", "--run", "/srv/logs/runs/one/2026-11-21-1.1"])
             .current_dir(folder.path())
             .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .spawn()
             .unwrap();
+        // Right after its start a process has no command line yet.
+        std::io::Read::read_exact(child.stdout.as_mut().unwrap(), &mut [0; 3]).unwrap();
         let inside =
             |runs: &str| Peer { uid: Some(0), pid: Some(child.id()) }.is_inside(Path::new(runs), &BTreeSet::new());
         let (ours, others) = (inside("/srv/logs/runs"), inside("/srv/elsewhere/runs"));

@@ -1,6 +1,7 @@
 //! Performs the core's effects. Each deed is idempotent: after a crash it is asked for again.
 
 use super::checks;
+use super::collect::{self, Collector};
 use super::details::Details;
 use super::inbox::{Closed, Inbox};
 use super::letters;
@@ -62,6 +63,7 @@ pub struct Rim {
     last_read: LastRead,
     details: Details,
     prompts: Prompts,
+    collector: Collector,
 }
 
 /// That the daemon is to end.
@@ -120,6 +122,7 @@ impl Rim {
             last_read: LastRead::default(),
             details: Details::default(),
             prompts: Prompts::default(),
+            collector: Collector::default(),
         };
         (Arc::new(rim), ending)
     }
@@ -151,6 +154,10 @@ impl Rim {
     /// What agents ask.
     pub fn prompts(&self) -> &Prompts {
         &self.prompts
+    }
+    /// Who looks at the projects' folders.
+    pub fn collector(&self) -> &Collector {
+        &self.collector
     }
     /// The state of clean-ups.
     pub fn cleaning(&self) -> &Cleaning {
@@ -305,6 +312,10 @@ impl Rim {
             }
             Effect::NoteBase { project, dir } => {
                 tokio::spawn(async move {
+                    tokio::spawn({
+                        let rim = Arc::clone(&rim);
+                        async move { collect::begin(&rim).await }
+                    });
                     let git = git::base(&dir).await;
                     rim.told_of_git(&project, if let GitBase::Failed { why } = &git { Some(why) } else { None }).await;
                     let _ = rim.inbox.tell(Event::ProjectBase { project, git }).await;

@@ -1,6 +1,7 @@
 //! Holds the journal against the world: recorders' files, tmux sessions, processes. Run at the start, after tmux came
 //! back, and every 30 seconds; it repairs what a lost event left behind, and finds nothing to do otherwise.
 
+use super::collect;
 use super::perform::Rim;
 use crate::core::event::Event;
 use crate::core::ids::AttemptId;
@@ -34,6 +35,7 @@ pub async fn pass(rim: &Arc<Rim>) {
     }
     tidy_panes(rim, &believed).await;
     let _ = rim.inbox().tell(Event::Reconciled { alive }).await;
+    collect::begin(rim).await;
     let took = began.elapsed();
     rim.reconciled(took, believed.attempts.len());
 }

@@ -1,7 +1,7 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
 use super::perform::{Rim, zone};
-use super::{history, letters, summarizer, templates};
+use super::{collect, history, letters, summarizer, templates};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
@@ -19,6 +19,7 @@ use std::sync::Arc;
 /// Writes the report of a night. Problems are journaled, never lost.
 pub async fn write(rim: &Arc<Rim>, night: &NightId) {
     collect(rim, night).await;
+    collect::before_report(rim, night).await;
     let rendered = render(rim, night).await;
     // A report is made of the whole night, and takes more memory than all that the daemon keeps of it.
     let _ = tokio::task::spawn_blocking(memory::give_back).await;
@@ -44,7 +45,10 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
         .look(move |state, _| {
             let open = state.night.as_ref().filter(|n| n.id == id)?;
             let of = |(name, base): (&ProjectName, &GitBase)| {
-                Some((name.clone(), state.plan.projects.get(name)?.dir.clone(), base.clone()))
+                let others = state.plan.projects.iter().filter(|(other, _)| *other != name);
+                let others = others.map(|(_, other)| other.dir.clone()).collect::<Vec<_>>();
+                let dir = state.plan.projects.get(name)?.dir.clone();
+                Some((name.clone(), dir, others, base.clone(), open.opened.wall))
             };
             // A repository that hangs is not asked at every report.
             let admits = |name: &ProjectName| state.breakers.admits(&format!("git:{name}"));
@@ -54,10 +58,20 @@ async fn collect(rim: &Arc<Rim>, night: &NightId) {
     else {
         return;
     };
-    for (project, dir, base) in projects.unwrap_or_default() {
+    for (project, dir, others, base, opened) in projects.unwrap_or_default() {
         match base {
             GitBase::At { .. } | GitBase::Unborn => {
-                let work = git::work_since(&dir, &base, Some(rim.instance().state())).await;
+                let mut work = git::work_since(&dir, &base, Some(rim.instance().state())).await;
+                let beside = async {
+                    work.worktrees = git::worktrees_since(&dir, &base, opened, &others).await?;
+                    work.submodules = git::submodules_since(&dir, &base).await?;
+                    Ok::<(), git::GitError>(())
+                };
+                if let Err(e) = beside.await
+                    && work.problem.is_none()
+                {
+                    work.problem = Some(format!("its further work trees and submodules: {}", git::told(&e)));
+                }
                 rim.told_of_git(&project, work.problem.as_ref()).await;
                 // Asked, not told: the report is made from the journal, so the facts must be in it first.
                 let _ = rim.inbox().ask(Event::ProjectSeen { project, work }).await;

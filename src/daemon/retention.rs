@@ -35,7 +35,7 @@ use tokio::sync::Mutex;
 /// How the name of a folder begins that is being removed.
 const GOING: &str = ".nk-gone-";
 /// Kinds of rows that belong to a night by their key.
-const NIGHT_ROWS: [&str; 3] = ["night", "run", "work"];
+const NIGHT_ROWS: [&str; 4] = ["night", "run", "work", "collected"];
 /// How often the free disk is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// How often a clean-up is made when nothing gives cause to.
@@ -362,6 +362,12 @@ fn scan(instance: &Instance, nights: Vec<FoundNight>) -> Result<Found, CleanErro
         attempt.alive = files.recorder_lives().unwrap_or(true);
     }
     found.attempts = attempts.into_values().collect();
+    for entry in entries(&instance.snapshots())? {
+        let night = entry.file_name().to_str().and_then(|name| NightId::new(name).ok());
+        if let Some(night) = night.filter(|_| entry.file_type().is_ok_and(|kind| kind.is_dir())) {
+            found.snapshots.push((night, folder_bytes(&entry.path()).0));
+        }
+    }
     Ok(found)
 }
 

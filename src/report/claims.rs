@@ -10,6 +10,7 @@ use crate::core::evidence::{Document, OpenItem, ToldBy, ToldKind};
 use crate::core::ids::ProjectName;
 use crate::harvest::{Item, Kind};
 use crate::status::zone::rfc3339;
+use crate::terminal::redact::redact;
 use crate::verdict::{self, Judgement, Matter, Reason, Said, Verdict};
 use std::collections::{BTreeMap, HashMap};
 
@@ -134,7 +135,9 @@ fn read(facts: &Facts, document: &Document, left: &mut usize) -> (Option<Source>
     if document.text.is_empty() {
         return (None, report);
     }
-    let mut read = verdict::Document::read(document.text.as_bytes(), Some(seconds_of(document.written)));
+    // It came without secrets; what is quoted is looked through once more.
+    let text = redact(&document.text);
+    let mut read = verdict::Document::read(text.as_bytes(), Some(seconds_of(document.written)));
     report.unfinished = read.unfinished;
     report.items = read.items.len() as u64;
     report.notes.extend(read.notes.iter().map(|note| quote(note)));
@@ -186,7 +189,7 @@ fn listen(facts: &Facts, project: Option<&ProjectName>, told: &[&ToldFact], left
             ToldKind::Next => Kind::NextStep,
             ToldKind::Decision => Kind::Decision,
         };
-        let item = Item { kind, text: fact.told.text.clone(), line: 0, section: String::new() };
+        let item = Item { kind, text: redact(&fact.told.text).into_owned(), line: 0, section: String::new() };
         // The file that it names belongs to the claim.
         let named = fact.told.file.as_ref().map_or_else(|| item.text.clone(), |file| format!("{} {file}", item.text));
         let judged = verdict::judge(&Item { text: named, ..item.clone() }, &verdict::Document::default(), &seen);

@@ -71,7 +71,7 @@ impl Folder {
             collected.told_left_out += 1;
             return;
         }
-        collected.told.push(ToldFact { at, attempt: attempt.clone(), told: told.clone() });
+        collected.told.push(ToldFact { at: told.said.unwrap_or(at), attempt: attempt.clone(), told: told.clone() });
         let weight = match told.kind {
             ToldKind::Needs | ToldKind::Blocked => 2,
             ToldKind::Done | ToldKind::Next | ToldKind::Decision => 1,

@@ -66,8 +66,10 @@ impl Folder {
             }
             Fact::AttemptIntended { attempt } => {
                 attempt_of(run, attempt, at);
+                run.segments.attempt(attempt.number);
             }
             Fact::AttemptStarted { attempt, started } => {
+                run.segments.attempt(attempt.number);
                 attempt_of(run, attempt, at).started = Some(started.clone());
                 let what =
                     if attempt.number == 1 { "started".into() } else { format!("attempt {} started", attempt.number) };
@@ -110,6 +112,7 @@ impl Folder {
                 told = found(finding, run);
             }
             Fact::CounterReset { .. }
+            | Fact::Conversation { .. }
             | Fact::HoldSet { .. }
             | Fact::StopIntended { .. }
             | Fact::RunCreated { .. }

@@ -262,7 +262,8 @@ fn curves(nights: &Nights, columns: usize) -> String {
     let shown = nights.nights.len().min(columns.saturating_sub(40));
     let of = |value: fn(&NightLine) -> f64| -> Vec<f64> { nights.nights[..shown].iter().rev().map(value).collect() };
     let count = |n: f64| format!("{n:.0}");
-    let all: [(&str, Vec<f64>, &dyn Fn(f64) -> String); 4] = [
+    type Words<'a> = &'a dyn Fn(f64) -> String;
+    let all: [(&str, Vec<f64>, Words<'_>); 4] = [
         ("finished", of(|night| as_number(night.finished)), &count),
         ("failed", of(|night| as_number(night.failed + night.partial)), &count),
         ("needs you", of(|night| as_number(night.needs_you)), &count),

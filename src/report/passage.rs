@@ -1,6 +1,7 @@
 //! How time passed in a night: a clock that survives restarts and jumps, what each run spent it on, and when nobody
 //! watched.
 
+use super::timeline::Doing;
 use crate::core::run::RunState;
 use crate::core::time::{At, Wall};
 use std::time::Duration;
@@ -113,22 +114,35 @@ pub struct Segment {
 pub struct Segments {
     done: Vec<Segment>,
     open: Option<(Use, Elapsed)>,
+    /// What it did last in which attempt, and since when: what changed after a gap did not end in it.
+    last: Option<(Doing, u32, Elapsed)>,
+    /// The number of its newest attempt, 0 before the first.
+    attempt: u32,
 }
 
 impl Segments {
     /// The run is in this state from now on.
     pub fn enter(&mut self, state: &RunState, now: Elapsed) {
         let next = Use::of(state);
+        let doing = Doing::of(state);
+        if self.last.map(|(known, attempt, _)| (known, attempt)) != doing.map(|doing| (doing, self.attempt)) {
+            self.last = doing.map(|doing| (doing, self.attempt, now));
+        }
         if self.open.map(|(spent, _)| spent) == next {
             return;
         }
         self.close(now);
         self.open = next.map(|spent| (spent, now));
     }
+    /// What follows is of this attempt.
+    pub fn attempt(&mut self, number: u32) {
+        self.attempt = number;
+    }
     /// The program was found to have ended while nobody watched: the rest of that gap was no work.
     pub fn ended_unseen(&mut self, ended: Elapsed, watched_again: Elapsed) {
         if let Some((working @ (Use::Working | Use::Stalled), from)) = self.open {
-            let ended = ended.max(from);
+            let moved = self.last.map_or(from, |(_, _, since)| since);
+            let ended = ended.max(from).max(moved);
             if ended < watched_again {
                 self.push(Segment { spent: working, from, to: ended });
                 self.push(Segment { spent: Use::Down, from: ended, to: watched_again });

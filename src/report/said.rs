@@ -5,7 +5,7 @@ use super::claims::{Claims, normalised};
 use super::facts::Facts;
 use super::ids::artifact_id;
 use super::model::Need;
-use super::model_claims::ItemReport;
+use super::model_claims::{ItemReport, Quote};
 use super::needs::Kind;
 use super::sessions::quote;
 use crate::core::evidence::{FileFate, OpenItem, Review};
@@ -107,9 +107,22 @@ fn rank(kind: Kind, text: &str) -> Kind {
     if kind == Kind::UserAction && words.iter().any(|word| lower.contains(word)) { Kind::Credentials } else { kind }
 }
 
-/// Where to look first. What an agent says to run stays its own words.
-fn look(session: Option<&str>) -> String {
-    session.map_or_else(|| "nightkeep report --full".to_owned(), |session| format!("nightkeep logs {session}"))
+/// Where to look first: at the line of the document, or at what the session printed. What an agent says to run stays its
+/// own words, and a path that a shell could take for more than a path is not put into a command.
+fn look(facts: &Facts, project: Option<&ProjectName>, said: Option<&Quote>) -> String {
+    let plain = |text: &str| {
+        text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+'))
+            && !text.contains("..")
+    };
+    let folder = project.and_then(|project| facts.plan.projects.get(project)).and_then(|plan| plan.dir.to_str());
+    let document = said.filter(|said| said.source == "document").and_then(|said| said.path.as_deref().zip(said.line));
+    match (folder, document, said.and_then(|said| said.session.as_deref())) {
+        (Some(folder), Some((path, line)), _) if plain(folder) && plain(path) => {
+            format!("less +{line} {}/{path}", folder.trim_end_matches('/'))
+        }
+        (_, _, Some(session)) => format!("nightkeep logs {session}"),
+        (_, _, None) => "nightkeep report --full".to_owned(),
+    }
 }
 
 fn need(facts: &Facts, project: Option<&ProjectName>, kind: Kind, item: &ItemReport) -> Need {
@@ -120,7 +133,7 @@ fn need(facts: &Facts, project: Option<&ProjectName>, kind: Kind, item: &ItemRep
         what: cut_at_word(item.text.trim_end_matches(['.', ':']), 240),
         since: item.said.at.clone().unwrap_or_else(|| rfc3339(facts.last)),
         blocks: item.blocks.iter().cloned().collect(),
-        command: look(item.said.session.as_deref()),
+        command: look(facts, project, Some(&item.said)),
         project: project.map(ToString::to_string),
         said: Some(item.said.clone()),
         steps: 0,
@@ -170,7 +183,8 @@ fn carried(facts: &Facts, open: &OpenItem) -> Option<(Kind, Need)> {
     if gone {
         return None;
     }
-    let command = if kind == Kind::Artifact { format!("nightkeep approve {}", open.id) } else { look(None) };
+    let command =
+        if kind == Kind::Artifact { format!("nightkeep approve {}", open.id) } else { look(facts, None, None) };
     Some((
         kind,
         Need {

@@ -192,11 +192,17 @@ fn header(status: &Status, now: Wall, zone: &TimeZone) -> Vec<(Tone, String)> {
     let more = needing.len().saturating_sub(5);
     needing.truncate(5);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    if needing.is_empty() {
-        lines.push((Tone::Good, "Nothing needs you.".into()));
-    } else {
+    // What a session says of itself is told as its word.
+    let says: Vec<&str> = status.sessions.iter().filter(|s| s.needs.is_some()).map(|s| s.name.as_str()).collect();
+    if !needing.is_empty() {
         lines
             .push((Tone::Bad, format!("Needs you: {}{more}. Try `nightkeep why {}`.", needing.join(", "), needing[0])));
+    } else if says.is_empty() {
+        lines.push((Tone::Good, "Nothing needs you.".into()));
+    }
+    if let Some(first) = says.first() {
+        let more = if says.len() > 1 { format!(" and {} more", says.len() - 1) } else { String::new() };
+        lines.push((Tone::Warn, format!("Says that it needs you: {first}{more}. Try `nightkeep why {first}`.")));
     }
     let noted: Vec<&str> = status.sessions.iter().filter(|s| !s.notes.is_empty()).map(|s| s.name.as_str()).collect();
     if let Some(first) = noted.first() {

@@ -77,8 +77,8 @@ static SECRET: LazyLock<Regex> =
 /// The text with what looks like a secret replaced by [`REDACTED`]: keys of known services, JSON web tokens, passwords
 /// in addresses, credentials of HTTP, and values of names that end like a secret's. A second pass changes nothing.
 pub fn redact(text: &str) -> Cow<'_, str> {
-    if let Some(key) = key_line(text) {
-        return Cow::Owned(key);
+    if let Some(rest) = without_key_lines(text) {
+        return Cow::Owned(redact(&rest).into_owned());
     }
     if !has_hint(text) {
         return Cow::Borrowed(text);
@@ -97,7 +97,7 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 
 /// Whether a text can hold something that looks like a secret, as far as that is seen at little cost.
 pub fn may_hold(text: &str) -> bool {
-    has_hint(text) || text.split(|c: char| !c.is_ascii_alphanumeric() && !"+/=".contains(c)).any(|run| run.len() >= 60)
+    has_hint(text) || text.split(|c| !in_run(c)).any(|run| run.len() >= 60)
 }
 
 /// Whether a pass is worth its cost.
@@ -109,17 +109,32 @@ fn has_hint(text: &str) -> bool {
     small.contains("shppa_") || WORDS.iter().any(|word| small.contains(word))
 }
 
-/// A line of a private key's text, which stands on lines of its own: as wide as those are, and of all kinds of letters.
-/// A hash in hexadecimal is none.
-fn key_line(text: &str) -> Option<String> {
-    let line = text.trim();
-    let body = line.trim_end_matches('=');
-    let is_key = (60..=76).contains(&line.len())
-        && body.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
-        && body.bytes().any(|b| b.is_ascii_uppercase())
-        && body.bytes().any(|b| b.is_ascii_lowercase())
-        && body.bytes().filter(u8::is_ascii_digit).count() >= 3;
-    is_key.then(|| text.replace(line, REDACTED))
+/// Characters between which nothing of a private key's text ends.
+fn in_run(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "+/=".contains(c)
+}
+
+/// The text without the lines of a private key in it, when it has any: as wide as those are, and of all kinds of letters
+/// in no order. A hash in hexadecimal is none, nor is a path or a long name.
+fn without_key_lines(text: &str) -> Option<String> {
+    let is_key = |run: &str| {
+        let kind = |b: u8| (b.is_ascii_uppercase(), b.is_ascii_lowercase(), b.is_ascii_digit());
+        let many = |holds: fn(&u8) -> bool, least: usize| run.bytes().filter(holds).count() >= least;
+        let bytes = run.as_bytes();
+        (60..=76).contains(&run.len())
+            && many(u8::is_ascii_uppercase, 8)
+            && many(u8::is_ascii_lowercase, 8)
+            && many(u8::is_ascii_digit, 3)
+            && bytes.windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count() >= 26
+    };
+    if text.len() < 60 || !text.split(|c| !in_run(c)).any(is_key) {
+        return None;
+    }
+    let shown = text.split_inclusive(|c| !in_run(c)).map(|part| {
+        let run = part.trim_end_matches(|c| !in_run(c));
+        if is_key(run) { format!("{REDACTED}{}", &part[run.len()..]) } else { part.to_owned() }
+    });
+    Some(shown.collect())
 }
 
 fn once(text: &str) -> Cow<'_, str> {
@@ -189,6 +204,7 @@ mod tests {
                 "-----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY-----\nok",
             ),
             (format!("  MIIE{random}{}", "Zz9Yy8Xx7Ww6Vv5Uu4Tt3Ss2"), "  [redacted]"),
+            (format!("commit in p: MIIE{random}{} (x)", "Zz9Yy8Xx7Ww6Vv5Uu4Tt3Ss2"), "commit in p: [redacted] (x)"),
             (format!("AccountKey={random}=="), "AccountKey=[redacted]"),
         ] {
             assert_eq!(redact(&shown), kept, "{shown}");
@@ -214,6 +230,7 @@ mod tests {
             "9fceb02d0ae598e95dc970b74767f19372d61af89fceb02d0ae598e95dc970b7",
             "----------------------------------------------------------------------",
             "ThisIsAnUnusuallyLongIdentifierThatSomebodyWroteIntoTheirProgramCode",
+            "/home/Anna/Projects2026/GlacierBackend3/src/main/resources4/Views/OrdersByMonth",
             "https://hooks.slack.com/services is where it goes",
             "basic tests of the keyboard: 12 passed",
             "a://:[redacted]@",

@@ -1,6 +1,7 @@
 //! A claim held against the rest of its document: what it counts, adds up, spans, ticks off.
 
 use super::numbers::{self, Bound};
+use super::prepared::Prepared;
 use super::{Document, Reason, Verdict};
 use crate::harvest::{Item, Kind, Passage};
 
@@ -8,7 +9,7 @@ use crate::harvest::{Item, Kind, Passage};
 const PARTS_MIN: usize = 2;
 
 /// What the document itself says to a claim.
-pub fn reasons(claim: &Item, document: &Document) -> Vec<Reason> {
+pub fn reasons(claim: &Item, document: &Prepared<'_>) -> Vec<Reason> {
     let checks = [counted, summed, ratio, tallied, spanned, succeeded, prioritised, unticked];
     checks.iter().filter_map(|check| check(claim, document)).collect()
 }
@@ -18,8 +19,8 @@ fn reason(verdict: Verdict, seen: String, line: Option<usize>) -> Option<Reason>
 }
 
 /// The place of a claim's own line.
-fn place(claim: &Item, document: &Document) -> Option<usize> {
-    document.passages.iter().position(|p| p.line == claim.line)
+fn place(claim: &Item, document: &Prepared<'_>) -> Option<usize> {
+    document.lines.get(&claim.line).copied()
 }
 
 /// What belongs to a line: below a heading or a paragraph all up to the next heading of the same or a higher level, below
@@ -68,7 +69,7 @@ fn bracketed(heading: &str) -> Option<u64> {
 }
 
 /// `All 9 tables:` above a list of ten.
-fn counted(claim: &Item, document: &Document) -> Option<Reason> {
+fn counted(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     let at = place(claim, document)?;
     let passage = &document.passages[at];
     let text = passage.text.trim_end();
@@ -78,6 +79,7 @@ fn counted(claim: &Item, document: &Document) -> Option<Reason> {
     } else {
         numbers::count(text).filter(|_| text.ends_with([':', '：']))?
     };
+    document.afford(document.passages.len() / 4)?;
     let list = listed(at, document);
     // Of one form: the sizes of a list are those of its things, a line without one only adds to it.
     let sized = list.iter().filter(|p| !numbers::amounts(&p.text).is_empty()).count();
@@ -94,7 +96,7 @@ fn counted(claim: &Item, document: &Document) -> Option<Reason> {
 }
 
 /// `over 200 KB in five documents`, with their sizes beside them.
-fn summed(claim: &Item, document: &Document) -> Option<Reason> {
+fn summed(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     let lower = claim.text.to_lowercase();
     let whole = ["total", "altogether", "in all", "combined", "insgesamt", "over ", "all "]
         .iter()
@@ -104,6 +106,7 @@ fn summed(claim: &Item, document: &Document) -> Option<Reason> {
     if !whole {
         return None;
     }
+    document.afford(document.passages.len())?;
     let wanted = claim
         .text
         .split(|c: char| !c.is_alphanumeric())
@@ -118,7 +121,8 @@ fn summed(claim: &Item, document: &Document) -> Option<Reason> {
     let high: f64 = list.iter().map(|(_, _, high)| high).sum();
     let line = list.first().map(|(line, ..)| *line);
     let exact = (low - high).abs() < f64::EPSILON;
-    let shown = if exact { format!("{low}") } else { format!("{low} to {high}") };
+    let shown =
+        if exact { numbers::grouped(low) } else { format!("{} to {}", numbers::grouped(low), numbers::grouped(high)) };
     let unit = match amount.unit {
         numbers::Unit::Bytes => "bytes",
         numbers::Unit::Lines => "lines",
@@ -160,7 +164,7 @@ fn sized_lists(claim: &Item, document: &Document, unit: numbers::Unit) -> Vec<Ve
 }
 
 /// `n/m (p %)` by itself.
-fn ratio(claim: &Item, _document: &Document) -> Option<Reason> {
+fn ratio(claim: &Item, _document: &Prepared<'_>) -> Option<Reason> {
     let ratio = numbers::ratio(&claim.text)?;
     if ratio.part > ratio.whole && ratio.percent.is_some() {
         return reason(Verdict::Contradicted, format!("{} of {} is more than all", ratio.part, ratio.whole), None);
@@ -176,10 +180,11 @@ fn ratio(claim: &Item, _document: &Document) -> Option<Reason> {
 }
 
 /// `n/m`, where a table's column adds up to n.
-fn tallied(claim: &Item, document: &Document) -> Option<Reason> {
+fn tallied(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     let ratio = numbers::ratio(&claim.text)?;
     let mut tables: Vec<usize> = document.passages.iter().filter_map(|p| p.table).collect();
     tables.dedup();
+    document.afford(tables.len().saturating_mul(document.passages.len()))?;
     let own = document.passages.iter().find(|p| p.line == claim.line).and_then(|p| p.table);
     for table in tables.into_iter().filter(|t| Some(*t) != own) {
         let rows: Vec<&Passage> = document.passages.iter().filter(|p| p.table == Some(table)).collect();
@@ -212,12 +217,13 @@ fn is_total(row: &Passage) -> bool {
 }
 
 /// A duration beside the period it is of.
-fn spanned(claim: &Item, document: &Document) -> Option<Reason> {
+fn spanned(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     if claim.kind != Kind::Metric {
         return None;
     }
     let span = numbers::span_minutes(&claim.text).filter(|minutes| *minutes >= 1.0)?;
     let at = place(claim, document)?;
+    document.afford(document.passages.len() / 4)?;
     // The period stands beside it: within a few lines and below the same heading.
     let near = |i: usize| {
         i.abs_diff(at) <= 4
@@ -245,13 +251,14 @@ fn praises(text: &str) -> bool {
 }
 
 /// `Status: SUCCESS` in a section that tells of errors.
-fn succeeded(claim: &Item, document: &Document) -> Option<Reason> {
+fn succeeded(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     let lower = claim.text.to_lowercase();
     let overall = ["status", "result", "outcome", "overall", "verdict"].iter().any(|word| lower.starts_with(word));
     if !overall || !praises(&claim.text) {
         return None;
     }
     let at = place(claim, document)?;
+    document.afford(document.items.len())?;
     let (from, to) = chapter(at, document);
     let errors: Vec<&Item> = document
         .items
@@ -276,7 +283,7 @@ fn chapter(at: usize, document: &Document) -> (usize, usize) {
 }
 
 /// `High-priority items complete`, while one of that priority is pending.
-fn prioritised(claim: &Item, document: &Document) -> Option<Reason> {
+fn prioritised(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     let lower = claim.text.to_lowercase();
     let degree = ["critical", "high", "p0", "p1"].into_iter().find(|degree| {
         lower.split(|c: char| !c.is_alphanumeric()).any(|word| word == *degree)
@@ -285,6 +292,7 @@ fn prioritised(claim: &Item, document: &Document) -> Option<Reason> {
     if !praises(&claim.text) {
         return None;
     }
+    document.afford(document.passages.len() * 4)?;
     let labelled = |p: &&Passage| {
         let text = p.text.to_lowercase();
         text.strip_prefix("priority:").is_some_and(|value| value.trim_start().starts_with(degree))
@@ -305,7 +313,7 @@ fn prioritised(claim: &Item, document: &Document) -> Option<Reason> {
 }
 
 /// A tick that an open box elsewhere takes back.
-fn unticked(claim: &Item, document: &Document) -> Option<Reason> {
+fn unticked(claim: &Item, document: &Prepared<'_>) -> Option<Reason> {
     let at = place(claim, document)?;
     let own = &document.passages[at];
     let ticked = own.task == Some(true) || own.text.trim_start().starts_with(['✅', '✔', '✓', '☑']);
@@ -317,19 +325,17 @@ fn unticked(claim: &Item, document: &Document) -> Option<Reason> {
     if wanted.len() < 3 {
         return None;
     }
-    let open = document.passages.iter().find(|p| {
-        let open = p.task == Some(false) && p.line != claim.line;
-        open && {
-            let have = stems(&p.text);
-            let common = wanted.iter().filter(|stem| have.contains(stem)).count();
-            have.len() >= 3 && common * 3 >= wanted.len() * 2 && common * 3 >= have.len() * 2
-        }
-    })?;
+    document.afford(document.open.len())?;
+    let open = document.open.iter().filter(|(passage, _)| passage.line != claim.line).find(|(_, have)| {
+        let common = wanted.iter().filter(|stem| have.contains(stem)).count();
+        have.len() >= 3 && common * 3 >= wanted.len() * 2 && common * 3 >= have.len() * 2
+    });
+    let (open, _) = open?;
     reason(Verdict::Contradicted, format!("not ticked: {}", open.text), Some(open.line))
 }
 
 /// The words that carry a line's matter, without endings.
-fn stems(text: &str) -> Vec<String> {
+pub(super) fn stems(text: &str) -> Vec<String> {
     const EMPTY: &[&str] = &[
         "the", "a", "an", "of", "in", "to", "for", "and", "or", "with", "on", "by", "all", "is", "are", "be", "min",
         "minutes", "hours", "hour", "critical", "end", "you", "need", "do", "this", "it", "from", "optional",

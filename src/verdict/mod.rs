@@ -6,12 +6,16 @@
 mod arithmetic;
 mod between;
 mod numbers;
+mod prepared;
 mod seen;
+
+use prepared::Prepared;
 
 pub use between::{Disagreement, Matter, Said, Side, disagreements};
 
 use crate::harvest::{Item, Kind, Passage};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// What a claim is worth. Later ones outweigh earlier ones where several checks speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -212,6 +216,10 @@ pub struct Commit {
 /// Judges one claim of a document.
 #[must_use]
 pub fn judge(claim: &Item, document: &Document, evidence: &Evidence) -> Judgement {
+    judge_prepared(claim, &Prepared::of(document), evidence)
+}
+
+fn judge_prepared(claim: &Item, document: &Prepared<'_>, evidence: &Evidence) -> Judgement {
     let mut reasons = seen::reasons(claim, document, evidence);
     reasons.extend(arithmetic::reasons(claim, document));
     // The checks' order decides between equals, so that the same evidence always tells the same story.
@@ -224,7 +232,8 @@ pub fn judge(claim: &Item, document: &Document, evidence: &Evidence) -> Judgemen
 #[must_use]
 pub fn claims(document: &Document) -> Vec<Item> {
     let counting = document.passages.iter().filter(|p| p.heading.is_some() && arithmetic::counts(&p.text));
-    let headings = counting.filter(|p| document.items.iter().all(|item| item.line != p.line)).map(|p| Item {
+    let known: BTreeSet<usize> = document.items.iter().map(|item| item.line).collect();
+    let headings = counting.filter(|p| !known.contains(&p.line)).map(|p| Item {
         kind: Kind::Metric,
         text: p.text.trim().to_owned(),
         line: p.line,
@@ -238,8 +247,9 @@ pub fn claims(document: &Document) -> Vec<Item> {
 /// Judges all claims of a document.
 #[must_use]
 pub fn judge_all(document: &Document, evidence: &Evidence) -> Vec<(Item, Judgement)> {
+    let prepared = Prepared::of(document);
     let judged = claims(document).into_iter().map(|claim| {
-        let judgement = judge(&claim, document, evidence);
+        let judgement = judge_prepared(&claim, &prepared, evidence);
         (claim, judgement)
     });
     judged.collect()

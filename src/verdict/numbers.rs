@@ -253,6 +253,19 @@ pub fn period_minutes(text: &str) -> Option<f64> {
     Some((to - from).rem_euclid(24.0 * 60.0))
 }
 
+/// A whole number with its thousands set apart: `196,170`.
+pub fn grouped(value: f64) -> String {
+    let digits = format!("{:.0}", value.abs());
+    let mut out = String::with_capacity(digits.len() + 4);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// Seconds in words: `40 s`, `12 min`, `3 h`.
 pub fn span(seconds: i64) -> String {
     match seconds {

@@ -1,11 +1,12 @@
 //! A claim held against what was seen: exits, runs of tests and builds, files, commits.
 
 use super::numbers;
-use super::{Counts, Document, Evidence, Exit, File, Reason, Run, RunKind, Verdict};
+use super::prepared::Prepared;
+use super::{Counts, Evidence, Exit, File, Reason, Run, RunKind, Verdict};
 use crate::harvest::{Item, Kind};
 
 /// What the evidence says to a claim.
-pub fn reasons(claim: &Item, document: &Document, evidence: &Evidence) -> Vec<Reason> {
+pub fn reasons(claim: &Item, document: &Prepared<'_>, evidence: &Evidence) -> Vec<Reason> {
     // What is open or to be done claims nothing that happened; what is missing can have come since.
     let asserts = matches!(
         claim.kind,
@@ -318,11 +319,13 @@ fn named<'e>(text: &str, evidence: &'e Evidence) -> Vec<&'e File> {
 
 /// The file that another line of the document names together with what this one speaks of: `the design document at …`,
 /// `design doc not committed`.
-fn named_elsewhere<'e>(said: &[String], document: &Document, evidence: &'e Evidence) -> Vec<&'e File> {
+fn named_elsewhere<'e>(said: &[String], document: &Prepared<'_>, evidence: &'e Evidence) -> Vec<&'e File> {
     let subject: Vec<&String> =
         said.iter().take_while(|w| !matches!(w.as_str(), "not" | "is" | "are" | "has" | "was")).collect();
     let subject: Vec<&String> = subject.into_iter().filter(|w| !matches!(w.as_str(), "the" | "a" | "an")).collect();
-    if subject.len() < 2 || subject.len() > 4 {
+    // Without a file nothing can be named, and the whole document is gone through for it.
+    let worth = (2..=4).contains(&subject.len()) && !evidence.files.is_empty();
+    if !worth || document.afford(document.passages.len().saturating_mul(2)).is_none() {
         return Vec::new();
     }
     let speaks = |text: &str| {
@@ -379,7 +382,7 @@ fn files(claim: &Item, evidence: &Evidence) -> Option<Reason> {
 }
 
 /// `not yet committed`, and it is by now.
-fn came_since(claim: &Item, document: &Document, evidence: &Evidence) -> Option<Reason> {
+fn came_since(claim: &Item, document: &Prepared<'_>, evidence: &Evidence) -> Option<Reason> {
     let said = words(&claim.text);
     if !any(&said, &["not", "missing", "without"]) && !claim.text.to_lowercase().contains("yet") {
         return None;

@@ -84,9 +84,7 @@ fn an_unknown_command_gets_the_one_that_was_meant() {
 #[test]
 fn commands_to_come_say_so() {
     let home = Home::new();
-    for name in ["answer", "rules"] {
-        home.run(&[name, "x", "--y"]).exits(2).says(&format!("error: `{name}` is not in this version yet"));
-    }
+    home.run(&["answer", "x", "--y"]).exits(2).says("error: `answer` is not in this version yet");
 }
 
 #[test]

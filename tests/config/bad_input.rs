@@ -445,6 +445,13 @@ fn collected_files_stay_in_the_project() {
     for pattern in ["/**", "../*", "a/../../b", "~/x", ""] {
         errors(&collect(pattern), &[("3:21", "leaves the project's directory")]);
     }
+    errors(&collect("a[b"), &[("3:21", "is no pattern")]);
+    errors(&collect(&"x".repeat(501)), &[("3:21", "at most 500 bytes")]);
+    let many = "\"*.md\", ".repeat(101);
+    errors(
+        &format!("[projects.p]\ndir = \".\"\ncollect = {{ artifacts = [{many}] }}\n"),
+        &[("3:25", "100 are allowed")],
+    );
 }
 
 #[test]

@@ -326,3 +326,19 @@ fn the_room_that_is_set_aside_is_for_the_journal_of_a_full_disk() {
     house.ok(&["down", "--now"]);
     let _ = Command::new("umount").arg("-l").arg(&state).status();
 }
+
+#[test]
+fn how_files_stood_goes_with_a_night_that_is_over() {
+    let house =
+        House::new("[projects.farm]\ndir = \"farm\"\n[sessions.x]\nproject = \"farm\"\ncommand = \"echo x > new\"\n");
+    fs::create_dir(house.path("w/farm")).unwrap();
+    let old = house.logs().join("files/2026-01-01");
+    fs::create_dir_all(&old).unwrap();
+    fs::write(old.join("farm"), "an old one").unwrap();
+    night(&house, "x", "succeeded");
+    assert!(!old.exists(), "the clean-up at the end of the night takes it");
+    let left = files(&house.logs().join("files"));
+    assert_eq!(left.len(), 1, "that of the last night stays, as it may be opened again: {left:?}");
+    let seen = house.facts_of("files_seen").pop().expect("the files were looked at");
+    assert_eq!(seen["files"]["changed"][0]["path"], "new");
+}

@@ -132,6 +132,13 @@ impl Limits {
                 Ok(())
             }
             Fact::AttemptIntended { attempt } => self.starts(attempt, state, world),
+            // A person was asked: whatever it waits for from here on is their word.
+            Fact::RunMoved { run, to: RunState::Held, .. } => {
+                if let Some(met) = self.met.get_mut(run) {
+                    met.fresh = false;
+                }
+                Ok(())
+            }
             Fact::RunMoved { run, to: RunState::Limited { .. }, .. } => {
                 let known = state.runs.get(run).filter(|run| run.met_limit());
                 let seen = known.and_then(|run| run.last_attempt()?.output.limit.clone());

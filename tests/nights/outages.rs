@@ -52,8 +52,8 @@ impl Outages {
                 self.parked.remove(run);
                 let class = self.classes.get(run).copied();
                 let of_outage = class == Some(FailureClass::ProviderDown);
-                // The hard cap and the edited file are the operator's own word.
-                let own = reason.contains("are allowed") || reason.contains("file");
+                // The hard cap, the edited file and a budget are the operator's own word.
+                let own = ["are allowed", "file", "the budget of"].iter().any(|word| reason.contains(word));
                 ensure(!of_outage || own, || format!("S8: {run} is a dead letter of an outage: {reason}"))
             }
             Fact::ProjectParked { project, parked: true, .. } => {

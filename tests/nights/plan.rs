@@ -305,6 +305,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         answers: super::prompts::rules(&mut rng.clone()),
         budget: Default::default(),
         agent: None,
+        launch: None,
+        worktree: None,
     }
 }
 
@@ -347,7 +349,10 @@ pub fn plan(rng: &mut Rng) -> Plan {
         budget: Default::default(),
         concurrent,
         log_per_session: None,
-        projects: BTreeMap::from([(project, ProjectPlan { dir: "/home/anna".into(), budget: Default::default() })]),
+        projects: BTreeMap::from([(
+            project,
+            ProjectPlan { dir: "/home/anna".into(), budget: Default::default(), collect: Default::default() },
+        )]),
         sessions,
         rules: RULES
             .iter()

@@ -20,11 +20,11 @@ impl Sim {
             return Ok(());
         };
         let dice = now.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        if dice % 4 > 0 || self.night.is_none() {
+        if !dice.is_multiple_of(4) || self.night.is_none() {
             return Ok(());
         }
         let kind = ToldKind::ALL[usize::try_from(dice / 4 % 6).unwrap()];
-        let by = if dice / 32 % 2 == 0 { ToldBy::Command } else { ToldBy::Marker };
+        let by = if (dice / 32).is_multiple_of(2) { ToldBy::Command } else { ToldBy::Marker };
         let offset = now - born + 1;
         let ghost = AttemptId { number: attempt.number + 7, ..attempt.clone() };
         for (attempt, offset) in [(attempt, offset), (attempt, offset), (attempt, offset / 2 + 1), (&ghost, offset)] {

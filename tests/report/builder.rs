@@ -54,6 +54,8 @@ pub fn session(text: &str) -> SessionPlan {
         answers: Vec::new(),
         budget: nightkeep::core::usage::Budget::default(),
         agent: None,
+        launch: None,
+        worktree: None,
     }
 }
 
@@ -78,7 +80,7 @@ pub fn plan(sessions: impl IntoIterator<Item = SessionPlan>) -> Plan {
         concurrent: 4,
         projects: [(
             "glacier".parse().unwrap(),
-            ProjectPlan { dir: "/home/anna/glacier".into(), budget: Default::default() },
+            ProjectPlan { dir: "/home/anna/glacier".into(), budget: Default::default(), collect: Default::default() },
         )]
         .into(),
         sessions: sessions.into_iter().map(|s| (s.name.clone(), s)).collect(),
@@ -261,5 +263,6 @@ pub fn work(at: Wall, subject: &str, author: &str, path: &str) -> ProjectWork {
         file_count: 1,
         dirty_count: 0,
         problem: None,
+        ..ProjectWork::default()
     }
 }

@@ -13,7 +13,7 @@ use nightkeep::core::tool_run::{ToolKind, ToolRun};
 use nightkeep::report::markdown::{MarkdownOptions, render};
 use nightkeep::report::model::Report;
 use nightkeep::report::model_claims::ItemReport;
-use nightkeep::report::{check_code, html, json, text};
+use nightkeep::report::{check_code, html, text};
 
 pub fn document(j: &Journal, path: &str, session: Option<&str>, text: &str) -> Document {
     Document {
@@ -298,23 +298,4 @@ fn what_a_session_tells_is_judged_like_what_it_writes() {
         [("blocker", "the staging database is read-only"), ("user_action", "a key for the payment sandbox")]
     );
     assert!(report.needs_you.iter().all(|need| need.command.starts_with("nightkeep ")));
-}
-
-#[test]
-fn by_hand() {
-    let Ok(folder) = std::env::var("NIGHTKEEP_SEEDS") else { return };
-    let mut j = Journal::begin("2026-11-21", "2026-11-21T21:30:00Z", plan([session("agent")]));
-    j.queue("agent", RunState::Queued, "asked for tonight");
-    j.good("agent", 60, OutputSeen::default());
-    for name in ["S0", "S2", "S3", "S4"] {
-        let text = std::fs::read_to_string(format!("{folder}/{name}.md")).unwrap();
-        wrote(&mut j, &format!("{name}.md"), None, &text);
-    }
-    j.close("everything has ended");
-    let report = j.report();
-    println!("{}", render(&report, MarkdownOptions::default()));
-    println!("{}", text::page(&report));
-    std::fs::write("/tmp/morning-seeds.md", render(&report, MarkdownOptions { full: true })).unwrap();
-    std::fs::write("/tmp/morning-seeds.json", json::render(&report).unwrap()).unwrap();
-    std::fs::write("/tmp/morning-seeds.html", html::render(&report).unwrap()).unwrap();
 }

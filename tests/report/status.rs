@@ -31,7 +31,9 @@ fn ago(seconds: u64) -> At {
 
 fn state(plan: Plan) -> State {
     let night = NightState {
+        collected: Default::default(),
         reported: false,
+        sent_before: None,
         delivered: false,
         id: NightId::new(NIGHT).unwrap(),
         opened: ago(13_200),
@@ -83,6 +85,7 @@ fn attempt(session: &str, number: u32, started: u64, output: OutputSeen) -> Atte
         checks: Vec::new(),
         used: None,
         told: ToldSoFar::default(),
+        conversation: None,
     }
 }
 
@@ -278,6 +281,18 @@ fn the_table_fits_every_width() {
     insta::assert_snapshot!("table_12_80", table(&dozen, 80, Style::Plain));
     insta::assert_snapshot!("table_12_120", table(&dozen, 120, Style::Plain));
     insta::assert_snapshot!("table_12_200", table(&dozen, 200, Style::Plain));
+}
+
+#[test]
+fn a_session_that_says_it_needs_somebody_is_not_passed_over() {
+    let mut quiet = state(plan([session("load")]));
+    put(&mut quiet, "load", running("load"), "", vec![attempt("load", 1, 60, OutputSeen::default())]);
+    let mut shown = status(&quiet, true);
+    assert!(table(&shown, 120, Style::Plain).contains("Nothing needs you."));
+    shown.sessions[0].needs = Some("look at the view".to_owned());
+    let told = table(&shown, 120, Style::Plain);
+    assert!(!told.contains("Nothing needs you."), "{told}");
+    assert!(told.contains("Says that it needs you: load. Try `nightkeep why load`."), "{told}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Whatever the journal holds, the report's totals are those of the journal, counted here a second time in another way.
 
 use super::builder::*;
+use nightkeep::core::evidence::ToldKind;
 use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::ids::{AttemptId, RunId};
@@ -27,8 +28,28 @@ enum Step {
     ClockJump(i64),
     Trouble,
     Work(u64),
+    Tell(u8, usize),
+    Write(usize),
     Reopen,
     Close,
+}
+
+/// What sessions say they did: no two of these are the same thing.
+const PHRASES: [&str; 8] = [
+    "Added the invoice page for customers",
+    "Moved parser tests into their own folder",
+    "Replaced yellow buttons by green ones",
+    "Translated error messages to Danish",
+    "Removed obsolete cache from checkout",
+    "Documented backup procedure and restore",
+    "Upgraded compiler on every worker",
+    "Split mailing queue per country",
+];
+
+/// The document of a number: one of three, with two of the phrases.
+fn written(n: usize) -> (String, String, [&'static str; 2]) {
+    let both = [PHRASES[n], PHRASES[(n + 1) % PHRASES.len()]];
+    (format!("STATUS_{}.md", n % 3), format!("# Status\n\n## Done\n- {}\n- {}\n", both[0], both[1]), both)
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -47,6 +68,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (-5000..5000_i64).prop_map(Step::ClockJump),
         1 => Just(Step::Trouble),
         1 => (0..9_u64).prop_map(Step::Work),
+        2 => (0..5_u8, 0..PHRASES.len()).prop_map(|(s, n)| Step::Tell(s, n)),
+        2 => (0..PHRASES.len()).prop_map(Step::Write),
         1 => Just(Step::Reopen),
         1 => Just(Step::Close),
     ]
@@ -149,6 +172,11 @@ fn perform(j: &mut Journal, step: &Step) {
             let work = nightkeep::core::fact::ProjectWork { commit_count: *n, file_count: n * 2, ..Default::default() };
             j.add(Fact::ProjectSeen { project: "glacier".parse().unwrap(), work });
         }
+        Step::Tell(s, n) => super::claims::told(j, &format!("s{s}"), ToldKind::Done, PHRASES[*n]),
+        Step::Write(n) => {
+            let (path, text, _) = written(*n);
+            super::claims::wrote(j, &path, None, &text);
+        }
         Step::Reopen => {
             let night = j.night.clone();
             j.add(Fact::NightOpened { night, by: anna() });
@@ -230,12 +258,37 @@ fn recount(entries: &[(i64, Entry)]) -> BTreeMap<&'static str, u64> {
     ])
 }
 
+/// How many things are claimed: every phrase once, of each document as it was written last in the night.
+fn reclaim(entries: &[(i64, Entry)]) -> u64 {
+    let facts = || entries.iter().map(|(_, e)| &e.fact);
+    let opened = entries.iter().find(|(_, e)| matches!(e.fact, Fact::NightOpened { .. })).unwrap().1.at.wall;
+    let mut said: BTreeSet<&str> =
+        facts().filter_map(|f| if let Fact::Told { told, .. } = f { Some(told.text.as_str()) } else { None }).collect();
+    let documents =
+        || facts().filter_map(|f| if let Fact::DocumentRead { document } = f { Some(document) } else { None });
+    for path in ["STATUS_0.md", "STATUS_1.md", "STATUS_2.md"] {
+        let last = documents().filter(|d| d.path == path).max_by_key(|d| d.written);
+        let last = last.filter(|d| d.written >= opened);
+        said.extend(last.iter().flat_map(|d| PHRASES.into_iter().filter(|phrase| d.text.contains(phrase))));
+    }
+    said.len() as u64
+}
+
 /// What must hold of any report, whatever the journal.
 fn agrees(j: &Journal, report: &Report) -> Result<(), TestCaseError> {
     let document: serde_json::Value = serde_json::from_str(&json::render(report).unwrap()).unwrap();
     for (field, count) in recount(&j.entries) {
         prop_assert_eq!(document["totals"][field].as_u64(), Some(count), "{}", field);
     }
+    let claims = &report.claims;
+    prop_assert_eq!(document["claims"]["claims"].as_u64(), Some(reclaim(&j.entries)));
+    prop_assert_eq!(
+        claims.claims,
+        claims.seen + claims.unverified() + claims.weak + claims.stale + claims.contradicted
+    );
+    prop_assert_eq!(claims.seen, 0, "nothing was seen that speaks for words");
+    let listed: usize = report.projects.iter().map(|project| project.items.count()).sum();
+    prop_assert_eq!(claims.claims, listed as u64);
     let t = &report.totals;
     let all = t.succeeded + t.partial + t.failed + t.stopped + t.skipped + t.unfinished + t.running + t.to_come;
     prop_assert_eq!(all, t.sessions);
@@ -268,6 +321,9 @@ fn agrees(j: &Journal, report: &Report) -> Result<(), TestCaseError> {
     if t.sessions > 0 {
         prop_assert!(report.title.contains(&format!("{} of {} ", t.succeeded, t.sessions)), "{}", report.title);
     }
+    let told = if claims.claims == 1 { "1 claim: ".to_owned() } else { format!("{} claims: ", claims.claims) };
+    prop_assert_eq!(page.contains(&told), claims.claims > 0, "{}", page);
+    prop_assert_eq!(text::page(report).contains(&told), claims.claims > 0);
     for session in &report.sessions {
         let row = format!("| {} | ", session.name);
         prop_assert!(page.contains(&row), "{}", session.name);

@@ -176,7 +176,7 @@ fn a_running_program_costs_a_line_when_it_is_signalled_from_outside() {
 fn a_kill_for_memory_is_told_from_another_kill() {
     let group = std::path::PathBuf::from(format!("/sys/fs/cgroup/memory/nightkeep-test-{}", std::process::id()));
     let limited =
-        std::fs::create_dir(&group).is_ok() && std::fs::write(group.join("memory.limit_in_bytes"), "33554432").is_ok();
+        std::fs::create_dir(&group).is_ok() && std::fs::write(group.join("memory.limit_in_bytes"), "134217728").is_ok();
     if !limited {
         let _ = std::fs::remove_dir(&group);
         crate::harness::skip("needs root and a version 1 memory control group");

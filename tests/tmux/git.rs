@@ -1,7 +1,7 @@
 //! Real repositories, ordinary and hostile.
 
 use crate::lab::PATIENCE;
-use nightkeep::adapters::git::{base, commits_since, work_since};
+use nightkeep::adapters::git::{base, commits_since, submodules_since, work_since, worktrees_since};
 use nightkeep::core::fact::{GitBase, ProjectWork};
 use std::ffi::OsStr;
 use std::fs;
@@ -400,4 +400,81 @@ async fn odd_things_in_the_work_tree_are_not_opened() {
     let work = work_since(repo.path(), &began, None).await;
     assert_eq!(work.problem, None);
     assert_eq!(paths(&work, false), ["huge", "zero"]);
+}
+
+fn now() -> nightkeep::core::time::Wall {
+    nightkeep::os::clock::wall()
+}
+
+#[tokio::test]
+async fn commits_of_further_work_trees_are_told_by_tree() {
+    let repo = Repo::new();
+    repo.git(&["worktree", "add", "-q", "-b", "old", "trees/old"]);
+    let old = repo.path().join("trees/old");
+    git_in(&old, &["commit", "-q", "--allow-empty", "-m", "last week", "--date=2020-01-01T00:00:00Z"]);
+    let began = repo.base().await;
+    let since = now();
+    let none = worktrees_since(repo.path(), &began, since, &[]).await.unwrap();
+    assert!(none.is_empty(), "what is there only is not told: {none:?}");
+    repo.git(&["worktree", "add", "-q", "-b", "fix", "trees/fix"]);
+    repo.git(&["worktree", "add", "-q", "--detach", "trees/idle"]);
+    let fix = repo.path().join("trees/fix");
+    fs::write(fix.join("a"), "1\n").unwrap();
+    git_in(&fix, &["add", "-A"]);
+    git_in(&fix, &["commit", "-q", "-m", "fix\u{1b}[31m it"]);
+    fs::write(fix.join("b"), "1\n").unwrap();
+    repo.commit("on main");
+    let found = worktrees_since(repo.path(), &began, since, &[]).await.unwrap();
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].path.as_str(), found[0].branch.as_deref()), ("trees/fix", Some("fix")));
+    assert_eq!((found[0].commit_count, found[0].dirty_count, found[0].problem.as_deref()), (1, 1, None));
+    assert_eq!(found[0].commits[0].subject, "fix\u{fffd}[31m it");
+    assert!(
+        worktrees_since(repo.path(), &began, since, std::slice::from_ref(&fix)).await.unwrap().is_empty(),
+        "another project's"
+    );
+    repo.git(&["merge", "-q", "--no-edit", "fix"]);
+    let merged = worktrees_since(repo.path(), &began, since, &[]).await.unwrap();
+    assert_eq!((merged.len(), merged[0].commit_count), (1, 0), "what the project has is not told twice: {merged:?}");
+}
+
+#[tokio::test]
+async fn a_work_tree_that_is_not_the_repositorys_own_is_left_alone() {
+    let (repo, other) = (Repo::new(), Repo::new());
+    let began = repo.base().await;
+    let since = now();
+    other.commit("elsewhere");
+    repo.git(&["worktree", "add", "-q", "tree"]);
+    // What git believes to be the tree's place is another repository, with a configuration of its own.
+    let link = repo.path().join(".git/worktrees/tree/gitdir");
+    fs::write(&link, format!("{}/.git\n", other.path().display())).unwrap();
+    let trap = other.trap();
+    other.git(&["config", "core.fsmonitor", &trap]);
+    let found = worktrees_since(repo.path(), &began, since, &[]).await.unwrap();
+    assert!(found.iter().all(|tree| tree.commit_count == 0 && tree.dirty_count == 0), "{found:?}");
+    assert!(!other.pwned().exists());
+}
+
+#[tokio::test]
+async fn submodules_are_named_with_the_way_they_went() {
+    let (repo, library) = (Repo::new(), Repo::new());
+    let source = library.path().display().to_string();
+    repo.git(&["-c", "protocol.file.allow=always", "submodule", "add", "-q", &source, "lib"]);
+    repo.commit("a library");
+    let began = repo.base().await;
+    assert!(submodules_since(repo.path(), &began).await.unwrap().is_empty());
+    let lib = repo.path().join("lib");
+    for subject in ["one", "two"] {
+        git_in(&lib, &["commit", "-q", "--allow-empty", "-m", subject]);
+    }
+    let loose = submodules_since(repo.path(), &began).await.unwrap();
+    assert_eq!(loose.iter().map(|s| (s.path.as_str(), s.committed)).collect::<Vec<_>>(), [("lib", false)]);
+    repo.commit("the library goes on");
+    let found = submodules_since(repo.path(), &began).await.unwrap();
+    assert_eq!((found.len(), found[0].path.as_str(), found[0].committed), (1, "lib", true));
+    assert_eq!((found[0].commit_count, found[0].to.clone()), (Some(2), Some(git_in(&lib, &["rev-parse", "HEAD"]))));
+    fs::remove_dir_all(&lib).unwrap();
+    std::os::unix::fs::symlink(library.path(), &lib).unwrap();
+    let found = submodules_since(repo.path(), &began).await.unwrap();
+    assert_eq!(found[0].commit_count, None, "what does not stand below the folder is not asked");
 }

@@ -91,7 +91,7 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let mut text = String::new();
     for c in &changed {
         let (was, now) = (&c.was.seen, &c.now);
-        let by = |seen: &AgentSeen| rule(seen).map_or_else(|| "no rule".to_owned(), |rule| rule);
+        let by = |seen: &AgentSeen| rule(seen).unwrap_or_else(|| "no rule".to_owned());
         let _ = writeln!(text, "{} at {} (byte {})", c.attempt, rfc3339(c.was.at), c.was.bytes);
         let _ = writeln!(text, "  was {} by {}", was.words(), by(was));
         let _ = writeln!(text, "  now {} by {}", now.words(), by(now));

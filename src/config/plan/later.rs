@@ -4,6 +4,7 @@ use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::suggest;
 use super::Build;
+use crate::core::patterns::{PATTERNS_MAX, PatternError, Patterns};
 
 /// Checks store, node, report, alerts and what projects collect.
 pub(super) fn check(build: &mut Build<'_, '_>) {
@@ -33,13 +34,21 @@ pub(super) fn check(build: &mut Build<'_, '_>) {
         let place = root.key("projects").key(name).key("collect");
         let collect = project.collect.clone().unwrap_or_default();
         for (key, patterns) in [("docs", collect.docs), ("artifacts", collect.artifacts)] {
-            for (i, pattern) in patterns.iter().flatten().enumerate() {
-                if pattern.is_empty() || pattern.starts_with(['/', '~']) || pattern.split('/').any(|part| part == "..")
-                {
-                    let message = format!("{} leaves the project's directory", quoted(pattern));
-                    let found = build.problems.error(&place.key(key).item(i), message);
-                    found.help("patterns are relative to it, as in docs/*.md");
-                }
+            let patterns = patterns.unwrap_or_default();
+            if patterns.len() > PATTERNS_MAX {
+                let message = format!("there are {} patterns, {PATTERNS_MAX} are allowed", patterns.len());
+                build.problems.error(&place.key(key), message);
+                continue;
+            }
+            for (i, pattern) in patterns.iter().enumerate() {
+                let Err((_, why)) = Patterns::new(std::slice::from_ref(pattern)) else { continue };
+                let message = match why {
+                    PatternError::Leaves => format!("{} leaves the project's directory", quoted(pattern)),
+                    PatternError::TooLong => format!("the pattern is too long: {why}"),
+                    PatternError::Malformed(_) => format!("{} is no pattern: {why}", quoted(pattern)),
+                };
+                let found = build.problems.error(&place.key(key).item(i), message);
+                found.help("patterns are relative to it, as in docs/*.md");
             }
         }
     }

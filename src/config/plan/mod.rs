@@ -25,7 +25,7 @@ use super::raw;
 use super::suggest;
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
-use crate::core::plan::{ClearSecrets, OutputRule, Plan, ProjectPlan};
+use crate::core::plan::{ClearSecrets, CollectPlan, OutputRule, Plan, ProjectPlan};
 use crate::core::retention::Rules;
 use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
@@ -190,8 +190,13 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         let Some(dir) = build.path(&project.dir, build.folder, &dir_place) else { continue };
         build.check_folder(&dir, &dir_place);
         if let Ok(name) = checked {
+            let collect = project.collect.clone().unwrap_or_default();
+            let collect = CollectPlan {
+                docs: collect.docs.unwrap_or_default(),
+                artifacts: collect.artifacts.unwrap_or_default(),
+            };
             let budget = budget(project.budget.as_ref());
-            plan.projects.insert(name, ProjectPlan { dir, budget });
+            plan.projects.insert(name, ProjectPlan { dir, budget, collect });
         }
     }
     if raw.sessions.len() > SESSIONS_MAX {

@@ -139,13 +139,14 @@ pub struct Project {
     pub budget: Option<Budget>,
 }
 
-/// Files of a project to look at for the report, as patterns relative to its directory.
+/// Files of a project to look at for the report, as patterns relative to its directory. `*` stays within a folder, `**` does
+/// not, and a pattern without `/` fits names in any folder.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Collect {
-    /// Documents that agents write.
+    /// Documents that agents write, besides those of the usual names: what they say is held against what was seen.
     pub docs: Option<Vec<String>>,
-    /// Results to list with their sizes.
+    /// Results that a person is to look at: listed with size, lines and hash.
     pub artifacts: Option<Vec<String>>,
 }
 

@@ -40,6 +40,7 @@ fn the_rules_in_their_order() {
         ],
         leftovers: vec![("output/x/.nk-pack-1".into(), 5)],
         nights: vec![night("2026-01-01", 1, 1), night("2026-01-07", 500, 7), night("2026-01-09", 900, 109)],
+        snapshots: ["2026-01-07", "2026-01-08", "2026-01-09"].map(|id| (NightId::new(id).unwrap(), 9)).into(),
     };
     let needs = Needs { night: None, runs: BTreeSet::from(["2026-01-07/dead/1".parse().unwrap()]) };
     let planned = plan(&found, &needs, &Rules::default(), Wall(110 * DAY), false);
@@ -47,6 +48,8 @@ fn the_rules_in_their_order() {
         words(&planned),
         [
             "remove output/x/.nk-pack-1",
+            "remove files/2026-01-07",
+            "remove files/2026-01-08",
             "drop the output of 2026-01-01/x/1.1",
             "drop the recorder's files of 2026-01-01/x/1.1",
             "let the journal's facts up to 435 go: all before the night 2026-01-07",
@@ -68,6 +71,7 @@ fn for_ever_is_for_ever_and_the_newest_night_stays_by_any_rule() {
         attempts: vec![attempt("2026-01-01/x/1.1", 1), attempt("2026-01-02/x/1.1", 2)],
         leftovers: Vec::new(),
         nights: vec![night("2026-01-01", 1, 1), night("2026-01-02", 900, 2)],
+        snapshots: Vec::new(),
     };
     let now = Wall(5000 * DAY);
     let ever = Rules { output: None, journal: None };
@@ -125,7 +129,7 @@ prop_compose! {
             runs: letters.into_iter().map(|(n, s)| format!("2026-01-{n:02}/s{s}/1").parse().unwrap()).collect(),
         };
         let rules = Rules { output: days(output), journal: days(journal) };
-        (Found { attempts, leftovers: Vec::new(), nights: nights.collect() }, needs, rules, Wall(now * DAY), low)
+        (Found { attempts, leftovers: Vec::new(), nights: nights.collect(), snapshots: Vec::new() }, needs, rules, Wall(now * DAY), low)
     }
 }
 

@@ -9,11 +9,11 @@ use crate::daemon::peer::Peer;
 use crate::daemon::perform::zone;
 use crate::daemon::reviews::{self, ReviewError};
 use crate::os::clock;
-use crate::protocol::Done;
 use crate::protocol::details::{
     AlertHistory, Attempts, DeadLetters, NoteDoneRequest, NoteRequest, Numbers, Queue, ReviewRequest, SessionEvents,
     SessionNotes,
 };
+use crate::protocol::{Done, SCHEMA};
 use crate::report::markdown::{self, MarkdownOptions};
 use crate::report::nights::Nights;
 use crate::report::timeline::Timeline;
@@ -48,6 +48,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v1/queue", get(queue))
         .route("/v1/alerts/history", get(alert_history))
         .route("/v1/artifacts/review", post(review))
+        .route("/v1/collect", post(collect))
 }
 
 #[derive(serde::Deserialize)]
@@ -266,4 +267,14 @@ async fn review(
     let ReviewRequest { artifacts, approved, reason, .. } = request;
     let asked = reviews::Asked { artifacts, approved, night, by: actor(peer, reason) };
     Ok(Json(reviews::by_daemon(&api.inbox, api.rim.journal().reader(), asked).await?))
+}
+
+/// Looks at the projects' folders, so that what is asked next is fresh.
+async fn collect(State(api): State<Api>) -> Answer<Done> {
+    let did = if crate::daemon::collect::now(&api.rim).await {
+        "looked at the projects' folders"
+    } else {
+        "looking at the projects' folders takes longer"
+    };
+    Ok(Json(Done { schema: SCHEMA, did: vec![did.to_owned()] }))
 }
