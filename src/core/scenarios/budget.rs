@@ -57,7 +57,7 @@ fn a_budget_is_warned_of_at_eighty_percent_and_stops_at_its_end() {
     assert_eq!(facts(&step, |fact| matches!(fact, Fact::StopIntended { .. })), 1);
     assert!(matches!(desk.run("a").state, RunState::Stopping { then: AfterStop::Budget, .. }));
     let over = ("budget".to_owned(), "the budget of a is used up".to_owned());
-    assert_eq!(alerts(&desk), [over.clone()], "the same alert, and more urgent");
+    assert_eq!(alerts(&desk), std::slice::from_ref(&over), "the same alert, and more urgent");
     desk.crash();
     // What was under way when it was stopped still counts.
     uses(&mut desk, "a", 10_500, 1);
