@@ -156,6 +156,7 @@ pub fn status(sessions: &[(&str, &str)]) -> Status {
 
 fn session(name: &str, state: &str) -> SessionStatus {
     SessionStatus {
+        prompt: None,
         findings: Vec::new(),
         notes: Vec::new(),
         claims: 0,

@@ -27,7 +27,7 @@ use std::fs::OpenOptions;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Names the script.
@@ -477,10 +477,7 @@ impl Agent {
     fn byte(&self, within: Option<Duration>) -> Option<u8> {
         match within {
             None => self.keys.recv().ok(),
-            Some(within) => match self.keys.recv_timeout(within) {
-                Ok(byte) => Some(byte),
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-            },
+            Some(within) => self.keys.recv_timeout(within).ok(),
         }
     }
 }

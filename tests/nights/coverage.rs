@@ -73,6 +73,9 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Note { session, .. } => ("note", About::Session(session)),
         Event::NoteDone { .. } => ("note done", About::All),
         Event::ReportReady { .. } => ("report ready", About::All),
+        Event::Prompted { attempt, .. } => ("prompted", About::Run(&attempt.run)),
+        Event::Answer { session, .. } => ("answer", About::Session(session)),
+        Event::AnswerTyped { .. } => ("answer typed", About::All),
     }
 }
 

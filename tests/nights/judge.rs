@@ -376,7 +376,8 @@ impl Judge {
             | Effect::WriteReport { .. }
             | Effect::NightOver { .. }
             | Effect::LookForRemains { .. }
-            | Effect::Send { .. } => Ok(()),
+            | Effect::Send { .. }
+            | Effect::Answer { .. } => Ok(()),
         }
     }
 

@@ -355,10 +355,7 @@ mod tests {
     }
 
     fn key(act: Act) -> String {
-        match act {
-            Act::Press(name, _) => name,
-            other => format!("{other:?}"),
-        }
+        if let Act::Press(name, _) = act { name } else { format!("{act:?}") }
     }
 
     #[test]
