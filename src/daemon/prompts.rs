@@ -12,8 +12,7 @@ use crate::core::ids::AttemptId;
 use crate::core::ticket::typing::{Act, Look, Now, Typist};
 use crate::core::ticket::{Asked, STABLE, Say, Typed, mark};
 use crate::core::time::Mono;
-use crate::recording::attempt::AttemptFiles;
-use crate::recording::events::{EVENTS_FILE, RecorderEvent, read_events};
+use crate::recording::events::{EVENTS_FILE, Line, RecorderEvent, read_events};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -259,7 +258,11 @@ impl Rim {
         }
         loop {
             drawing.look();
-            let act = typist.next(&self.prompts().look(&wanted.attempt, &wanted.mark, &drawing));
+            let mut look = self.prompts().look(&wanted.attempt, &wanted.mark, &drawing);
+            if !self.prompts().live().contains_key(&wanted.attempt) && self.has_ended(wanted).await {
+                look.now = Now::Ended;
+            }
+            let act = typist.next(&look);
             let (name, input, paste) = match act {
                 Act::Wait => {
                     tokio::time::sleep(EVERY).await;
@@ -289,17 +292,19 @@ impl Rim {
 
     /// Whether anything was typed through the recorder since the answer was decided. What cannot be read counts as typed.
     async fn typed_since(&self, wanted: &ToType) -> bool {
-        let files =
-            AttemptFiles::new(self.instance.run_dir(&wanted.attempt), self.instance.output_log(&wanted.attempt));
-        let (since, again) = (wanted.since.0, wanted.again);
-        let look = tokio::task::spawn_blocking(move || {
-            let lines = match read_events(&files.run_dir().join(EVENTS_FILE)) {
-                Ok(lines) => lines,
-                Err(_) => return again,
-            };
-            let typed = |event: &RecorderEvent| matches!(event, RecorderEvent::Input { .. });
-            lines.iter().rev().any(|line| line.m / 1_000_000 >= since && typed(&line.event))
-        });
-        look.await.unwrap_or(true)
+        let since = wanted.since.0;
+        let typed = move |line: &Line| line.m / 1_000_000 >= since && matches!(line.event, RecorderEvent::Input { .. });
+        self.recorded(wanted, typed).await.unwrap_or(wanted.again)
+    }
+    /// Whether the recorder saw the program end.
+    async fn has_ended(&self, wanted: &ToType) -> bool {
+        let ended = |line: &Line| matches!(line.event, RecorderEvent::End { .. } | RecorderEvent::ExecFailed { .. });
+        self.recorded(wanted, ended).await.unwrap_or(false)
+    }
+    /// Whether the recorder noted such a thing; `None` when that cannot be read.
+    async fn recorded(&self, wanted: &ToType, such: impl Fn(&Line) -> bool + Send + 'static) -> Option<bool> {
+        let path = self.instance.run_dir(&wanted.attempt).join(EVENTS_FILE);
+        let look = move || read_events(&path).ok().map(|lines| lines.iter().rev().any(such));
+        tokio::task::spawn_blocking(look).await.ok().flatten()
     }
 }

@@ -5,6 +5,11 @@ use super::zone::rfc3339;
 use crate::core::ticket::{Stage, Ticket};
 use crate::protocol::prompts::{ChoiceStatus, PromptStatus};
 
+/// Foreign text of several lines, line by line: two commands must not look like one.
+fn lines(foreign: &str) -> String {
+    foreign.lines().map(harmless).collect::<Vec<_>>().join("\n")
+}
+
 /// A ticket for documents.
 pub fn status(ticket: &Ticket) -> PromptStatus {
     let prompt = &ticket.prompt;
@@ -17,8 +22,8 @@ pub fn status(ticket: &Ticket) -> PromptStatus {
         ticket: ticket.id(),
         kind: prompt.kind.as_str().to_owned(),
         about: harmless(&prompt.about),
-        text: harmless(&prompt.text()),
-        command: prompt.command.as_deref().map(harmless),
+        text: lines(&prompt.text()),
+        command: prompt.command.as_deref().map(lines),
         choices: prompt.choices.iter().enumerate().map(choice).collect(),
         since: rfc3339(ticket.since),
         state: ticket.word().to_owned(),

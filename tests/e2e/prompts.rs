@@ -137,6 +137,9 @@ fn rules_of_the_file_answer_what_they_name_and_nothing_else() {
     house.until_state("plain", "succeeded");
     assert_eq!(stage.times("plain", "ran touch a"), 1);
     assert_eq!(stage.times("plain", "refused rm b"), 1);
+    // Its program ends behind the last answer: that was an answer all the same.
+    let stages = || stage.tickets("plain").iter().map(|ticket| ticket["stage"].clone()).collect::<Vec<_>>();
+    house.until("both are answered", || stages() == ["answered", "answered"]);
     let by = |ticket: &serde_json::Value| ticket["answer"]["rule"]["words"].as_str().map(str::to_owned);
     let rules: Vec<_> = stage.tickets("plain").iter().map(by).collect();
     assert_eq!(rules, [Some("allow bash-command ^touch ".to_owned()), Some("deny bash-command ^rm ".to_owned())]);

@@ -281,9 +281,11 @@ impl Tickets {
         self.known.insert(ticket.number, ticket.clone());
         self.forget_old();
     }
-    /// An attempt has ended: what it asked is over.
+    /// An attempt has ended: what it asked is over. Whoever types an answer says later what came of it; the program may
+    /// have ended because of it.
     pub fn attempt_ended(&mut self, attempt: &AttemptId, at: Wall) {
-        for ticket in self.known.values_mut().filter(|ticket| ticket.attempt == *attempt && !ticket.is_over()) {
+        let open = |ticket: &&mut Ticket| ticket.attempt == *attempt && ticket.stage == Stage::Open;
+        for ticket in self.known.values_mut().filter(open) {
             ticket.stage = Stage::Expired { at };
         }
         self.forget_old();

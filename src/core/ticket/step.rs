@@ -174,6 +174,8 @@ impl Turn<'_> {
     pub(in crate::core) fn answer_typed(&mut self, number: u64, typed: &[String], outcome: &Typed) {
         let Some(ticket) = self.state().tickets.known.get(&number).cloned() else { return };
         let Stage::Answering { answer } = &ticket.stage else { return };
+        let lives = self.run(&ticket.attempt.run).is_some_and(|run| run.state.live_attempt() == Some(&ticket.attempt));
+        let stands = if lives { Stage::Open } else { Stage::Expired { at: self.at.wall } };
         match outcome {
             Typed::Taken { seen } => {
                 let stage = Stage::Answered {
@@ -188,12 +190,12 @@ impl Turn<'_> {
             Typed::Untyped { why } => {
                 let note = Some(format!("the answer was not typed: {why}"));
                 let why = format!("nothing was typed: {why}");
-                self.ticket(Ticket { stage: Stage::Open, note, judged: true, ..ticket }, &why);
+                self.ticket(Ticket { stage: stands, note, judged: true, ..ticket }, &why);
             }
             Typed::Ignored { why } => {
                 let what = format!("typed {}, and {why}", listed(typed));
                 let note = Some(format!("the answer {:?} was {what}", answer.words));
-                self.ticket(Ticket { stage: Stage::Open, note, judged: true, ..ticket }, &what);
+                self.ticket(Ticket { stage: stands, note, judged: true, ..ticket }, &what);
             }
         }
     }

@@ -34,6 +34,8 @@ pub enum Now {
     Gone,
     /// Nothing that is known.
     Unknown,
+    /// Nothing any more: its program has ended.
+    Ended,
 }
 
 /// A look at the screen.
@@ -117,12 +119,12 @@ impl Typist {
     pub fn next(&mut self, look: &Look) -> Act {
         // What the screen showed before the key says nothing of what the key did.
         let begun = self.step != Step::Begin;
-        if begun && !look.judged && look.since < SEEN_WITHIN {
+        if begun && !look.judged && look.since < SEEN_WITHIN && look.now != Now::Ended {
             return Act::Wait;
         }
         let prompt = match &look.now {
             Now::Same(prompt) => prompt,
-            Now::Other | Now::Gone | Now::Unknown => return self.without(look),
+            Now::Other | Now::Gone | Now::Unknown | Now::Ended => return self.without(look),
         };
         if self.keys >= KEYS_MAX {
             return Act::Ignored("it took more keys than there are choices".to_owned());
@@ -172,6 +174,8 @@ impl Typist {
             (Now::Gone, true) => Act::Taken("the question is gone and it goes on".to_owned()),
             (Now::Other, false) => Act::Untyped("it asks something else now".to_owned()),
             (Now::Gone, false) => Act::Untyped("it asks nothing any more".to_owned()),
+            (Now::Ended, true) => Act::Taken("its program ended then".to_owned()),
+            (Now::Ended, false) => Act::Untyped("its program has ended".to_owned()),
             (Now::Same(_), _) => Act::Wait,
         }
     }
