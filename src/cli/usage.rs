@@ -1,12 +1,9 @@
 //! What is said when the words typed are no command: in this program's form, with what was probably meant.
 
 use super::failure::{Exit, Failure};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::error::ErrorKind;
 use std::io::Write as _;
 use std::process::ExitCode;
-
-/// Commands that are promised and not here yet.
-const LATER: &[&str] = &["answer", "rules"];
 
 /// Prints help or version, or says what is wrong; gives the exit code.
 pub fn answer(error: &clap::Error) -> ExitCode {
@@ -28,12 +25,6 @@ pub fn internal() -> Failure {
 }
 
 fn failure(error: &clap::Error) -> Failure {
-    if let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand)
-        && LATER.contains(&typed.as_str())
-    {
-        return Failure::new(Exit::Usage, format!("`{typed}` is not in this version yet"))
-            .hint("`nightkeep --help` lists what is");
-    }
     let mut what = Vec::new();
     let mut hints = Vec::new();
     for line in error.render().to_string().lines().map(str::trim) {

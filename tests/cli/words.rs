@@ -82,12 +82,6 @@ fn an_unknown_command_gets_the_one_that_was_meant() {
 }
 
 #[test]
-fn commands_to_come_say_so() {
-    let home = Home::new();
-    home.run(&["answer", "x", "--y"]).exits(2).says("error: `answer` is not in this version yet");
-}
-
-#[test]
 fn words_that_are_not_utf8_or_hold_control_characters_do_no_harm() {
     let home = Home::with_sessions();
     home.run(&[OsStr::from_bytes(b"stop"), OsStr::from_bytes(b"a\xff")]).exits(2).says("error: ");

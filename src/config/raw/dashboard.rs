@@ -84,6 +84,8 @@ pub struct KeyTable {
     pub theme: Option<Keys>,
     /// Its own screen; back with the tmux prefix and d.
     pub attach: Option<Keys>,
+    /// Answer what it asks.
+    pub answer: Option<Keys>,
     /// Start it now.
     pub start: Option<Keys>,
     /// End it for this night.
