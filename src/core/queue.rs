@@ -228,7 +228,9 @@ impl Turn<'_> {
             if taken >= state.slots() || state.runs.values().any(|run| run.state.holds_slot() && wants_alone(run)) {
                 break;
             }
-            if taken > 0 && state.runs.get(&id).is_some_and(wants_alone) {
+            // What is parked has its memory all the same.
+            let beside = state.runs.values().any(|run| run.state.holds_slot() && !run.is_unkillable());
+            if beside && state.runs.get(&id).is_some_and(wants_alone) {
                 continue;
             }
             if let Some(key) = state.runs.get(&id).and_then(|run| state.held_by(run)) {

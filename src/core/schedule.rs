@@ -80,11 +80,13 @@ impl Turn<'_> {
         if armed {
             self.keep_deadlines();
         }
+        let parks = self.park_asking();
         let (now, zone) = (self.at.wall, &self.night.zone);
         let state = self.state();
         let open = state.open_night().filter(|night| !night.closing);
         let mut due: Vec<Wall> = state.plan.night.next_begin(now, zone).into_iter().collect();
         due.extend(open.and(state.calendar.ends));
+        due.extend(parks);
         due.extend(state.runs.values().filter(|run| waits_for_deadline(run)).filter_map(|run| run.deadline));
         due.extend(begins_soon.then(|| now.plus(BEGINS_AFTER)));
         if let Some(first) = due.into_iter().min() {

@@ -368,10 +368,15 @@ impl State {
         let attempts = self.night_runs().flat_map(|run| &run.attempts);
         attempts.filter(|attempt| attempt.exit.as_ref().is_some_and(ExitRecord::is_guess)).map(|attempt| &attempt.id)
     }
-    /// Slots taken. What cannot be killed takes none: it may never end.
+    /// Whether a run takes a slot. What cannot be killed takes none: it may never end. Neither does what waits for an
+    /// answer that nobody gives.
+    pub fn takes_slot(&self, run: &Run) -> bool {
+        let parked = run.state.live_attempt().is_some_and(|attempt| self.tickets.parks(attempt));
+        run.state.holds_slot() && !run.is_unkillable() && !parked
+    }
+    /// Slots taken.
     pub fn slots_taken(&self) -> u32 {
-        u32::try_from(self.runs.values().filter(|run| run.state.holds_slot() && !run.is_unkillable()).count())
-            .unwrap_or(u32::MAX)
+        u32::try_from(self.runs.values().filter(|run| self.takes_slot(run)).count()).unwrap_or(u32::MAX)
     }
     /// Slots in all: `concurrent`, at least one.
     pub fn slots(&self) -> u32 {

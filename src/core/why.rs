@@ -63,7 +63,7 @@ pub fn holdups(state: &State, session: &SessionName) -> Vec<Holdup> {
         RunState::Waiting { on } => on.iter().map(|name| dependency(state, name)).collect(),
         RunState::Queued if state.open_night().is_none_or(|night| night.closing) => vec![Holdup::NoNight],
         RunState::Queued if state.slots_taken() >= state.slots() => {
-            let takers = state.runs.values().filter(|run| run.state.holds_slot() && !run.is_unkillable());
+            let takers = state.runs.values().filter(|run| state.takes_slot(run));
             vec![Holdup::Slots { by: takers.map(|run| run.id.session.clone()).collect() }]
         }
         RunState::Queued if state.slots_taken() > 0 => vec![Holdup::Alone],

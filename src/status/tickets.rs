@@ -35,10 +35,11 @@ pub fn status(ticket: &Ticket) -> PromptStatus {
 /// What a ticket came to, in words.
 pub fn outcome(ticket: &Ticket) -> String {
     match &ticket.stage {
-        Stage::Open => match &ticket.note {
-            Some(note) => format!("waits for you: {}", harmless(note)),
-            None => "waits for you".to_owned(),
-        },
+        Stage::Open => {
+            let parked = if ticket.parked { ", its slot is free for others" } else { "" };
+            let note = ticket.note.as_deref().map_or_else(String::new, |note| format!(": {}", harmless(note)));
+            format!("waits for you{parked}{note}")
+        }
         Stage::Answering { answer } => format!("is being answered: {}", harmless(&answer.words)),
         Stage::Answered { answer, seen, .. } => {
             let by = match &answer.rule {

@@ -404,7 +404,7 @@ fn queued(run: &Run, state: &State, now: At) -> String {
         return format!("nothing: safe mode, {}; `nightkeep up` ends it", harmless(why));
     }
     let holders: Vec<&str> =
-        state.runs.values().filter(|r| r.state.holds_slot()).map(|r| r.id.session.as_str()).collect();
+        state.runs.values().filter(|r| state.takes_slot(r)).map(|r| r.id.session.as_str()).collect();
     let slots = usize::try_from(state.plan.concurrent).unwrap_or(usize::MAX);
     if holders.len() < slots {
         return match state.paced(run, now.mono) {

@@ -494,6 +494,33 @@ fn agents_prompts_and_projects_are_resolved() {
 }
 
 #[test]
+fn rules_that_answer_prompts_name_what_they_answer() {
+    let with = |rule: &str| format!("{}[[sessions.a.answers]]\n{rule}\n", session(""));
+    let command = "command = '^git '";
+    let plan = clean(&with(&format!("prompt = \"bash-command\"\n{command}\nanswer = \"allow\""))).plan;
+    let known = plan.sessions.values().next().unwrap();
+    assert_eq!((known.answers.len(), known.answers[0].max_per_hour), (1, 20));
+    for (rule, place, fragment) in [
+        ("prompt = \"bash-command\"\nanswer = \"allow\"", "4:1", "allows every command"),
+        ("prompt = \"bash-command\"\ncommand = '.*'\nanswer = \"allow\"", "6:11", "allows everything"),
+        ("prompt = \"bash-command\"\ncommand = ''\nanswer = \"allow\"", "6:11", "allows everything"),
+        ("prompt = \"edit\"\ncommand = '(?s).'\nanswer = \"allow\"", "6:11", "allows everything"),
+        ("prompt = \"bash-command\"\ncommand = '('\nanswer = \"deny\"", "6:11", "unclosed group"),
+        ("prompt = \"question\"\nanswer = \"deny\"", "5:10", "answered by a person only"),
+        ("prompt = \"login\"\nanswer = \"allow\"", "5:10", "answered by a person only"),
+        ("prompt = \"a b\"\nanswer = \"deny\"", "5:10", "cannot name a prompt"),
+        ("prompt = \"edit\"\nanswer = \"always\"", "6:10", "allow"),
+        ("prompt = \"edit\"\nanswer = \"deny\"\nmax_per_hour = 0", "7:16", "no rule"),
+        ("prompt = \"edit\"\nanswer = \"deny\"\nmax_per_hour = -1", "7:16", ""),
+        ("prompt = \"edit\"\nanswer = \"deny\"\nmax = 3", "7:1", "max_per_hour"),
+        ("answer = \"deny\"", "4:1", "prompt"),
+    ] {
+        errors(&with(rule), &[(place, fragment)]);
+    }
+    warnings(&with("prompt = \"bash-comand\"\nanswer = \"deny\""), &[("5:10", "bash-command")]);
+}
+
+#[test]
 fn stores_and_nodes_are_checked() {
     errors("[store]\nurl = \"sqlit\"\n", &[("2:7", "did you mean `sqlite`?")]);
     errors("[store]\nurl = \"mysql://x\"\n", &[("2:7", "is no store")]);

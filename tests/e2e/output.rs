@@ -123,7 +123,8 @@ fn a_night_is_replayed_from_its_files_alone() {
     let output: String = events.iter().filter(|(_, kind, _)| kind == "o").map(|(_, _, data)| data.as_str()).collect();
     assert_eq!(output.as_bytes(), house.raw("one"));
     let length: f64 = events.iter().map(|(interval, ..)| interval).sum();
-    assert!((2.0..60.0).contains(&length), "{length}");
+    // When the first line was read is later than when it was written.
+    assert!((1.0..60.0).contains(&length), "{length}");
     assert_eq!(events.last().map(|(_, kind, data)| (kind.as_str(), data.as_str())), Some(("x", "3")));
 
     let logs =

@@ -5,7 +5,7 @@ use super::super::printable::quoted;
 use super::super::raw;
 use super::super::suggest;
 use super::{Build, Layers};
-use crate::core::ticket::policy::{AnswerKind, AnswerRule, PER_HOUR};
+use crate::core::ticket::policy::{AnswerKind, AnswerRule, PER_HOUR, begins_with};
 
 /// Prompts that only a person answers.
 const FOR_PERSONS: [&str; 6] = ["trust", "question", "limit", "auth", "login", "permission"];
@@ -16,6 +16,12 @@ const KNOWN: [&str; 4] = ["bash-command", "edit", "fetch", "plan"];
 pub(super) fn rules(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> Vec<AnswerRule> {
     let Some((typed, place)) = layers.pick("answers", |s| s.answers.as_deref()) else { return Vec::new() };
     typed.iter().enumerate().filter_map(|(i, rule)| one(build, rule, &place.item(i))).collect()
+}
+
+/// Whether a pattern fits whatever is asked: commands that have nothing in common.
+fn fits_all(pattern: &str) -> bool {
+    let asked = ["rm -rf ~", "curl 192.0.2.1", "Zq7", "/etc/passwd", "https://example.org/", "9"];
+    asked.iter().all(|asked| begins_with(pattern, asked))
 }
 
 fn one(build: &mut Build<'_, '_>, rule: &raw::Answer, place: &Place) -> Option<AnswerRule> {
@@ -44,6 +50,12 @@ fn one(build: &mut Build<'_, '_>, rule: &raw::Answer, place: &Place) -> Option<A
     if answer == AnswerKind::Allow && prompt == "bash-command" && rule.command.is_none() {
         let found = build.problems.error(place, "a rule that allows every command is no rule");
         found.help("say which, as in command = '^(cargo|pytest) '");
+        return None;
+    }
+    let any = rule.command.as_ref().is_some_and(|command| fits_all(&command.0));
+    if answer == AnswerKind::Allow && any {
+        let found = build.problems.error(&place.key("command"), "a rule that allows everything is no rule");
+        found.help("say what it may be, as in '^(cargo|pytest) '");
         return None;
     }
     if rule.max_per_hour == Some(0) {

@@ -30,6 +30,8 @@ use std::time::Duration;
 
 /// A prompt that stands unchanged for this long may be answered by a rule; before that it may still be drawn.
 pub const STABLE: Duration = Duration::from_millis(1_500);
+/// A question that nobody answers holds the slot of its session for this long.
+pub const HOLDS_SLOT: Duration = Duration::from_secs(30 * 60);
 /// A question that is back within this time was never gone: its screen was drawn anew.
 const BACK_WITHIN: Duration = Duration::from_secs(5);
 /// Tickets that are over and still kept in the state; the journal has the rest.
@@ -173,6 +175,9 @@ pub struct Ticket {
     /// Why no rule answers it, or why an answer did not arrive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// Nobody answered for [`HOLDS_SLOT`]: another session may have its slot meanwhile.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parked: bool,
 }
 
 impl Ticket {
@@ -265,6 +270,11 @@ impl Tickets {
         times.map_or(0, |times| times.iter().filter(|at| now.since(**at) < HOUR).count())
     }
 
+    /// Whether an attempt waits so long for an answer that its slot is given to others. Once it is answered it counts
+    /// again, on top of those that have begun meanwhile.
+    pub fn parks(&self, attempt: &AttemptId) -> bool {
+        self.standing_of(attempt).is_some_and(|ticket| ticket.parked)
+    }
     /// A ticket as it is now.
     pub fn moved(&mut self, ticket: &Ticket) {
         self.last = self.last.max(ticket.number);

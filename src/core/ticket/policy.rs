@@ -141,11 +141,14 @@ fn fits(rule: &AnswerRule, prompt: &Prompt) -> bool {
     match (&rule.command, &prompt.command) {
         (None, _) => true,
         (Some(_), None) => false,
-        // A pattern that cannot be read fits nothing; the file was checked when it was loaded.
-        (Some(pattern), Some(command)) => {
-            Regex::new(&format!(r"\A(?:{pattern})")).is_ok_and(|regex| regex.is_match(command))
-        }
+        (Some(pattern), Some(command)) => begins_with(pattern, command),
     }
+}
+
+/// Whether a command begins with what the pattern of a rule names. A pattern that cannot be read fits nothing; the file
+/// is checked when it is loaded.
+pub fn begins_with(pattern: &str, command: &str) -> bool {
+    Regex::new(&format!(r"\A(?:{pattern})")).is_ok_and(|regex| regex.is_match(command))
 }
 
 /// Whether it is all told by its words; the error says why not.

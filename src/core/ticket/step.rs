@@ -2,12 +2,13 @@
 
 use super::choice::{self, words};
 use super::policy::{Ruling, judge};
-use super::{Answer, Asked, BACK_WITHIN, Say, Stage, Ticket};
+use super::{Answer, Asked, BACK_WITHIN, HOLDS_SLOT, Say, Stage, Ticket};
 use crate::core::effect::Effect;
 use crate::core::fact::{Actor, Fact};
 use crate::core::ids::{AttemptId, SessionName};
 use crate::core::run::RunState;
 use crate::core::state::State;
+use crate::core::time::Wall;
 use crate::core::turn::Turn;
 
 /// What came of typing an answer.
@@ -170,6 +171,23 @@ impl Turn<'_> {
         self.acted("answer", session.as_str(), by, result);
     }
 
+    /// Gives the slots of those free that nobody answers, and says when the next one is due.
+    pub(in crate::core) fn park_asking(&mut self) -> Option<Wall> {
+        let asking = |ticket: &&Ticket| ticket.is_open() && !ticket.parked;
+        let open: Vec<Ticket> = self.state().tickets.all_standing().filter(asking).cloned().collect();
+        let mut next: Option<Wall> = None;
+        for ticket in open {
+            let due = ticket.since.plus(HOLDS_SLOT);
+            if due > self.at.wall {
+                next = Some(next.map_or(due, |known| known.min(due)));
+            } else if self.run(&ticket.attempt.run).is_some_and(|run| runs(&run.state, &ticket.attempt)) {
+                self.ticket(Ticket { parked: true, ..ticket }, "nobody answers; its slot is free for others");
+                self.relations_changed = true;
+            }
+        }
+        next
+    }
+
     /// What came of typing an answer. A ticket that is over by now stays as it is.
     pub(in crate::core) fn answer_typed(&mut self, number: u64, typed: &[String], outcome: &Typed) {
         let Some(ticket) = self.state().tickets.known.get(&number).cloned() else { return };
@@ -220,6 +238,7 @@ impl Turn<'_> {
         let back = self.state().tickets.known.values().next_back().filter(back).cloned();
         if let Some(ticket) = back {
             let ticket = Ticket { stage: Stage::Open, ..ticket };
+            self.clock_due = true;
             return self.ticket(ticket, "it still asks");
         }
         let ticket = Ticket {
@@ -234,7 +253,9 @@ impl Turn<'_> {
             stage: Stage::Open,
             judged: false,
             note: None,
+            parked: false,
         };
+        self.clock_due = true;
         let why = ticket.words();
         self.ticket(ticket, &why)
     }

@@ -1,13 +1,13 @@
 //! Tickets as they live, told to the whole core.
 
 use super::policy::{AnswerKind, AnswerRule};
-use super::{Asked, Say, Stage, Ticket, Typed};
+use super::{Asked, HOLDS_SLOT, Say, Stage, Ticket, Typed};
 use crate::core::agent::{Choice, Prompt, PromptKind};
 use crate::core::effect::Effect;
 use crate::core::event::{Event, Verb};
 use crate::core::fact::Fact;
 use crate::core::plan::SessionPlan;
-use crate::core::testing::{Desk, anna, code, name, seconds, session};
+use crate::core::testing::{Desk, anna, code, name, plan, seconds, session};
 use crate::core::time::Wall;
 
 fn asked(command: &str) -> Asked {
@@ -125,6 +125,29 @@ fn a_person_answers_once_and_twice_is_harmless() {
     assert!(answers(&mut desk, "no", None).starts_with("a asks nothing; its last question was answered by"));
     typed(&mut desk, 1, Typed::Ignored { why: "late".to_owned() });
     assert_eq!(word(&desk, 1), "answered", "what is over stays as it is");
+}
+
+#[test]
+fn what_nobody_answers_gives_its_slot_to_others_and_counts_again_once_it_is_answered() {
+    let mut one = plan([session("a"), session("b"), session("c")]);
+    one.concurrent = 1;
+    let mut desk = Desk::new(one);
+    desk.up(&[]);
+    desk.started("a");
+    asks(&mut desk, Some(asked("git push")));
+    let looks = |desk: &mut Desk, wait| {
+        desk.wait(wait);
+        [desk.word("a"), desk.word("b"), desk.word("c")]
+    };
+    assert_eq!(looks(&mut desk, HOLDS_SLOT - seconds(1)), ["running", "queued", "queued"]);
+    assert_eq!(looks(&mut desk, seconds(1)), ["running", "starting", "queued"]);
+    assert_eq!((word(&desk, 1), ticket(&desk, 1).parked), ("open", true));
+    desk.started("b");
+    answers(&mut desk, "yes", None);
+    typed(&mut desk, 1, taken());
+    assert_eq!((desk.night.state.slots_taken(), desk.night.state.slots()), (2, 1), "it goes on, on top");
+    desk.ends("b", code(0));
+    assert_eq!(desk.word("c"), "queued", "it counts again");
 }
 
 #[test]
