@@ -503,15 +503,14 @@ fn rules_that_answer_prompts_name_what_they_answer() {
     for (rule, place, fragment) in [
         ("prompt = \"bash-command\"\nanswer = \"allow\"", "4:1", "allows every command"),
         ("prompt = \"bash-command\"\ncommand = '.*'\nanswer = \"allow\"", "6:11", "allows everything"),
-        ("prompt = \"bash-command\"\ncommand = ''\nanswer = \"allow\"", "6:11", "allows everything"),
         ("prompt = \"edit\"\ncommand = '(?s).'\nanswer = \"allow\"", "6:11", "allows everything"),
         ("prompt = \"bash-command\"\ncommand = '('\nanswer = \"deny\"", "6:11", "unclosed group"),
         ("prompt = \"question\"\nanswer = \"deny\"", "5:10", "answered by a person only"),
         ("prompt = \"login\"\nanswer = \"allow\"", "5:10", "answered by a person only"),
         ("prompt = \"a b\"\nanswer = \"deny\"", "5:10", "cannot name a prompt"),
         ("prompt = \"edit\"\nanswer = \"always\"", "6:10", "allow"),
-        ("prompt = \"edit\"\nanswer = \"deny\"\nmax_per_hour = 0", "7:16", "no rule"),
-        ("prompt = \"edit\"\nanswer = \"deny\"\nmax_per_hour = -1", "7:16", ""),
+        ("prompt = \"edit\"\nanswer = \"deny\"\nmax_per_hour = 0", "7:16", "from 1 to 1000"),
+        ("prompt = \"edit\"\nanswer = \"deny\"\nmax_per_hour = -1", "7:16", "from 1 to 1000"),
         ("prompt = \"edit\"\nanswer = \"deny\"\nmax = 3", "7:1", "max_per_hour"),
         ("answer = \"deny\"", "4:1", "prompt"),
     ] {

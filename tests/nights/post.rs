@@ -178,12 +178,23 @@ impl Post {
         if let Some(before) = before.filter(|_| !asked) {
             let repeat = self.plan.alerts.repeat_of(alert.severity);
             let waited = u128::from(world.t - before.t);
-            let due = before.boot != world.boot || repeat.is_some_and(|repeat| waited >= repeat.as_millis());
+            let mut due = before.boot != world.boot || repeat.is_some_and(|repeat| waited >= repeat.as_millis());
+            due |= alert.kind == "waiting_for_you" && self.step_within(alert, &message.channel, waited);
             ensure(due, || format!("A3: {key} tells {} again after {waited} ms", alert.id()))?;
         }
         let delivered = before.is_some_and(|told| told.delivered);
         self.told.insert(place, Told { delivered, ..now });
         Ok(())
+    }
+
+    /// Whether a step of the escalation came due for an open alert in the time since it was told before.
+    fn step_within(&self, alert: &Alert, channel: &str, waited: u128) -> bool {
+        let Some(told) = alert.told.get(channel) else { return false };
+        let open = told.last.since(alert.opened).as_millis();
+        let steps = || self.plan.alerts.escalate.iter().map(|step| step.after.as_millis());
+        let last = steps().max().unwrap_or(0);
+        let all = (0..5).flat_map(|round| steps().map(move |after| round * last + after));
+        all.into_iter().any(|after| after > 0 && open.saturating_sub(waited) < after && after <= open)
     }
 
     fn sends(&mut self, message: &Message, world: &World) -> Judged {

@@ -58,10 +58,6 @@ fn one(build: &mut Build<'_, '_>, rule: &raw::Answer, place: &Place) -> Option<A
         found.help("say what it may be, as in '^(cargo|pytest) '");
         return None;
     }
-    if rule.max_per_hour == Some(0) {
-        build.problems.error(&place.key("max_per_hour"), "a rule that answers nothing is no rule").help("at least 1");
-        return None;
-    }
     Some(AnswerRule {
         prompt: prompt.to_owned(),
         command: rule.command.as_ref().map(|command| command.0.clone()),

@@ -202,7 +202,7 @@ fn a_rule_answers_only_what_stands_still_and_is_journaled_with_its_hash() {
 #[test]
 fn a_rule_that_was_taken_out_of_the_file_answers_nothing_more() {
     let mut desk = desk(ruled(vec![rule("^git ", AnswerKind::Allow, 20)]));
-    desk.load(crate::core::testing::plan([session("a")]));
+    desk.load(plan([session("a")]));
     asks(&mut desk, Some(asked("git push")));
     assert!(to_type(&desk).is_empty());
 }
