@@ -13,7 +13,7 @@ use crate::core::plan::{ChannelPlan, ClearSecrets, Plan};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::reviews::{self, Asked, ReviewError};
-use crate::daemon::{self, history, secrets};
+use crate::daemon::{self, checkpoint, history, secrets};
 use crate::harvest::{self, Harvest};
 use crate::instance::Instance;
 use crate::os::clock;
@@ -432,29 +432,44 @@ async fn build(
     since: Option<Wall>,
     project: Option<&str>,
 ) -> Result<Option<report::model::Report>, Failure> {
-    let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
-    if facts.is_empty() {
+    let folded = match since {
+        None => checkpoint::folded(journal, instance, night).await,
+        Some(since) => folded_since(journal, night, since).await,
+    };
+    let Some(mut folder) = folded.map_err(|e| unreadable(instance, &e))? else {
         whole(instance, journal).await?;
         return Ok(None);
-    }
-    if let Some(since) = since {
-        let moved: BTreeSet<RunId> = facts
-            .iter()
-            .filter(|(_, entry)| entry.at.wall >= since)
-            .filter_map(|(_, entry)| entry.fact.run().cloned())
-            .collect();
-        facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
-    }
-    let zone = zone_of(&state(instance, journal).await?.plan);
-    let told = facts.iter().map(|(seq, entry)| (*seq, entry));
-    let mut folded = match daemon::running(&instance.lock_file()) {
-        Some(_) => report::fold_as_of(night, told, clock::now()),
-        None => report::fold(night, told),
     };
+    let zone = zone_of(&state(instance, journal).await?.plan);
+    if daemon::running(&instance.lock_file()).is_some() {
+        folder.watched_until(clock::now());
+    }
+    let mut folded = folder.finish();
     if let Some(typed) = project {
         narrow(&mut folded, typed)?;
     }
     Ok(Some(report::build(&folded, &zone)))
+}
+
+/// A night of which only the runs count that something happened to since.
+async fn folded_since(
+    journal: &Reader,
+    night: &NightId,
+    since: Wall,
+) -> Result<Option<report::Folder>, history::HistoryError> {
+    let mut moved: BTreeSet<RunId> = BTreeSet::new();
+    history::each_of_night(journal, night, |_, entry| {
+        moved.extend(entry.fact.run().filter(|_| entry.at.wall >= since).cloned());
+    })
+    .await?;
+    let mut folder = report::Folder::new(night);
+    history::each_of_night(journal, night, |seq, entry| {
+        if entry.fact.run().is_none_or(|run| moved.contains(run)) {
+            folder.add(seq, &entry);
+        }
+    })
+    .await?;
+    Ok((folder.seq() > 0).then_some(folder))
 }
 
 /// Leaves what is of a project.

@@ -3,10 +3,12 @@
 //! Nothing here waits for the daemon's loop or holds it up. What a night comes to is kept and gone on with, so that
 //! asking again costs what happened since.
 
+use super::checkpoint;
 use super::history::{self, HistoryError};
 use crate::core::fact::Entry;
 use crate::core::ids::{AttemptId, NightId, SessionName};
 use crate::core::time::At;
+use crate::instance::Instance;
 use crate::protocol::SCHEMA;
 use crate::protocol::details::{AlertHistory, Numbers, SessionEvent, SessionEvents};
 use crate::report;
@@ -20,8 +22,6 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
-/// How far before a night's first fact the start of the daemon that opened it is looked for.
-const PRELUDE: i64 = 64;
 /// Facts read at once.
 const PAGE: u32 = 2_000;
 /// Most events of one answer.
@@ -143,6 +143,7 @@ impl Details {
     pub async fn report(
         &self,
         reader: &Reader,
+        instance: &Instance,
         night: &NightId,
         zone: &TimeZone,
         watched: Option<At>,
@@ -159,7 +160,7 @@ impl Details {
         {
             return Ok(Some(report.clone()));
         }
-        let report = make(reader, night, zone, watched).await?;
+        let report = make(reader, instance, night, zone, watched).await?;
         *kept = report.clone().map(|report| (night.to_string(), span.last_seq, report));
         Ok(report)
     }
@@ -168,6 +169,7 @@ impl Details {
     pub async fn nights(
         &self,
         reader: &Reader,
+        instance: &Instance,
         zone: &TimeZone,
         watched: Option<At>,
         limit: u32,
@@ -184,7 +186,7 @@ impl Details {
                 && *seq == span.last_seq
             {
                 reports.push(report.clone());
-            } else if let Some(report) = make(reader, &night, zone, watched).await?.map(slim) {
+            } else if let Some(report) = make(reader, instance, &night, zone, watched).await?.map(slim) {
                 kept.insert(span.night.clone(), (span.last_seq, report.clone()));
                 reports.push(report);
             }
@@ -247,21 +249,8 @@ fn fold(mut timeline: Timeline, page: &[Event]) -> Result<Timeline, HistoryError
 /// A timeline that knows what came right before its night: which boot it is.
 async fn prelude(reader: &Reader, night: &NightId) -> Result<Timeline, DetailsError> {
     let mut timeline = Timeline::new(night.as_str());
-    for (seq, entry) in before_night(reader, night).await? {
-        timeline.apply(seq, &entry);
-    }
+    history::prelude(reader, night, |seq, entry| timeline.apply(seq, &entry)).await?;
     Ok(timeline)
-}
-
-/// Facts that belong to no night but came right before this one.
-async fn before_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, DetailsError> {
-    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
-    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(Vec::new()) };
-    let look = Look { after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
-    let page = reader.look(&look).await?;
-    let of_none = page.iter().filter(|event| event.event.night.is_none());
-    let entries: Result<Vec<_>, _> = of_none.map(|event| Ok((event.seq, history::entry(event)?))).collect();
-    entries.map_err(DetailsError::History)
 }
 
 /// An entry of which only the numbers matter.
@@ -286,34 +275,15 @@ fn add_samples(mut numbers: Numbers, page: &[Event]) -> Result<Numbers, HistoryE
     Ok(numbers)
 }
 
-/// The report of a night from the journal, folded page by page.
+/// The report of a night from the journal, from where its fold stands.
 async fn make(
     reader: &Reader,
+    instance: &Instance,
     night: &NightId,
     zone: &TimeZone,
     watched: Option<At>,
 ) -> Result<Option<Report>, DetailsError> {
-    let mut folder = report::Folder::new(night);
-    for (seq, entry) in before_night(reader, night).await? {
-        folder.add(seq, &entry);
-    }
-    let mut after = 0;
-    loop {
-        let look = Look { night: Some(night.to_string()), after, limit: PAGE, ..Look::default() };
-        let page = reader.look(&look).await?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        folder = aside(move || {
-            for event in &page {
-                folder.add(event.seq, &history::entry(event)?);
-            }
-            Ok::<_, HistoryError>(folder)
-        })
-        .await??;
-    }
-    if after == 0 {
-        return Ok(None);
-    }
+    let Some(mut folder) = checkpoint::folded(reader, instance, night).await? else { return Ok(None) };
     if let Some(now) = watched {
         folder.watched_until(now);
     }

@@ -14,6 +14,7 @@ use crate::core::progress::LastNights;
 use crate::core::run::{CheckResult, OutputSeen, RunState, Started};
 use crate::core::time::{At, Wall};
 use crate::core::usage::Used;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most moments kept for the timeline.
@@ -23,7 +24,7 @@ pub const MOMENTS_MAX: usize = 5_000;
 pub const TROUBLES_MAX: usize = 500;
 
 /// One night.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// Which.
     pub night: NightId,
@@ -82,7 +83,7 @@ pub struct Facts {
 }
 
 /// One run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// Its id.
     pub id: RunId,
@@ -114,7 +115,7 @@ impl RunFacts {
 }
 
 /// One attempt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptFacts {
     /// Its id.
     pub id: AttemptId,
@@ -152,7 +153,7 @@ impl AttemptFacts {
 }
 
 /// Something an operator did, or tried to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Act {
     /// When.
     pub at: Wall,
@@ -169,7 +170,7 @@ pub struct Act {
 }
 
 /// What a repository showed.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProjectFacts {
     /// Where it stood as the night began.
     pub base: Option<GitBase>,
@@ -178,7 +179,7 @@ pub struct ProjectFacts {
 }
 
 /// Something that could not be read, written or sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TroubleFact {
     /// When first.
     pub at: Wall,
@@ -191,7 +192,7 @@ pub struct TroubleFact {
 }
 
 /// A time in which something guarded was not to be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutageFact {
     /// What was down: `provider:anthropic`, `disk`, ...
     pub key: String,
@@ -208,7 +209,7 @@ pub struct OutageFact {
 }
 
 /// A row of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// When.
     pub at: Wall,
@@ -221,7 +222,7 @@ pub struct Moment {
 }
 
 /// What became of the night's messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Messages {
     /// Not settled yet: the channel and title by key.
     pub open: BTreeMap<String, (String, String)>,
