@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 /// Largest document that is read, in bytes; of a larger one only its name and size are told.
 pub const DOCUMENT_MAX: u64 = 256 * 1024;
+/// How the id of something that was asked for begins.
+pub const REQUEST: &str = "i-";
+/// Most settled requests that are remembered.
+pub const SETTLED_MAX: usize = 300;
 /// Most changed files of a project that are told one by one.
 pub const FILES_MAX: usize = 500;
 
@@ -148,16 +152,17 @@ pub enum ToldBy {
     Marker,
 }
 
-/// That a person looked at an artifact.
+/// That a person looked at an artifact, or settled what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// The night whose report names it.
     pub night: NightId,
     /// Its id in the report.
     pub artifact: String,
-    /// The project.
-    pub project: ProjectName,
-    /// Its path below the project's folder.
+    /// The project; `None` of what a session without one asked for.
+    #[serde(default)]
+    pub project: Option<ProjectName>,
+    /// Its path below the project's folder; of what was asked for its words.
     pub path: String,
     /// SHA-256 of what was looked at, in hex; a later change asks anew.
     #[serde(default)]
@@ -179,6 +184,9 @@ pub struct NightSummary {
     /// What was open as it ended, and since which night.
     #[serde(default)]
     pub open: Vec<OpenItem>,
+    /// Ids of what was asked for and a person settled, oldest first, at most [`SETTLED_MAX`]: it is not asked for again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<String>,
 }
 
 /// What a session came to.
@@ -290,7 +298,8 @@ mod tests {
         desk.up(&[]);
         desk.runs("x", code(0));
         let night = desk.night.state.night.as_ref().unwrap().id.clone();
-        let summary = NightSummary { night: night.clone(), sessions: Vec::new(), open: Vec::new() };
+        let summary =
+            NightSummary { night: night.clone(), sessions: Vec::new(), open: Vec::new(), settled: Vec::new() };
         let tell = || Event::Evidence { evidence: Evidence::Summary(Box::new(summary.clone())) };
         assert_eq!(desk.step(tell()).facts.len(), 1);
         assert!(desk.step(tell()).facts.is_empty(), "the same once more is nothing new");

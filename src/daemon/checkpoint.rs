@@ -91,11 +91,7 @@ async fn go_on(
 }
 
 /// The fold as it was written down, when it is of this journal.
-async fn resume(
-    reader: &Reader,
-    instance: &Instance,
-    night: &NightId,
-) -> Result<Option<(Folder, Head)>, HistoryError> {
+async fn resume(reader: &Reader, instance: &Instance, night: &NightId) -> Result<Option<(Folder, Head)>, HistoryError> {
     let path = instance.checkpoint(night);
     let Some(head) = peek(&path) else { return Ok(None) };
     if !head.fits(reader, night).await? {

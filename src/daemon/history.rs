@@ -74,11 +74,7 @@ pub async fn each_of_night(
 }
 
 /// Hands on the facts that belong to no night but came right before this one: the start of the daemon that opened it.
-pub async fn prelude(
-    reader: &Reader,
-    night: &NightId,
-    mut take: impl FnMut(i64, Entry),
-) -> Result<(), HistoryError> {
+pub async fn prelude(reader: &Reader, night: &NightId, mut take: impl FnMut(i64, Entry)) -> Result<(), HistoryError> {
     let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
     let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(()) };
     let before = Look { after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };

@@ -11,7 +11,9 @@ use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
-use super::{awake, ballast, checkpoint, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage};
+use super::{
+    awake, ballast, checkpoint, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage,
+};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::delivery;
 use crate::core::effect::Effect;

@@ -29,7 +29,7 @@ pub struct Collected {
     pub told: Vec<ToldFact>,
     /// What they said beyond that.
     pub told_left_out: u64,
-    /// What people made of artifacts, the newest by id.
+    /// What people made of artifacts and of what was asked for, the newest by id.
     pub reviews: BTreeMap<String, Review>,
     /// What the night before came to.
     pub before: Option<NightSummary>,
@@ -83,11 +83,11 @@ impl Folder {
         self.moment(at, Some(&session), format!("says: {}", told.text), weight);
     }
 
-    /// A person looked at an artifact.
+    /// A person looked at an artifact, or settled what was asked for.
     pub(super) fn reviewed(&mut self, at: Wall, review: &Review) {
-        let id = match review.artifact.as_str() {
-            "" => artifact_id(&review.project, &review.path),
-            id => id.to_owned(),
+        let id = match (review.artifact.as_str(), &review.project) {
+            ("", Some(project)) => artifact_id(project, &review.path),
+            (id, _) => id.to_owned(),
         };
         self.facts.collected.reviews.insert(id, review.clone());
         let verb = if review.approved { "approved" } else { "dismissed" };

@@ -24,7 +24,7 @@ pub fn summary(report: &Report) -> Option<NightSummary> {
     let steps = report.projects.iter().flat_map(|project| project.items.next_steps.iter().map(move |i| (project, i)));
     let steps = steps.filter_map(|(project, item)| of_item(project, item));
     let open = needs.chain(steps).take(OPEN_KEPT).collect();
-    Some(NightSummary { night, sessions, open })
+    Some(NightSummary { night, sessions, open, settled: report.settled.clone() })
 }
 
 fn of_session(report: &Report, session: &SessionReport) -> Option<SessionSummary> {

@@ -266,7 +266,7 @@ async fn review(
     };
     let ReviewRequest { artifacts, approved, reason, .. } = request;
     let asked = reviews::Asked { artifacts, approved, night, by: actor(peer, reason) };
-    Ok(Json(reviews::by_daemon(&api.inbox, api.rim.journal().reader(), asked).await?))
+    Ok(Json(reviews::by_daemon(&api.inbox, api.rim.journal().reader(), api.rim.instance(), asked).await?))
 }
 
 /// Looks at the projects' folders, so that what is asked next is fresh.
