@@ -68,9 +68,9 @@ fn what_somebody_looked_at_needs_nobody_any_more() {
     let again = house.run(&["dismiss", &key]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(
-        format!("{}{}", again.out, again.stderr).contains("was dismissed already"),
+        format!("{}{}", again.stdout, again.stderr).contains("was dismissed already"),
         "{}{}",
-        again.out,
+        again.stdout,
         again.stderr
     );
 
