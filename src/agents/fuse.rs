@@ -4,17 +4,21 @@ use super::sign::{Sign, Source};
 use crate::core::agent::{Activity, AgentSeen, Confidence, Prompt};
 use crate::core::exit::FailureClass;
 use crate::core::time::Wall;
+use std::time::Duration;
 
 /// A judgement on a sign of less than this is a guess.
 const MEDIUM: u8 = 50;
 /// From here on it is sure.
 const HIGH: u8 = 80;
+/// A hook's word counts alone for so long.
+const MOMENT: Duration = Duration::from_secs(5);
 /// Signs beside the first that are kept as evidence.
 const EVIDENCE: usize = 4;
 
 /// Judges the newest sign of each source.
 pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
-    let mut by_weight: Vec<&Sign> = signs.iter().collect();
+    let signs: Vec<&Sign> = signs.iter().filter(|sign| !is_past(sign, signs, now)).collect();
+    let mut by_weight = signs.clone();
     by_weight.sort_by_key(|sign| (std::cmp::Reverse(sign.score), std::cmp::Reverse(sign.at), sign.source));
     let Some(first) = by_weight.iter().copied().find(|sign| sign.activity.is_some()) else {
         let evidence = vec![format!("nothing of what it shows is known to the rules of {profile}")];
@@ -72,6 +76,19 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
     }
 }
 
+/// Whether a hook's word was overtaken: it tells of a moment, and what is seen all the time has since been something else.
+fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
+    let lasts = |source: Source| match source {
+        Source::Status | Source::Screen | Source::Title => true,
+        Source::Hook | Source::Events | Source::Transcript | Source::Headless | Source::Process => false,
+    };
+    let overtakes = |other: &Sign| {
+        let differs = other.activity.is_some_and(|activity| Some(activity) != sign.activity);
+        lasts(other.source) && differs && other.score >= HIGH && other.at > sign.at
+    };
+    sign.source == Source::Hook && now.since(sign.at) > MOMENT && signs.iter().any(overtakes)
+}
+
 /// The prompt that is known best: one with choices before one without, a command from wherever it is named.
 fn prompt(by_weight: &[&Sign]) -> Option<Prompt> {
     let all =
@@ -120,6 +137,24 @@ mod tests {
         assert_eq!((seen.activity, seen.class, seen.retries), (Activity::Idle, None, false));
         assert_eq!(seen.confidence, Confidence::Medium, "something speaks against it");
         assert_eq!(seen.evidence.len(), 2);
+    }
+
+    #[test]
+    fn a_hooks_word_is_overtaken_by_what_is_seen_since() {
+        let mut hook = sign(Source::Hook, 94, Activity::Idle);
+        (hook.class, hook.at) = (Some(FailureClass::UsageLimit), Wall(1_000));
+        let mut screen = sign(Source::Screen, 86, Activity::Working);
+        let at = |screen: &mut Sign, ms: i64| {
+            screen.at = Wall(ms);
+            let seen = fuse("test", &[hook.clone(), screen.clone()], Wall(ms));
+            (seen.activity, seen.class)
+        };
+        assert_eq!(at(&mut screen, 3_000), (Activity::Idle, Some(FailureClass::UsageLimit)), "it may still be drawn");
+        assert_eq!(at(&mut screen, 9_000), (Activity::Working, None), "it went on by itself");
+        screen.score = 60;
+        assert_eq!(at(&mut screen, 9_000).0, Activity::Idle, "that is a guess");
+        screen.activity = Some(Activity::Idle);
+        assert_eq!(at(&mut screen, 9_000), (Activity::Idle, Some(FailureClass::UsageLimit)), "the same is seen");
     }
 
     #[test]

@@ -154,6 +154,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         resume,
         budget,
         agent: _,
+        launch,
+        worktree,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -185,5 +187,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
         shown("resume", resume_words(*resume)),
         shown("budget", budget_words(*budget)),
+        hidden("agent", launch),
+        shown("worktree", worktree.is_some()),
     ]
 }

@@ -163,6 +163,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         resume,
         budget,
         agent,
+        launch,
+        worktree,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -188,7 +190,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("max_processes", *processes != old.caps.processes),
         ("resume", *resume != old.resume),
         ("budget", *budget != old.budget),
-        ("agent", *agent != old.agent),
+        ("agent", *agent != old.agent || *launch != old.launch),
+        ("worktree", *worktree != old.worktree),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -57,6 +57,8 @@ pub(super) fn session(text: &str) -> SessionPlan {
         resume: crate::core::limit::ResumePolicy::default(),
         budget: crate::core::usage::Budget::default(),
         agent: None,
+        launch: None,
+        worktree: None,
     }
 }
 

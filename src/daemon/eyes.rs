@@ -1,6 +1,7 @@
 //! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
 //! has settled, and seldom enough that a hundred agents cost little.
 
+use super::ears::Ears;
 use crate::agents::profile;
 use crate::agents::watch::Watcher;
 use crate::core::agent::AgentSeen;
@@ -8,6 +9,7 @@ use crate::core::time::Wall;
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::output::{About, SizeAt};
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -34,14 +36,16 @@ pub struct Eyes {
     looked: Option<Instant>,
     fed: Instant,
     put_off: u32,
+    /// Of times that name none.
+    zone: TimeZone,
 }
 
 impl Eyes {
     /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
-        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
+        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone.clone());
         let (sizes, fed) = (Vec::new(), Instant::now());
-        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0 })
+        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0, zone })
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {
@@ -112,6 +116,17 @@ impl Eyes {
         self.put_off = 0;
         self.looked = Some(now);
         if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+    }
+    /// Whether its agent calls hooks.
+    pub fn has_hooks(&self) -> bool {
+        !self.watcher.profile().start.hooks.is_empty()
+    }
+    /// Takes what was told to the hooks since.
+    pub fn hear(&mut self, ears: &mut Ears) {
+        let profile = Arc::clone(self.watcher.profile());
+        for sign in ears.hear(&profile, &self.zone) {
+            self.watcher.tell(sign);
+        }
     }
     /// What was seen last.
     pub fn seen(&self) -> Option<&AgentSeen> {

@@ -13,6 +13,7 @@ use super::ping::Ping;
 use super::timers::Timers;
 use super::{
     awake, ballast, checkpoint, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage,
+    worktrees,
 };
 use crate::config::{self, Context, Severity, Source};
 use crate::core::delivery;
@@ -152,14 +153,22 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
         crashes::forget(&instance);
     }
-    let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
+    let (mut plan, state) = (loaded.plan, instance.state().to_path_buf());
+    let places = state.clone();
+    let settled = tokio::task::spawn_blocking(move || {
+        worktrees::settle(&mut plan, &places);
+        plan
+    });
+    let plan = settled.await.map_err(|e| DaemonError::Config(e.to_string()))?;
+    let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(plan) }).await;
     sensors::look(&rim).await;
     tokio::spawn(sensors::watch(Arc::clone(&rim)));
     let file = instance.file().to_path_buf();
     let context = options.context;
     let changed = Arc::clone(&rim);
     let reload = reload::follow(&file.clone(), inbox.clone(), move || match load(&file, &context) {
-        Ok(loaded) => {
+        Ok(mut loaded) => {
+            worktrees::settle(&mut loaded.plan, &state);
             changed.set_config(loaded.settings);
             Event::PlanLoaded { plan: Box::new(loaded.plan) }
         }

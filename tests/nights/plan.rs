@@ -304,6 +304,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         resume: resume(rng),
         budget: Default::default(),
         agent: None,
+        launch: None,
+        worktree: None,
     }
 }
 
