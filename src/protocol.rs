@@ -559,7 +559,7 @@ pub struct Why {
     pub next: String,
     /// What its runs used in the night; null where nothing is known.
     #[serde(default)]
-    pub usage: Option<UsageStatus>,
+    pub usage: Option<Box<UsageStatus>>,
 }
 
 /// One link of the chain.

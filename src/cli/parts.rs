@@ -240,18 +240,21 @@ pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Op
 /// The newest nights, at most so many, each with its trend; `None` when there was none yet.
 pub async fn nights(instance: &Instance, width: usize, limit: usize) -> Result<Option<Shown>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
-    let mut reports = Vec::new();
+    let mut shorts = Vec::new();
+    let zone = zone_of(&state(instance, &journal).await?.plan);
+    let watched = daemon::running(&instance.lock_file()).map(|_| clock::now());
     let spans = journal.nights().await.map_err(|e| unreadable(instance, &e))?;
     // One more, for what changed in the oldest of those told.
     for span in &spans[spans.len().saturating_sub(limit.saturating_add(1))..] {
         let Ok(night) = NightId::new(&span.night) else { continue };
-        reports.extend(build(instance, &journal, &night, None, None).await?);
+        let made = daemon::details::short(&journal, instance, &night, &zone, watched).await;
+        shorts.extend(made.map_err(|e| unreadable(instance, &e))?);
     }
-    if reports.is_empty() {
+    if shorts.is_empty() {
         whole(instance, &journal).await?;
         return Ok(None);
     }
-    let mut nights = report::nights::nights(&reports);
+    let mut nights = report::nights::nights(&shorts);
     nights.nights.truncate(limit);
     let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))

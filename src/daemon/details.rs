@@ -5,7 +5,7 @@
 
 use super::checkpoint;
 use super::history::{self, HistoryError};
-use crate::core::fact::Entry;
+use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, NightId, SessionName};
 use crate::core::time::At;
 use crate::instance::Instance;
@@ -13,7 +13,7 @@ use crate::protocol::SCHEMA;
 use crate::protocol::details::{AlertHistory, Numbers, SessionEvent, SessionEvents};
 use crate::report;
 use crate::report::model::Report;
-use crate::report::nights::Nights;
+use crate::report::nights::{Nights, Short};
 use crate::report::timeline::Timeline;
 use crate::status;
 use crate::status::numbers::Sample;
@@ -67,7 +67,7 @@ impl From<JournalError> for DetailsError {
 pub struct Details {
     timelines: Mutex<Vec<Timeline>>,
     numbers: Mutex<BTreeMap<(String, String), Numbers>>,
-    nights: Mutex<BTreeMap<String, (i64, Report)>>,
+    nights: Mutex<BTreeMap<String, (i64, Short)>>,
     report: Mutex<Option<(String, i64, Report)>>,
 }
 
@@ -179,20 +179,20 @@ impl Details {
         // One more, for what changed in the oldest of those told.
         let spans = &spans[spans.len().saturating_sub(wanted + 1)..];
         let mut kept = self.nights.lock().await;
-        let mut reports: Vec<Report> = Vec::with_capacity(spans.len());
+        let mut shorts: Vec<Short> = Vec::with_capacity(spans.len());
         for span in spans {
             let Ok(night) = NightId::new(&span.night) else { continue };
-            if let Some((seq, report)) = kept.get(&span.night)
+            if let Some((seq, known)) = kept.get(&span.night)
                 && *seq == span.last_seq
             {
-                reports.push(report.clone());
-            } else if let Some(report) = make(reader, instance, &night, zone, watched).await?.map(slim) {
-                kept.insert(span.night.clone(), (span.last_seq, report.clone()));
-                reports.push(report);
+                shorts.push(known.clone());
+            } else if let Some(made) = short(reader, instance, &night, zone, watched).await? {
+                kept.insert(span.night.clone(), (span.last_seq, made.clone()));
+                shorts.push(made);
             }
         }
         kept.retain(|night, _| spans.iter().any(|span| span.night == *night));
-        let mut nights = report::nights::nights(&reports);
+        let mut nights = report::nights::nights(&shorts);
         nights.nights.truncate(wanted);
         Ok(nights)
     }
@@ -291,21 +291,35 @@ async fn make(
     Ok(Some(aside(move || report::build(&folder.finish(), &zone)).await?))
 }
 
-/// What the list of nights needs of a report.
-fn slim(mut report: Report) -> Report {
-    for session in &mut report.sessions {
-        session.attempts = Vec::new();
-        session.time = Vec::new();
-        session.last_words = Vec::new();
-        session.metrics = Vec::new();
-        session.checks = Vec::new();
-        session.findings = Vec::new();
+/// Facts of a night that come once it was summed up and change nothing in its line.
+const AFTER: &[&str] =
+    &["night_summed", "report_written", "message_queued", "message_settled", "alert_moved", "daemon_stopped", "worded"];
+
+/// A night for the list: by what it was summed up to, when nothing happened to it since, else by its report.
+pub async fn short(
+    reader: &Reader,
+    instance: &Instance,
+    night: &NightId,
+    zone: &TimeZone,
+    watched: Option<At>,
+) -> Result<Option<Short>, DetailsError> {
+    if let Some(short) = summed(reader, night).await? {
+        return Ok(Some(short));
     }
-    report.errors = Vec::new();
-    report.timeline = Vec::new();
-    report.alerts = Vec::new();
-    report.retries = Vec::new();
-    report.operator = Vec::new();
-    report.projects = Vec::new();
-    report
+    Ok(make(reader, instance, night, zone, watched).await?.map(|report| Short::of(&report)))
+}
+
+async fn summed(reader: &Reader, night: &NightId) -> Result<Option<Short>, DetailsError> {
+    let look = Look { night: Some(night.to_string()), back: true, limit: 1, ..Look::default() };
+    let last = reader.look(&Look { only: &["night_summed"], ..look.clone() }).await?;
+    let Some(event) = last.first() else { return Ok(None) };
+    let Fact::NightSummed { summary } = history::entry(event)?.fact else { return Ok(None) };
+    let since = Look { after: event.seq, but: AFTER, ..look.clone() };
+    // A message that was given up is one of the night's troubles.
+    let settled = Look { after: event.seq, only: &["message_settled"], limit: PAGE, ..look };
+    let is_given_up = |event: &Event| event.event.body.contains("given_up");
+    let told = summary.night == *night
+        && reader.look(&since).await?.is_empty()
+        && !reader.look(&settled).await?.iter().any(is_given_up);
+    Ok(told.then(|| Short::of_summary(&summary)).flatten())
 }

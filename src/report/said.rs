@@ -109,6 +109,7 @@ pub(super) fn settled(facts: &Facts) -> Vec<String> {
         sessions: Vec::new(),
         open,
         settled: Vec::new(),
+        numbers: None,
     });
     facts.collected.reviews.keys().for_each(|id| all.settle(id));
     all.settled

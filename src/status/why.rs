@@ -57,7 +57,7 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
         state: run.map_or("scheduled", |run| run.state.word()).to_owned(),
         chain: steps.into_iter().map(|s| WhyStep { at: rfc3339(s.at), what: s.what, evidence: s.evidence }).collect(),
         next,
-        usage: super::usage::of_session(state, name),
+        usage: super::usage::of_session(state, name).map(Box::new),
     })
 }
 

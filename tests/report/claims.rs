@@ -95,6 +95,7 @@ fn of_night_before(tests: (u64, u64, u64)) -> NightSummary {
         sessions: vec![session],
         open: Vec::new(),
         settled: Vec::new(),
+        numbers: None,
     }
 }
 

@@ -8,7 +8,8 @@ use nightkeep::core::ids::{AttemptId, RunId};
 use nightkeep::core::run::{Outcome, OutputSeen, RunState};
 use nightkeep::report::markdown::{MarkdownOptions, render};
 use nightkeep::report::model::Report;
-use nightkeep::report::{Folder, build, check_code, fold, json, text};
+use nightkeep::report::nights::{self, Short};
+use nightkeep::report::{Folder, build, check_code, fold, json, summary, text};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -348,6 +349,12 @@ proptest! {
         }
         let report = journal.report();
         agrees(&journal, &report)?;
+        // The list of nights is told by what a night was summed up to, once it is over.
+        let short = Short::of_summary(&summary(&report).unwrap());
+        prop_assert_eq!(short.is_some(), report.window.from.is_some() && !report.window.open);
+        if let Some(short) = short {
+            prop_assert_eq!(nights::nights(&[short]), nights::nights(&[Short::of(&report)]));
+        }
     }
 
     /// A fold that is written down and gone on with, at any place and more than once, tells what the whole journal tells.
