@@ -64,7 +64,7 @@ fn what_somebody_looked_at_needs_nobody_any_more() {
     let review = &facts[0]["review"];
     assert_eq!((&review["artifact"], &review["approved"]), (&Value::from(key.clone()), &Value::from(false)));
     assert_eq!(review["by"]["reason"], "it has one");
-    assert!(review["by"]["who"].as_str().expect("who").contains("uid "), "{review}");
+    assert!(review["by"]["who"].as_str().expect("who").contains(", pid "), "{review}");
     let again = house.run(&["dismiss", &key]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert!(

@@ -140,6 +140,9 @@ fn what_was_done_beside_the_own_work_tree_is_told_in_every_form() {
     };
     j.add(Fact::ProjectSeen { project: "glacier".parse().unwrap(), work });
     j.close("asked");
+    let quiet = render(&j.report(), MarkdownOptions::default());
+    assert!(quiet.contains("glacier: 2 commits in 2 further work trees, 1 submodule elsewhere"), "{quiet}");
+    j.add(Fact::Trouble { part: "mail".into(), what: "gone".into() });
     let report = j.report();
     assert_eq!(report.totals.commits, 0, "what is not in the project's own work tree is not counted as its own");
     for page in all_forms(&report) {
