@@ -268,7 +268,7 @@ mod tests {
         mark(&path);
         place.trouble("gone").await;
         let marked = place.report(&night).await;
-        assert!(marked.contains("marked") && marked.contains("gone") && !marked.contains("locked"), "{marked}");
+        assert!(marked.contains("\"marked\"") && marked.contains("\"gone\""), "{marked}");
 
         // A broken file, one of another version, and one of another journal are as if there were none.
         let good = fs::read(&path).unwrap();
@@ -286,10 +286,10 @@ mod tests {
         ] {
             fs::write(&path, &spoiled).unwrap();
             let report = place.report(&night).await;
-            assert!(report.contains("locked") && !report.contains("marked"), "{report}");
+            assert!(report.contains("\"locked\"") && !report.contains("\"marked\""), "{report}");
         }
         fs::write(&path, &good).unwrap();
-        assert!(place.report(&night).await.contains("marked"));
+        assert!(place.report(&night).await.contains("\"marked\""));
         place.journal.close().await;
     }
 
