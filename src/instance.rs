@@ -115,6 +115,14 @@ impl Instance {
     pub fn report(&self, night: &NightId, extension: &str) -> PathBuf {
         self.reports().join(format!("{night}.{extension}"))
     }
+    /// How far the facts of nights are folded for their reports.
+    pub fn checkpoints(&self) -> PathBuf {
+        self.state.join("checkpoints")
+    }
+    /// How far the facts of a night are folded for its report.
+    pub fn checkpoint(&self, night: &NightId) -> PathBuf {
+        self.checkpoints().join(night.as_str())
+    }
     /// What stood in the projects' folders as nights began.
     pub fn snapshots(&self) -> PathBuf {
         self.state.join(crate::core::retention::SNAPSHOTS)

@@ -561,6 +561,9 @@ pub struct Why {
     pub chain: Vec<WhyStep>,
     /// What happens next, and when.
     pub next: String,
+    /// What its runs used in the night; null where nothing is known.
+    #[serde(default)]
+    pub usage: Option<Box<UsageStatus>>,
 }
 
 /// One link of the chain.

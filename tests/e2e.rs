@@ -40,6 +40,8 @@ mod first_night;
 mod full_disk;
 #[path = "e2e/limits.rs"]
 mod limits;
+#[path = "e2e/look.rs"]
+mod look;
 #[path = "e2e/new_journal.rs"]
 mod new_journal;
 #[path = "e2e/operator.rs"]

@@ -64,7 +64,7 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
             let lasted = status::tonight::lasted(&state);
             Detail::Plan(status::tonight::tonight(&state.plan, &lasted, now.wall, &zone))
         }
-        Want::Nights => Detail::Nights(known.nights(&reader, &zone, None, NIGHTS).await.map_err(unreadable)?),
+        Want::Nights => Detail::Nights(known.nights(&reader, instance, &zone, None, NIGHTS).await.map_err(unreadable)?),
         Want::Marks(session) => {
             let session = name(session)?;
             let page = details::events(&reader, &session, None, details::EVENTS_MAX).await.map_err(unreadable)?;
@@ -84,7 +84,7 @@ pub async fn from_journal(instance: &Instance, want: &Want) -> Result<Detail, St
                 Some(wanted) => NightId::new(wanted).map_err(|e| e.to_string())?,
                 None => night.ok_or_else(none)?,
             };
-            let report = known.report(&reader, &night, &zone, None).await.map_err(unreadable)?;
+            let report = known.report(&reader, instance, &night, &zone, None).await.map_err(unreadable)?;
             Detail::Report(Box::new(report.ok_or_else(|| format!("there was no night {night}"))?))
         }
     })

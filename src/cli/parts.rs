@@ -13,7 +13,7 @@ use crate::core::plan::{ChannelPlan, ClearSecrets, Plan};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::daemon::reviews::{self, Asked, ReviewError};
-use crate::daemon::{self, history, secrets};
+use crate::daemon::{self, checkpoint, history, secrets};
 use crate::harvest::{self, Harvest};
 use crate::instance::Instance;
 use crate::os::clock;
@@ -240,18 +240,21 @@ pub async fn journal_notes(instance: &Instance, name: &SessionName) -> Result<Op
 /// The newest nights, at most so many, each with its trend; `None` when there was none yet.
 pub async fn nights(instance: &Instance, width: usize, limit: usize) -> Result<Option<Shown>, Failure> {
     let Some(journal) = journal(instance).await? else { return Ok(None) };
-    let mut reports = Vec::new();
+    let mut shorts = Vec::new();
+    let zone = zone_of(&state(instance, &journal).await?.plan);
+    let watched = daemon::running(&instance.lock_file()).map(|_| clock::now());
     let spans = journal.nights().await.map_err(|e| unreadable(instance, &e))?;
     // One more, for what changed in the oldest of those told.
     for span in &spans[spans.len().saturating_sub(limit.saturating_add(1))..] {
         let Ok(night) = NightId::new(&span.night) else { continue };
-        reports.extend(build(instance, &journal, &night, None, None).await?);
+        let made = daemon::details::short(&journal, instance, &night, &zone, watched).await;
+        shorts.extend(made.map_err(|e| unreadable(instance, &e))?);
     }
-    if reports.is_empty() {
+    if shorts.is_empty() {
         whole(instance, &journal).await?;
         return Ok(None);
     }
-    let mut nights = report::nights::nights(&reports);
+    let mut nights = report::nights::nights(&shorts);
     nights.nights.truncate(limit);
     let json = serde_json::to_value(&nights).map_err(|e| Failure::new(Exit::Failed, e.to_string()))?;
     Ok(Some(Shown { json, text: report::nights::text(&nights, width) }))
@@ -432,29 +435,44 @@ async fn build(
     since: Option<Wall>,
     project: Option<&str>,
 ) -> Result<Option<report::model::Report>, Failure> {
-    let mut facts = history::of_night(journal, night).await.map_err(|e| unreadable(instance, &e))?;
-    if facts.is_empty() {
+    let folded = match since {
+        None => checkpoint::folded(journal, instance, night).await,
+        Some(since) => folded_since(journal, night, since).await,
+    };
+    let Some(mut folder) = folded.map_err(|e| unreadable(instance, &e))? else {
         whole(instance, journal).await?;
         return Ok(None);
-    }
-    if let Some(since) = since {
-        let moved: BTreeSet<RunId> = facts
-            .iter()
-            .filter(|(_, entry)| entry.at.wall >= since)
-            .filter_map(|(_, entry)| entry.fact.run().cloned())
-            .collect();
-        facts.retain(|(_, entry)| entry.fact.run().is_none_or(|run| moved.contains(run)));
-    }
-    let zone = zone_of(&state(instance, journal).await?.plan);
-    let told = facts.iter().map(|(seq, entry)| (*seq, entry));
-    let mut folded = match daemon::running(&instance.lock_file()) {
-        Some(_) => report::fold_as_of(night, told, clock::now()),
-        None => report::fold(night, told),
     };
+    let zone = zone_of(&state(instance, journal).await?.plan);
+    if daemon::running(&instance.lock_file()).is_some() {
+        folder.watched_until(clock::now());
+    }
+    let mut folded = folder.finish();
     if let Some(typed) = project {
         narrow(&mut folded, typed)?;
     }
     Ok(Some(report::build(&folded, &zone)))
+}
+
+/// A night of which only the runs count that something happened to since.
+async fn folded_since(
+    journal: &Reader,
+    night: &NightId,
+    since: Wall,
+) -> Result<Option<report::Folder>, history::HistoryError> {
+    let mut moved: BTreeSet<RunId> = BTreeSet::new();
+    history::each_of_night(journal, night, |_, entry| {
+        moved.extend(entry.fact.run().filter(|_| entry.at.wall >= since).cloned());
+    })
+    .await?;
+    let mut folder = report::Folder::new(night);
+    history::each_of_night(journal, night, |seq, entry| {
+        if entry.fact.run().is_none_or(|run| moved.contains(run)) {
+            folder.add(seq, &entry);
+        }
+    })
+    .await?;
+    Ok((folder.seq() > 0).then_some(folder))
 }
 
 /// Leaves what is of a project.

@@ -11,7 +11,7 @@ use crate::protocol::details::ReviewRequest;
 /// What both are given.
 #[derive(Debug, clap::Args)]
 struct Target {
-    /// Ids of artifacts, as the report names them
+    /// Ids of artifacts and of what agents ask for, as the report names them
     #[arg(value_name = "ID", required = true)]
     ids: Vec<String>,
     /// The night whose report names them; the last one without it

@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 
 /// Largest document that is read, in bytes; of a larger one only its name and size are told.
 pub const DOCUMENT_MAX: u64 = 256 * 1024;
+/// How the id of something that was asked for begins.
+pub const REQUEST: &str = "i-";
+/// Most settled requests that are remembered.
+pub const SETTLED_MAX: usize = 300;
 /// Most changed files of a project that are told one by one.
 pub const FILES_MAX: usize = 500;
 
@@ -148,16 +152,17 @@ pub enum ToldBy {
     Marker,
 }
 
-/// That a person looked at an artifact.
+/// That a person looked at an artifact, or settled what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Review {
     /// The night whose report names it.
     pub night: NightId,
     /// Its id in the report.
     pub artifact: String,
-    /// The project.
-    pub project: ProjectName,
-    /// Its path below the project's folder.
+    /// The project; `None` of what a session without one asked for.
+    #[serde(default)]
+    pub project: Option<ProjectName>,
+    /// Its path below the project's folder; of what was asked for its words.
     pub path: String,
     /// SHA-256 of what was looked at, in hex; a later change asks anew.
     #[serde(default)]
@@ -179,6 +184,46 @@ pub struct NightSummary {
     /// What was open as it ended, and since which night.
     #[serde(default)]
     pub open: Vec<OpenItem>,
+    /// Ids of what was asked for and a person settled, oldest first, at most [`SETTLED_MAX`]: it is not asked for again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<String>,
+    /// Its line among the nights; `None` while it was open, and of nights that an older version summed up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<NightNumbers>,
+}
+
+/// What a night came to in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NightNumbers {
+    /// When it began, as RFC 3339.
+    pub from: String,
+    /// When it ended, as RFC 3339.
+    pub to: String,
+    /// The zone of local times.
+    pub timezone: String,
+    /// Its length in milliseconds.
+    pub ms: u64,
+    /// What the whole came down to: a word of the report.
+    pub verdict: String,
+    /// Sessions that ended as they should.
+    pub finished: u64,
+    /// That failed for good.
+    pub failed: u64,
+    /// That ended without an error, but not complete.
+    pub partial: u64,
+    /// What needed a person.
+    pub needs_you: u64,
+    /// Starts beyond the first of their run.
+    pub retries: u64,
+    /// Error lines in the output.
+    pub errors: u64,
+    /// Commits of all projects.
+    pub commits: u64,
+    /// How long programs ran, all together, in milliseconds.
+    pub ran_ms: u64,
+    /// What it cost in US dollars, where that is known.
+    #[serde(default)]
+    pub cost: Option<f64>,
 }
 
 /// What a session came to.
@@ -290,7 +335,13 @@ mod tests {
         desk.up(&[]);
         desk.runs("x", code(0));
         let night = desk.night.state.night.as_ref().unwrap().id.clone();
-        let summary = NightSummary { night: night.clone(), sessions: Vec::new(), open: Vec::new() };
+        let summary = NightSummary {
+            night: night.clone(),
+            sessions: Vec::new(),
+            open: Vec::new(),
+            settled: Vec::new(),
+            numbers: None,
+        };
         let tell = || Event::Evidence { evidence: Evidence::Summary(Box::new(summary.clone())) };
         assert_eq!(desk.step(tell()).facts.len(), 1);
         assert!(desk.step(tell()).facts.is_empty(), "the same once more is nothing new");

@@ -1,14 +1,33 @@
-//! What a person makes of a file that waited for them.
+//! What a person makes of a file that waited for them, and of what was asked of them.
 
-use super::evidence::Review;
+use super::evidence::{NightSummary, REQUEST, Review, SETTLED_MAX};
 use super::fact::Fact;
 use super::turn::Turn;
+
+impl Review {
+    /// What it is about: `shop views/a.sql`
+    pub fn what(&self) -> String {
+        self.project.as_ref().map_or_else(|| self.path.clone(), |project| format!("{project} {}", self.path))
+    }
+}
+
+impl NightSummary {
+    /// A person settled it: it is open no longer, and a request is not asked for again.
+    pub fn settle(&mut self, id: &str) {
+        self.open.retain(|open| open.id != id);
+        if id.starts_with(REQUEST) && !self.settled.iter().any(|known| known == id) {
+            self.settled.push(id.to_owned());
+            let surplus = self.settled.len().saturating_sub(SETTLED_MAX);
+            self.settled.drain(..surplus);
+        }
+    }
+}
 
 impl Turn<'_> {
     /// `approve` or `dismiss`: it waits no longer.
     pub(super) fn reviewed(&mut self, review: Box<Review>) {
         let (verb, word) = if review.approved { ("approve", "approved") } else { ("dismiss", "dismissed") };
-        let result = format!("done: {} {} is {word}", review.project, review.path);
+        let result = format!("done: {} is {word}", review.what());
         let (target, by) = (review.artifact.clone(), review.by.clone());
         self.fact(Fact::Reviewed { review });
         self.acted(verb, &target, &by, result);
@@ -30,7 +49,7 @@ mod tests {
         let review = Review {
             night: night.clone(),
             artifact: "a-1".to_owned(),
-            project: "shop".parse().unwrap(),
+            project: Some("shop".parse().unwrap()),
             path: "a.sql".to_owned(),
             hash: Some("ff".to_owned()),
             approved: false,

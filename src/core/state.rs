@@ -259,7 +259,7 @@ impl State {
             Fact::Reviewed { review } => {
                 // The next night is not told of it as open.
                 if let Some(summed) = &mut self.summed {
-                    summed.open.retain(|open| open.id != review.artifact);
+                    summed.settle(&review.artifact);
                 }
             }
             Fact::Finding { run, finding } => {

@@ -3,15 +3,17 @@
 //! Nothing here waits for the daemon's loop or holds it up. What a night comes to is kept and gone on with, so that
 //! asking again costs what happened since.
 
+use super::checkpoint;
 use super::history::{self, HistoryError};
-use crate::core::fact::Entry;
+use crate::core::fact::{Entry, Fact};
 use crate::core::ids::{AttemptId, NightId, SessionName};
 use crate::core::time::At;
+use crate::instance::Instance;
 use crate::protocol::SCHEMA;
 use crate::protocol::details::{AlertHistory, Numbers, SessionEvent, SessionEvents};
 use crate::report;
 use crate::report::model::Report;
-use crate::report::nights::Nights;
+use crate::report::nights::{Nights, Short};
 use crate::report::timeline::Timeline;
 use crate::status;
 use crate::status::numbers::Sample;
@@ -20,8 +22,6 @@ use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use tokio::sync::Mutex;
 
-/// How far before a night's first fact the start of the daemon that opened it is looked for.
-const PRELUDE: i64 = 64;
 /// Facts read at once.
 const PAGE: u32 = 2_000;
 /// Most events of one answer.
@@ -67,7 +67,7 @@ impl From<JournalError> for DetailsError {
 pub struct Details {
     timelines: Mutex<Vec<Timeline>>,
     numbers: Mutex<BTreeMap<(String, String), Numbers>>,
-    nights: Mutex<BTreeMap<String, (i64, Report)>>,
+    nights: Mutex<BTreeMap<String, (i64, Short)>>,
     report: Mutex<Option<(String, i64, Report)>>,
 }
 
@@ -143,6 +143,7 @@ impl Details {
     pub async fn report(
         &self,
         reader: &Reader,
+        instance: &Instance,
         night: &NightId,
         zone: &TimeZone,
         watched: Option<At>,
@@ -159,7 +160,7 @@ impl Details {
         {
             return Ok(Some(report.clone()));
         }
-        let report = make(reader, night, zone, watched).await?;
+        let report = make(reader, instance, night, zone, watched).await?;
         *kept = report.clone().map(|report| (night.to_string(), span.last_seq, report));
         Ok(report)
     }
@@ -168,6 +169,7 @@ impl Details {
     pub async fn nights(
         &self,
         reader: &Reader,
+        instance: &Instance,
         zone: &TimeZone,
         watched: Option<At>,
         limit: u32,
@@ -177,20 +179,20 @@ impl Details {
         // One more, for what changed in the oldest of those told.
         let spans = &spans[spans.len().saturating_sub(wanted + 1)..];
         let mut kept = self.nights.lock().await;
-        let mut reports: Vec<Report> = Vec::with_capacity(spans.len());
+        let mut shorts: Vec<Short> = Vec::with_capacity(spans.len());
         for span in spans {
             let Ok(night) = NightId::new(&span.night) else { continue };
-            if let Some((seq, report)) = kept.get(&span.night)
+            if let Some((seq, known)) = kept.get(&span.night)
                 && *seq == span.last_seq
             {
-                reports.push(report.clone());
-            } else if let Some(report) = make(reader, &night, zone, watched).await?.map(slim) {
-                kept.insert(span.night.clone(), (span.last_seq, report.clone()));
-                reports.push(report);
+                shorts.push(known.clone());
+            } else if let Some(made) = short(reader, instance, &night, zone, watched).await? {
+                kept.insert(span.night.clone(), (span.last_seq, made.clone()));
+                shorts.push(made);
             }
         }
         kept.retain(|night, _| spans.iter().any(|span| span.night == *night));
-        let mut nights = report::nights::nights(&reports);
+        let mut nights = report::nights::nights(&shorts);
         nights.nights.truncate(wanted);
         Ok(nights)
     }
@@ -247,21 +249,8 @@ fn fold(mut timeline: Timeline, page: &[Event]) -> Result<Timeline, HistoryError
 /// A timeline that knows what came right before its night: which boot it is.
 async fn prelude(reader: &Reader, night: &NightId) -> Result<Timeline, DetailsError> {
     let mut timeline = Timeline::new(night.as_str());
-    for (seq, entry) in before_night(reader, night).await? {
-        timeline.apply(seq, &entry);
-    }
+    history::prelude(reader, night, |seq, entry| timeline.apply(seq, &entry)).await?;
     Ok(timeline)
-}
-
-/// Facts that belong to no night but came right before this one.
-async fn before_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, DetailsError> {
-    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
-    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(Vec::new()) };
-    let look = Look { after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
-    let page = reader.look(&look).await?;
-    let of_none = page.iter().filter(|event| event.event.night.is_none());
-    let entries: Result<Vec<_>, _> = of_none.map(|event| Ok((event.seq, history::entry(event)?))).collect();
-    entries.map_err(DetailsError::History)
 }
 
 /// An entry of which only the numbers matter.
@@ -286,34 +275,15 @@ fn add_samples(mut numbers: Numbers, page: &[Event]) -> Result<Numbers, HistoryE
     Ok(numbers)
 }
 
-/// The report of a night from the journal, folded page by page.
+/// The report of a night from the journal, from where its fold stands.
 async fn make(
     reader: &Reader,
+    instance: &Instance,
     night: &NightId,
     zone: &TimeZone,
     watched: Option<At>,
 ) -> Result<Option<Report>, DetailsError> {
-    let mut folder = report::Folder::new(night);
-    for (seq, entry) in before_night(reader, night).await? {
-        folder.add(seq, &entry);
-    }
-    let mut after = 0;
-    loop {
-        let look = Look { night: Some(night.to_string()), after, limit: PAGE, ..Look::default() };
-        let page = reader.look(&look).await?;
-        let Some(last) = page.last() else { break };
-        after = last.seq;
-        folder = aside(move || {
-            for event in &page {
-                folder.add(event.seq, &history::entry(event)?);
-            }
-            Ok::<_, HistoryError>(folder)
-        })
-        .await??;
-    }
-    if after == 0 {
-        return Ok(None);
-    }
+    let Some(mut folder) = checkpoint::folded(reader, instance, night).await? else { return Ok(None) };
     if let Some(now) = watched {
         folder.watched_until(now);
     }
@@ -321,21 +291,35 @@ async fn make(
     Ok(Some(aside(move || report::build(&folder.finish(), &zone)).await?))
 }
 
-/// What the list of nights needs of a report.
-fn slim(mut report: Report) -> Report {
-    for session in &mut report.sessions {
-        session.attempts = Vec::new();
-        session.time = Vec::new();
-        session.last_words = Vec::new();
-        session.metrics = Vec::new();
-        session.checks = Vec::new();
-        session.findings = Vec::new();
+/// Facts of a night that come once it was summed up and change nothing in its line.
+const AFTER: &[&str] =
+    &["night_summed", "report_written", "message_queued", "message_settled", "alert_moved", "daemon_stopped", "worded"];
+
+/// A night for the list: by what it was summed up to, when nothing happened to it since, else by its report.
+pub async fn short(
+    reader: &Reader,
+    instance: &Instance,
+    night: &NightId,
+    zone: &TimeZone,
+    watched: Option<At>,
+) -> Result<Option<Short>, DetailsError> {
+    if let Some(short) = summed(reader, night).await? {
+        return Ok(Some(short));
     }
-    report.errors = Vec::new();
-    report.timeline = Vec::new();
-    report.alerts = Vec::new();
-    report.retries = Vec::new();
-    report.operator = Vec::new();
-    report.projects = Vec::new();
-    report
+    Ok(make(reader, instance, night, zone, watched).await?.map(|report| Short::of(&report)))
+}
+
+async fn summed(reader: &Reader, night: &NightId) -> Result<Option<Short>, DetailsError> {
+    let look = Look { night: Some(night.to_string()), back: true, limit: 1, ..Look::default() };
+    let last = reader.look(&Look { only: &["night_summed"], ..look.clone() }).await?;
+    let Some(event) = last.first() else { return Ok(None) };
+    let Fact::NightSummed { summary } = history::entry(event)?.fact else { return Ok(None) };
+    let since = Look { after: event.seq, but: AFTER, ..look.clone() };
+    // A message that was given up is one of the night's troubles.
+    let settled = Look { after: event.seq, only: &["message_settled"], limit: PAGE, ..look };
+    let is_given_up = |event: &Event| event.event.body.contains("given_up");
+    let told = summary.night == *night
+        && reader.look(&since).await?.is_empty()
+        && !reader.look(&settled).await?.iter().any(is_given_up);
+    Ok(told.then(|| Short::of_summary(&summary)).flatten())
 }

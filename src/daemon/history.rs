@@ -3,7 +3,7 @@
 use crate::core::fact::Entry;
 use crate::core::ids::NightId;
 use crate::core::state::State;
-use crate::store::{Event, Filter, JournalError, PAGE_MAX, Reader};
+use crate::store::{Event, Filter, JournalError, Look, PAGE_MAX, Reader};
 
 /// How far before a night's first fact its prelude is looked for: the start of the daemon that opened it.
 const PRELUDE: i64 = 64;
@@ -28,6 +28,9 @@ pub enum HistoryError {
     /// The rows do not make a state.
     #[error("the journal's state cannot be read: {0}")]
     Rows(String),
+    /// Reading was given up: the program ends.
+    #[error("the reading was given up")]
+    GivenUp,
 }
 
 /// The state as the journal's rows have it.
@@ -58,20 +61,11 @@ pub async fn each_of_night(
     night: &NightId,
     mut take: impl FnMut(i64, Entry),
 ) -> Result<(), HistoryError> {
+    prelude(reader, night, &mut take).await?;
     let mut filter = Filter { night: Some(night.to_string()), limit: PAGE, ..Filter::default() };
-    let mut begun = false;
     loop {
         let page = reader.events(&filter).await?;
-        let (Some(first), Some(last)) = (page.first(), page.last()) else { return Ok(()) };
-        if !std::mem::replace(&mut begun, true) {
-            let after_seq = (first.seq - PRELUDE - 1).max(0);
-            let before = Filter { after_seq, limit: 128, ..Filter::default() };
-            for event in reader.events(&before).await? {
-                if event.seq < first.seq && event.event.night.is_none() {
-                    take(event.seq, entry(&event)?);
-                }
-            }
-        }
+        let Some(last) = page.last() else { return Ok(()) };
         filter.after_seq = last.seq;
         for event in page {
             take(event.seq, entry(&event)?);
@@ -79,11 +73,15 @@ pub async fn each_of_night(
     }
 }
 
-/// The same as a list.
-pub async fn of_night(reader: &Reader, night: &NightId) -> Result<Vec<(i64, Entry)>, HistoryError> {
-    let mut all = Vec::new();
-    each_of_night(reader, night, |seq, entry| all.push((seq, entry))).await?;
-    Ok(all)
+/// Hands on the facts that belong to no night but came right before this one: the start of the daemon that opened it.
+pub async fn prelude(reader: &Reader, night: &NightId, mut take: impl FnMut(i64, Entry)) -> Result<(), HistoryError> {
+    let first = Look { night: Some(night.to_string()), limit: 1, ..Look::default() };
+    let Some(first) = reader.look(&first).await?.first().map(|event| event.seq) else { return Ok(()) };
+    let before = Look { after: (first - PRELUDE - 1).max(0), before: Some(first), ..Look::default() };
+    for event in reader.look(&before).await?.iter().filter(|event| event.event.night.is_none()) {
+        take(event.seq, entry(event)?);
+    }
+    Ok(())
 }
 
 /// The fact of a journal event.

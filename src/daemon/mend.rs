@@ -60,7 +60,7 @@ async fn look(path: &Path) -> Result<Result<(Journal, State), String>, JournalEr
     let damage = match journal.reader().verify_last(CHECKED).await {
         Ok(None) => match history::state(journal.reader()).await {
             Ok(state) => return Ok(Ok((journal, state))),
-            Err(e @ (HistoryError::Rows(_) | HistoryError::Fact { .. })) => Ok(e.to_string()),
+            Err(e @ (HistoryError::Rows(_) | HistoryError::Fact { .. } | HistoryError::GivenUp)) => Ok(e.to_string()),
             Err(HistoryError::Journal(e)) => Err(e),
         },
         Ok(Some(broken)) => Ok(format!("fact {}: {}", broken.seq, broken.why)),

@@ -9,6 +9,7 @@ mod attempts;
 mod awake;
 mod ballast;
 mod channels;
+pub mod checkpoint;
 mod checks;
 mod clocks;
 mod collect;

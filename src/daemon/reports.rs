@@ -1,7 +1,7 @@
 //! Writes a night's report: collects what the repositories show, journals that, then renders the journal.
 
 use super::perform::{Rim, zone};
-use super::{collect, history, letters, summarizer, templates};
+use super::{checkpoint, collect, letters, summarizer, templates};
 use crate::adapters::git;
 use crate::config::raw::ReportFormat;
 use crate::core::event::Event;
@@ -112,8 +112,8 @@ async fn render(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Vec<PathBuf>>
 
 /// The report of a night as the journal has it now.
 pub(super) async fn made(rim: &Arc<Rim>, night: &NightId) -> anyhow::Result<Report> {
-    let mut folder = report::Folder::new(night);
-    history::each_of_night(rim.journal().reader(), night, |seq, entry| folder.add(seq, &entry)).await?;
+    let folded = checkpoint::folded(rim.journal().reader(), rim.instance(), night).await?;
+    let mut folder = folded.unwrap_or_else(|| report::Folder::new(night));
     folder.watched_until(clock::now());
     Ok(report::build(&folder.finish(), &zone(rim.plan_zone().await.as_deref())))
 }

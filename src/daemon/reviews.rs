@@ -1,6 +1,7 @@
 //! `approve` and `dismiss`: what a person makes of the files that wait for them. What the nights showed is read from the
 //! journal; a daemon is asked for the rest, and without one this process journals it while it holds the daemon's lock.
 
+use super::checkpoint;
 use super::clocks;
 use super::details::{self, DetailsError};
 use super::history::{self, HistoryError};
@@ -9,28 +10,29 @@ use super::lock::{DaemonLock, LockError};
 use super::peer::Peer;
 use super::run::new_events;
 use crate::core::event::Event;
-use crate::core::evidence::{Evidence, FileFate, Review};
+use crate::core::evidence::{Evidence, FileFate, REQUEST, Review};
 use crate::core::fact::{Actor, Fact};
 use crate::core::ids::{NightId, ProjectName};
 use crate::core::night::Night;
 use crate::instance::Instance;
 use crate::os::clock;
 use crate::protocol::{Done, SCHEMA};
-use crate::report::ids::artifact_id;
+use crate::report::{self, ids::artifact_id};
+use crate::status::text::cut_at_word;
 use crate::store::{Journal, JournalError, Look, Reader};
+use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 
 /// Nights before the one that is meant in which an artifact is looked for: it may have waited since.
 const NIGHTS_BACK: usize = 60;
-/// Summaries of nights among which that of the night is looked for.
-const SUMMARIES: u32 = 50;
-/// Artifacts that are named when one is not known.
+/// Things that are named when one is not known, and characters that are shown of each.
 const NEAR: usize = 5;
+const WORDS: usize = 60;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Ids of artifacts.
+    /// Ids of artifacts, and of what is asked for.
     pub artifacts: Vec<String>,
     /// Approved, or dismissed.
     pub approved: bool,
@@ -62,7 +64,7 @@ pub enum ReviewError {
     #[error("{0}")]
     NoNight(String),
     /// No report names it.
-    #[error("no artifact has the id {id:?}")]
+    #[error("nothing that waits for you has the id {id:?}")]
     Unknown {
         /// What was given, printable.
         id: String,
@@ -71,18 +73,25 @@ pub enum ReviewError {
     },
 }
 
-/// An artifact as the journal last saw it.
+/// An artifact as the journal last saw it, or something that is asked for.
 struct Seen {
-    project: ProjectName,
+    project: Option<ProjectName>,
+    /// Its path, or the words of what is asked for.
     path: String,
     hash: Option<String>,
     /// Whether what was last made of it was approval; `None` when it was not looked at since it changed.
     reviewed: Option<bool>,
 }
 
+impl Seen {
+    fn what(&self) -> String {
+        self.project.as_ref().map_or_else(|| self.path.clone(), |project| format!("{project} {}", self.path))
+    }
+}
+
 /// Reviews through a daemon's loop.
-pub async fn by_daemon(inbox: &Inbox, reader: &Reader, asked: Asked) -> Result<Done, ReviewError> {
-    let (night, found) = find(reader, &asked).await?;
+pub async fn by_daemon(inbox: &Inbox, reader: &Reader, instance: &Instance, asked: Asked) -> Result<Done, ReviewError> {
+    let (night, found) = find(reader, instance, &asked).await?;
     let mut did = Vec::new();
     for (id, seen) in found {
         let (event, words) = event(&asked, &night, &id, seen);
@@ -99,13 +108,13 @@ pub async fn alone(instance: &Instance, asked: Asked) -> Result<Done, ReviewErro
     }
     let _lock = DaemonLock::take(&instance.lock_file(), instance.runtime())?;
     let journal = Journal::open(&instance.journal()).await?;
-    let result = journaled(&journal, asked).await;
+    let result = journaled(&journal, instance, asked).await;
     journal.close().await;
     result
 }
 
-async fn journaled(journal: &Journal, asked: Asked) -> Result<Done, ReviewError> {
-    let (night, found) = find(journal.reader(), &asked).await?;
+async fn journaled(journal: &Journal, instance: &Instance, asked: Asked) -> Result<Done, ReviewError> {
+    let (night, found) = find(journal.reader(), instance, &asked).await?;
     let mut desk = Night::new(history::state(journal.reader()).await?, 0, &clock::boot_id());
     let mut did = Vec::new();
     for (id, seen) in found {
@@ -126,7 +135,7 @@ pub fn ourselves(reason: Option<String>) -> Actor {
 /// The event, and what came of it in words.
 fn event(asked: &Asked, night: &NightId, id: &str, seen: Seen) -> (Event, String) {
     let (verb, word) = if asked.approved { ("approve", "approved") } else { ("dismiss", "dismissed") };
-    let what = format!("{} {}", seen.project, seen.path);
+    let what = seen.what();
     if seen.reviewed == Some(asked.approved) {
         let words = format!("{what} was {word} already");
         let (verb, target, result) = (verb.to_owned(), id.to_owned(), format!("done: {words}"));
@@ -145,7 +154,11 @@ fn event(asked: &Asked, night: &NightId, id: &str, seen: Seen) -> (Event, String
 }
 
 /// The night that is meant, and each artifact that is asked for.
-async fn find(reader: &Reader, asked: &Asked) -> Result<(NightId, Vec<(String, Seen)>), ReviewError> {
+async fn find(
+    reader: &Reader,
+    instance: &Instance,
+    asked: &Asked,
+) -> Result<(NightId, Vec<(String, Seen)>), ReviewError> {
     let mut nights: Vec<NightId> =
         reader.nights().await?.iter().filter_map(|span| NightId::new(&span.night).ok()).collect();
     nights.sort();
@@ -166,8 +179,10 @@ async fn find(reader: &Reader, asked: &Asked) -> Result<(NightId, Vec<(String, S
         }
         of_night(reader, night, &mut known).await?;
     }
-    asked_for(reader, &night, &mut known).await?;
-    reviewed(reader, &mut known).await?;
+    if asked.artifacts.iter().any(|id| !known.contains_key(id)) {
+        asked_for(reader, instance, &night, &mut known).await?;
+    }
+    reviewed(reader, &asked.artifacts, &mut known).await?;
     let mut found: Vec<(String, Seen)> = Vec::new();
     for id in &asked.artifacts {
         if found.iter().any(|(other, _)| other == id) {
@@ -194,7 +209,7 @@ async fn of_night(reader: &Reader, night: &NightId, known: &mut BTreeMap<String,
                 let artifacts =
                     files.changed.into_iter().filter(|file| file.artifact && file.change != FileFate::Deleted);
                 let seen = |file: crate::core::evidence::FileSeen| Seen {
-                    project: project.clone(),
+                    project: Some(project.clone()),
                     path: file.path,
                     hash: file.hash,
                     reviewed: None,
@@ -205,40 +220,47 @@ async fn of_night(reader: &Reader, night: &NightId, known: &mut BTreeMap<String,
         }
     }
     for seen in of_project.into_values().flatten() {
-        known.entry(artifact_id(&seen.project, &seen.path)).or_insert(seen);
+        let Some(project) = &seen.project else { continue };
+        known.entry(artifact_id(project, &seen.path)).or_insert(seen);
     }
     Ok(())
 }
 
 /// Adds what else a night's report says somebody asks for.
-async fn asked_for(reader: &Reader, night: &NightId, known: &mut BTreeMap<String, Seen>) -> Result<(), ReviewError> {
-    let look = Look { only: &["night_summed"], back: true, limit: SUMMARIES, ..Look::default() };
-    for event in reader.look(&look).await? {
-        let Fact::NightSummed { summary } = history::entry(&event)?.fact else { continue };
-        if summary.night == *night {
-            for open in summary.open {
-                let Some(project) = open.project else { continue };
-                known.entry(open.id).or_insert(Seen { project, path: open.text, hash: None, reviewed: None });
-            }
-            break;
-        }
+async fn asked_for(
+    reader: &Reader,
+    instance: &Instance,
+    night: &NightId,
+    known: &mut BTreeMap<String, Seen>,
+) -> Result<(), ReviewError> {
+    let Some(folder) = checkpoint::folded(reader, instance, night).await? else { return Ok(()) };
+    // Only ids and words are taken of it, which are the same in any zone.
+    let report = tokio::task::spawn_blocking(move || report::build(&folder.finish(), &TimeZone::UTC));
+    let report = report.await.map_err(|_| HistoryError::GivenUp)?;
+    for need in report.needs_you.into_iter().filter(|need| need.id.starts_with(REQUEST)) {
+        let project = need.project.as_deref().and_then(|project| ProjectName::new(project).ok());
+        known.entry(need.id).or_insert(Seen { project, path: need.what, hash: None, reviewed: None });
     }
     Ok(())
 }
 
 /// Adds what was made of them before.
-async fn reviewed(reader: &Reader, known: &mut BTreeMap<String, Seen>) -> Result<(), ReviewError> {
+async fn reviewed(reader: &Reader, asked: &[String], known: &mut BTreeMap<String, Seen>) -> Result<(), ReviewError> {
     let mut look = Look { only: &["reviewed"], limit: 500, ..Look::default() };
     loop {
         let page = reader.look(&look).await?;
         let Some(last) = page.last() else { return Ok(()) };
         look.after = last.seq;
         for event in &page {
-            if let Fact::Reviewed { review } = history::entry(event)?.fact
-                && let Some(seen) = known.get_mut(&review.artifact)
-            {
+            let Fact::Reviewed { review } = history::entry(event)?.fact else { continue };
+            if let Some(seen) = known.get_mut(&review.artifact) {
                 // One that changed since is another.
                 seen.reviewed = (seen.hash == review.hash).then_some(review.approved);
+            } else if asked.contains(&review.artifact) && review.artifact.starts_with(REQUEST) {
+                // What is settled is asked for no longer.
+                let (project, path, hash) = (review.project, review.path, review.hash);
+                let seen = Seen { project, path, hash, reviewed: Some(review.approved) };
+                known.insert(review.artifact, seen);
             }
         }
     }
@@ -249,7 +271,7 @@ fn unknown(id: &str, known: &BTreeMap<String, Seen>) -> ReviewError {
         .iter()
         .filter(|(_, seen)| seen.reviewed.is_none())
         .map(|(other, seen)| {
-            (strsim::damerau_levenshtein(other, id), format!("{other} ({} {})", seen.project, seen.path))
+            (strsim::damerau_levenshtein(other, id), format!("{other} ({})", cut_at_word(&seen.what(), WORDS)))
         })
         .collect();
     near.sort();
@@ -275,6 +297,12 @@ mod tests {
     use crate::core::evidence::{FileSeen, FilesSeen};
     use crate::core::state::State;
     use crate::core::time::Wall;
+
+    fn place(folder: &tempfile::TempDir) -> Instance {
+        let file = folder.path().join("sessions.toml");
+        std::fs::write(&file, "").unwrap();
+        Instance::new(&file, None, folder.path()).unwrap()
+    }
 
     fn file(path: &str, hash: &str, artifact: bool) -> FileSeen {
         FileSeen {
@@ -340,14 +368,14 @@ mod tests {
             artifact_id(&project, "old.sql"),
             artifact_id(&project, "README.md"),
         );
-        let done = journaled(&journal, asked(&[&new, &old], true)).await.unwrap();
+        let done = journaled(&journal, &place(&folder), asked(&[&new, &old], true)).await.unwrap();
         assert_eq!(
             done.did,
             [format!("{new}: shop views/a.sql is approved"), format!("{old}: shop old.sql is approved")]
         );
-        let again = journaled(&journal, asked(&[&new], true)).await.unwrap();
+        let again = journaled(&journal, &place(&folder), asked(&[&new], true)).await.unwrap();
         assert_eq!(again.did, [format!("{new}: shop views/a.sql was approved already")]);
-        journaled(&journal, asked(&[&old], false)).await.unwrap();
+        journaled(&journal, &place(&folder), asked(&[&old], false)).await.unwrap();
         let all = reviews(&journal).await;
         let hash = |hash: &str| Some(hash.to_owned());
         assert_eq!(
@@ -358,7 +386,7 @@ mod tests {
                 ("old.sql".to_owned(), false, hash("aa")),
             ]
         );
-        let error = journaled(&journal, asked(&[&none], true)).await.unwrap_err();
+        let error = journaled(&journal, &place(&folder), asked(&[&none], true)).await.unwrap_err();
         assert!(matches!(error, ReviewError::Unknown { .. }), "what is no artifact waits for nobody: {error}");
         let acts = journal.reader().look(&Look { only: &["operator_acted"], ..Look::default() }).await.unwrap();
         let acts = acts.iter().filter(|event| event.event.body.contains("looked at it")).count();
@@ -373,10 +401,10 @@ mod tests {
         let id = artifact_id(&"shop".parse().unwrap(), "a.sql");
         let mut typo = id.clone();
         typo.pop();
-        let error = journaled(&journal, asked(&[&id, &typo], true)).await.unwrap_err();
+        let error = journaled(&journal, &place(&folder), asked(&[&id, &typo], true)).await.unwrap_err();
         let ReviewError::Unknown { id: shown, near } = error else { panic!("{error}") };
         assert_eq!((shown, near), (typo, Vec::<String>::new()), "the only one that is near was given as well");
-        let error = journaled(&journal, asked(&["a-0"], true)).await.unwrap_err();
+        let error = journaled(&journal, &place(&folder), asked(&["a-0"], true)).await.unwrap_err();
         let ReviewError::Unknown { near, .. } = error else { panic!("{error}") };
         assert_eq!(near, [format!("{id} (shop a.sql)")]);
         assert!(reviews(&journal).await.is_empty());

@@ -12,7 +12,8 @@ use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
 use super::{
-    awake, ballast, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage, worktrees,
+    awake, ballast, checkpoint, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage,
+    worktrees,
 };
 use crate::config::{self, Context, Severity, Source};
 use crate::core::delivery;
@@ -198,6 +199,7 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
     tokio::spawn(awake::keep(Arc::clone(&rim)));
     tokio::spawn(sampler::go_on(Arc::clone(&rim)));
     tokio::spawn(usage::go_on(Arc::clone(&rim)));
+    tokio::spawn(checkpoint::keep(Arc::clone(&rim)));
 
     let reason = tokio::select! {
         reason = ended(ending, &rim) => reason,

@@ -76,6 +76,7 @@ pub fn build(facts: &Facts, zone: &TimeZone) -> Report {
         does_not_add_up_left_out: claims.doubts_left_out,
         changes,
         totals,
+        settled: super::said::settled(facts),
     }
 }
 

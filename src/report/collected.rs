@@ -5,6 +5,7 @@ use super::ids::artifact_id;
 use crate::core::evidence::{Document, FilesSeen, NightSummary, Review, Told, ToldKind};
 use crate::core::ids::{AttemptId, ProjectName};
 use crate::core::time::Wall;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most documents that are kept; of more the ones written last.
@@ -15,9 +16,10 @@ const TEXT_MAX: usize = 16 * 1024 * 1024;
 const TOLD_MAX: usize = 2_000;
 
 /// What was collected in one night.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Collected {
     /// Documents as they were last, by project and path.
+    #[serde(with = "by_place")]
     pub documents: BTreeMap<(ProjectName, String), Document>,
     /// Documents beyond those that are kept.
     pub documents_left_out: u64,
@@ -27,7 +29,7 @@ pub struct Collected {
     pub told: Vec<ToldFact>,
     /// What they said beyond that.
     pub told_left_out: u64,
-    /// What people made of artifacts, the newest by id.
+    /// What people made of artifacts and of what was asked for, the newest by id.
     pub reviews: BTreeMap<String, Review>,
     /// What the night before came to.
     pub before: Option<NightSummary>,
@@ -35,7 +37,7 @@ pub struct Collected {
 }
 
 /// Something that a session said.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToldFact {
     /// When.
     pub at: Wall,
@@ -81,14 +83,30 @@ impl Folder {
         self.moment(at, Some(&session), format!("says: {}", told.text), weight);
     }
 
-    /// A person looked at an artifact.
+    /// A person looked at an artifact, or settled what was asked for.
     pub(super) fn reviewed(&mut self, at: Wall, review: &Review) {
-        let id = match review.artifact.as_str() {
-            "" => artifact_id(&review.project, &review.path),
-            id => id.to_owned(),
+        let id = match (review.artifact.as_str(), &review.project) {
+            ("", Some(project)) => artifact_id(project, &review.path),
+            (id, _) => id.to_owned(),
         };
         self.facts.collected.reviews.insert(id, review.clone());
         let verb = if review.approved { "approved" } else { "dismissed" };
         self.moment(at, None, format!("{} {verb} by {}", review.path, review.by.who), 1);
+    }
+}
+
+/// Documents as a list: JSON has no keys of two parts, and each names its own.
+mod by_place {
+    use super::{BTreeMap, Deserialize, Document, ProjectName, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    type ByPlace = BTreeMap<(ProjectName, String), Document>;
+
+    pub(super) fn serialize<S: Serializer>(documents: &ByPlace, to: S) -> Result<S::Ok, S::Error> {
+        documents.values().collect::<Vec<_>>().serialize(to)
+    }
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<ByPlace, D::Error> {
+        let all = Vec::<Document>::deserialize(from)?;
+        Ok(all.into_iter().map(|document| ((document.project.clone(), document.path.clone()), document)).collect())
     }
 }

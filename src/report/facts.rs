@@ -15,6 +15,7 @@ use crate::core::run::{CheckResult, OutputSeen, RunState, Started};
 use crate::core::ticket::Tickets;
 use crate::core::time::{At, Wall};
 use crate::core::usage::Used;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Most moments kept for the timeline.
@@ -24,7 +25,7 @@ pub const MOMENTS_MAX: usize = 5_000;
 pub const TROUBLES_MAX: usize = 500;
 
 /// One night.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// Which.
     pub night: NightId,
@@ -85,7 +86,7 @@ pub struct Facts {
 }
 
 /// One run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunFacts {
     /// Its id.
     pub id: RunId,
@@ -117,7 +118,7 @@ impl RunFacts {
 }
 
 /// One attempt.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AttemptFacts {
     /// Its id.
     pub id: AttemptId,
@@ -155,7 +156,7 @@ impl AttemptFacts {
 }
 
 /// Something an operator did, or tried to.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Act {
     /// When.
     pub at: Wall,
@@ -172,7 +173,7 @@ pub struct Act {
 }
 
 /// What a repository showed.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ProjectFacts {
     /// Where it stood as the night began.
     pub base: Option<GitBase>,
@@ -181,7 +182,7 @@ pub struct ProjectFacts {
 }
 
 /// Something that could not be read, written or sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TroubleFact {
     /// When first.
     pub at: Wall,
@@ -194,7 +195,7 @@ pub struct TroubleFact {
 }
 
 /// A time in which something guarded was not to be used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutageFact {
     /// What was down: `provider:anthropic`, `disk`, ...
     pub key: String,
@@ -211,7 +212,7 @@ pub struct OutageFact {
 }
 
 /// A row of the timeline.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Moment {
     /// When.
     pub at: Wall,
@@ -224,7 +225,7 @@ pub struct Moment {
 }
 
 /// What became of the night's messages.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Messages {
     /// Not settled yet: the channel and title by key.
     pub open: BTreeMap<String, (String, String)>,

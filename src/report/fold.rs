@@ -17,6 +17,7 @@ use crate::core::retention;
 use crate::core::ticket::Tickets;
 use crate::core::time::{At, Wall};
 use crate::status::text;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ pub fn fold_as_of<'j>(night: &NightId, journal: impl IntoIterator<Item = (i64, &
 }
 
 /// Where the fold stands in relation to its night.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Phase {
     Before,
     Open,
@@ -54,8 +55,11 @@ pub(super) enum Phase {
     Gone,
 }
 
-/// The fold under way, for a journal that is read bit by bit: a long night is large as a whole.
+/// The fold under way, for a journal that is read bit by bit: a long night is large as a whole. It can be written down
+/// in between: whoever has one goes on with the facts after [`Folder::seq`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Folder {
+    seq: i64,
     pub(super) facts: Facts,
     pub(super) phase: Phase,
     pub(super) passage: Passage,
@@ -96,11 +100,25 @@ impl Folder {
             collected: Collected::default(),
             read: (0, 0, 0),
         };
-        Self { facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
+        Self { seq: 0, facts, phase: Phase::Before, passage: Passage::default(), stopped: None, end: 0 }
     }
 
-    /// Takes the journal's next fact in.
+    /// The number of the last fact that was taken in.
+    pub fn seq(&self) -> i64 {
+        self.seq
+    }
+
+    /// The night it is about.
+    pub fn night(&self) -> &NightId {
+        &self.facts.night
+    }
+
+    /// Takes the journal's next fact in. One that was taken in before changes nothing.
     pub fn add(&mut self, seq: i64, entry: &Entry) {
+        if seq <= self.seq {
+            return;
+        }
+        self.seq = seq;
         let boot = if let Fact::DaemonStarted { boot_id, .. } = &entry.fact { Some(boot_id.as_str()) } else { None };
         let restarted = self.passage.advance(entry.at, boot);
         if !self.delivery(entry) && self.tell(entry, restarted) {

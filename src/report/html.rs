@@ -3,6 +3,7 @@
 //! The template is given the document, with what only this form needs added to it, and filters that know the night's
 //! zone. Steps and size are bounded: of a night with very much in it the page leaves things out and says so.
 
+use super::beside::{SubmoduleReport, WorktreeReport};
 use super::markdown_claims::{change_lines, head_of};
 use super::markdown_sections::weightiest;
 use super::model::{Cure, Report, SessionReport};
@@ -107,6 +108,8 @@ fn document(report: &Report) -> Result<Value, serde_json::Error> {
     if let Some(rows) = document.get_mut("projects").and_then(Value::as_array_mut) {
         for (row, project) in rows.iter_mut().zip(&report.projects) {
             row["head"] = json!(head_of(project));
+            row["worktrees_said"] = json!(project.worktrees.iter().map(WorktreeReport::words).collect::<Vec<_>>());
+            row["submodules_said"] = json!(project.submodules.iter().map(SubmoduleReport::words).collect::<Vec<_>>());
         }
     }
     let Some(rows) = document.get_mut("sessions").and_then(Value::as_array_mut) else { return Ok(document) };

@@ -4,7 +4,7 @@ use super::markdown::{Page, Section};
 use super::markup::{code, prose};
 use super::model::{Need, ProjectReport};
 use super::model_claims::{DocumentReport, Doubt, ItemReport, NightChanges, Quote};
-use super::text::{nights_word, place, verdict_words};
+use super::text::{nights_word, place, settled_by, verdict_words};
 use crate::status::text::{bytes, count, cut_at_word, span_of_seconds};
 
 /// Needs that stand open; the others are folded.
@@ -53,7 +53,8 @@ impl Page<'_> {
             (0 | 1, _) | (_, None) => format!("Since {}{says}.", self.at(&need.since)),
             (nights, Some(first)) => format!("{} night, since {first}{says}.", nights_word(nights)),
         };
-        vec![format!("{}. {project}{what}. {since}{blocks}", i + 1), format!("   {}", code(&need.command))]
+        let settle = settled_by(need).map_or_else(String::new, |by| format!(" · done, or not wanted: {}", code(&by)));
+        vec![format!("{}. {project}{what}. {since}{blocks}", i + 1), format!("   {}{settle}", code(&need.command))]
     }
 
     /// Where something is said: the document and its line, or the session.
@@ -152,6 +153,7 @@ impl Page<'_> {
             self.list(&mut lines, "files and the like", &items.artifacts, most);
         }
         self.work(&mut lines, project, if self.full { 200 } else { 4 });
+        self.beside(&mut lines, project, if self.full { 200 } else { 4 });
         if self.full {
             lines.extend(project.documents.iter().map(|document| self.document(document)));
         }
@@ -167,6 +169,10 @@ impl Page<'_> {
         for item in items.iter().take(most) {
             let verdict = match item.verdict.as_str() {
                 "says" if item.opinion => " (opinion)".to_owned(),
+                "says" => format!(
+                    " (says{})",
+                    item.seen.first().map_or_else(String::new, |s| format!("; {}", prose(&cut_at_word(s, 100))))
+                ),
                 "seen" => format!(
                     " (seen{})",
                     item.seen.first().map_or_else(String::new, |s| format!(": {}", prose(&cut_at_word(s, 100))))
@@ -180,6 +186,27 @@ impl Page<'_> {
         if items.len() > most {
             lines.push(format!("    - {} more in the JSON", items.len() - most));
         }
+    }
+
+    /// What happened in further work trees and submodules.
+    fn beside(&self, lines: &mut Vec<String>, project: &ProjectReport, most: usize) {
+        for tree in project.worktrees.iter().take(most) {
+            lines.push(format!("  - work tree {}: {}", code(&cut_at_word(&tree.path, 120)), prose(&tree.words())));
+            for commit in tree.commits.iter().take(most) {
+                let hash: String = commit.hash.chars().take(10).collect();
+                let subject = code(&cut_at_word(&commit.subject, 100));
+                lines.push(format!("    - {} {subject} by {}", code(&hash), code(&cut_at_word(&commit.author, 40))));
+            }
+            let more = tree.commit_count.saturating_sub(tree.commits.len().min(most) as u64);
+            if more > 0 {
+                lines.push(format!("    - {more} more commits in the JSON"));
+            }
+        }
+        more_of(lines, project.worktrees.len() as u64, project.worktrees.len().min(most), "work trees");
+        for module in project.submodules.iter().take(most) {
+            lines.push(format!("  - submodule {}: {}", code(&cut_at_word(&module.path, 120)), prose(&module.words())));
+        }
+        more_of(lines, project.submodules.len() as u64, project.submodules.len().min(most), "submodules");
     }
 
     /// Commits and files.
@@ -242,6 +269,7 @@ pub(super) fn head_of(project: &ProjectReport) -> String {
             parts.push(count(project.file_count, "changed file", "changed files"));
         }
     }
+    parts.extend(super::beside::head(project));
     if let Some(changed) = &project.changed {
         let words = [(changed.created, "made"), (changed.modified, "changed"), (changed.deleted, "deleted")];
         let told: Vec<String> = words.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();

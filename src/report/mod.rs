@@ -2,6 +2,7 @@
 //!
 //! Everything is a function of the journal and of the zone for local times: the same journal gives the same bytes.
 
+pub mod beside;
 mod build;
 mod claims;
 pub mod collected;

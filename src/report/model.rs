@@ -84,6 +84,9 @@ pub struct Report {
     /// What is different from the night before; null when that is not known.
     #[serde(default)]
     pub changes: Option<NightChanges>,
+    /// Ids of what was asked for and a person settled, in this night or an earlier one: it is not asked for again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settled: Vec<String>,
 }
 
 /// A note from an operator to a session.
@@ -523,6 +526,12 @@ pub struct ProjectReport {
     /// Whether there is nothing in it that a reader must see.
     #[serde(default)]
     pub well: bool,
+    /// Further work trees of its repository in which something happened.
+    #[serde(default)]
+    pub worktrees: Vec<super::beside::WorktreeReport>,
+    /// Submodules that stand at another commit.
+    #[serde(default)]
+    pub submodules: Vec<super::beside::SubmoduleReport>,
 }
 
 /// One commit.

@@ -44,7 +44,7 @@ pub fn to_project(facts: &mut Facts, project: &ProjectName) -> Result<(), Vec<St
     collected.documents.retain(|(of, _), _| of == project);
     collected.files.retain(|of, _| of == project);
     collected.told.retain(|told| !others.contains(&told.attempt.run.session));
-    collected.reviews.retain(|_, review| review.project == *project);
+    collected.reviews.retain(|_, review| review.project.as_ref() == Some(project));
     if let Some(before) = &mut collected.before {
         before.sessions.retain(|session| !others.contains(&session.session));
         before.open.retain(|open| open.project.as_ref() == Some(project));

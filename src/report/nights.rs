@@ -1,11 +1,13 @@
 //! Past nights, a line each, with what changed against the one before.
 
 use super::model::{Report, Verdict};
+use crate::core::evidence::NightSummary;
 use crate::protocol::SCHEMA;
 use crate::status::text::{cut, pad, span_of_seconds, width};
 use crate::status::zone::{from_label, hh_mm, parse};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// From so many columns on there is room for bars and times.
 const WIDE: usize = 140;
@@ -94,12 +96,91 @@ pub struct Trend {
     pub fixed: Vec<String>,
 }
 
-/// The lines of these nights; `reports` come oldest first.
-pub fn nights(reports: &[Report]) -> Nights {
-    let mut lines: Vec<NightLine> = Vec::with_capacity(reports.len());
-    for (i, report) in reports.iter().enumerate() {
-        let before = i.checked_sub(1).map(|i| &reports[i]);
-        lines.push(line(report, before));
+/// A night as the list needs it: from its report, or from what it was summed up to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Short {
+    /// Without a trend.
+    line: NightLine,
+    /// Its sessions and their states, as the report orders them.
+    sessions: Vec<(String, String)>,
+}
+
+impl Short {
+    /// From its report.
+    pub fn of(report: &Report) -> Self {
+        let line = NightLine {
+            id: report.night.clone(),
+            from: report.window.from.clone(),
+            to: report.window.to.clone(),
+            timezone: report.window.timezone.clone(),
+            seconds: report.window.seconds,
+            verdict: report.verdict,
+            sessions: report.totals.sessions,
+            finished: report.totals.succeeded,
+            failed: report.totals.failed,
+            partial: report.totals.partial,
+            needs_you: report.totals.needs_you,
+            retries: report.totals.retries,
+            errors: report.totals.errors,
+            commits: report.totals.commits,
+            ran: report.totals.ran,
+            tests: tests(report),
+            cost: report.totals.usage.as_ref().and_then(|usage| usage.usd),
+            trend: None,
+        };
+        let sessions = report.sessions.iter().map(|session| (session.name.clone(), session.state.clone()));
+        Self { line, sessions: sessions.collect() }
+    }
+
+    /// From what it was summed up to; `None` when that was before it ended, or by an older version.
+    pub fn of_summary(summary: &NightSummary) -> Option<Self> {
+        let numbers = summary.numbers.as_ref()?;
+        let seconds = |ms: u64| Duration::from_millis(ms).as_secs_f64();
+        let counted = summary.sessions.iter().filter_map(|session| session.tests);
+        let tests = counted.fold(None, |sum: Option<TestCounts>, (passed, failed, skipped)| {
+            Some(sum.unwrap_or_default().plus(passed, failed, skipped))
+        });
+        let line = NightLine {
+            id: summary.night.to_string(),
+            from: Some(numbers.from.clone()),
+            to: Some(numbers.to.clone()),
+            timezone: numbers.timezone.clone(),
+            seconds: seconds(numbers.ms),
+            verdict: serde_json::from_value(numbers.verdict.clone().into()).ok()?,
+            sessions: summary.sessions.len() as u64,
+            finished: numbers.finished,
+            failed: numbers.failed,
+            partial: numbers.partial,
+            needs_you: numbers.needs_you,
+            retries: numbers.retries,
+            errors: numbers.errors,
+            commits: numbers.commits,
+            ran: seconds(numbers.ran_ms),
+            tests,
+            cost: numbers.cost,
+            trend: None,
+        };
+        let sessions = summary.sessions.iter().map(|session| (session.session.to_string(), session.state.clone()));
+        Some(Self { line, sessions: sessions.collect() })
+    }
+}
+
+impl TestCounts {
+    fn plus(self, passed: u64, failed: u64, skipped: u64) -> Self {
+        Self {
+            passed: self.passed.saturating_add(passed),
+            failed: self.failed.saturating_add(failed),
+            skipped: self.skipped.saturating_add(skipped),
+        }
+    }
+}
+
+/// The lines of these nights, which come oldest first.
+pub fn nights(shorts: &[Short]) -> Nights {
+    let mut lines: Vec<NightLine> = Vec::with_capacity(shorts.len());
+    for (i, short) in shorts.iter().enumerate() {
+        let before = i.checked_sub(1).map(|i| &shorts[i]);
+        lines.push(NightLine { trend: before.map(|before| trend(short, before)), ..short.line.clone() });
     }
     lines.reverse();
     Nights { schema: SCHEMA, nights: lines }
@@ -108,59 +189,27 @@ pub fn nights(reports: &[Report]) -> Nights {
 fn tests(report: &Report) -> Option<TestCounts> {
     let runs = report.sessions.iter().flat_map(|session| &session.tools).filter(|tool| tool.kind == "tests");
     runs.fold(None, |sum: Option<TestCounts>, tool| {
-        let sum = sum.unwrap_or_default();
-        Some(TestCounts {
-            passed: sum.passed.saturating_add(tool.passed),
-            failed: sum.failed.saturating_add(tool.failed),
-            skipped: sum.skipped.saturating_add(tool.skipped),
-        })
+        Some(sum.unwrap_or_default().plus(tool.passed, tool.failed, tool.skipped))
     })
 }
 
-fn failed(report: &Report) -> u64 {
-    report.totals.failed
-}
-
-fn line(report: &Report, before: Option<&Report>) -> NightLine {
-    NightLine {
-        id: report.night.clone(),
-        from: report.window.from.clone(),
-        to: report.window.to.clone(),
-        timezone: report.window.timezone.clone(),
-        seconds: report.window.seconds,
-        verdict: report.verdict,
-        sessions: report.totals.sessions,
-        finished: report.totals.succeeded,
-        failed: failed(report),
-        partial: report.totals.partial,
-        needs_you: report.totals.needs_you,
-        retries: report.totals.retries,
-        errors: report.totals.errors,
-        commits: report.totals.commits,
-        ran: report.totals.ran,
-        tests: tests(report),
-        cost: report.totals.usage.as_ref().and_then(|usage| usage.usd),
-        trend: before.map(|before| trend(report, before)),
-    }
-}
-
-fn trend(now: &Report, before: &Report) -> Trend {
+fn trend(now: &Short, before: &Short) -> Trend {
     let change = |now: u64, before: u64| {
         let difference = i128::from(now) - i128::from(before);
         i64::try_from(difference).unwrap_or(if difference < 0 { i64::MIN } else { i64::MAX })
     };
-    let bad = |report: &Report, name: &str| {
-        report.sessions.iter().any(|s| s.name == name && matches!(s.state.as_str(), "failed" | "partial"))
+    let bad = |night: &Short, name: &str| {
+        night.sessions.iter().any(|(own, state)| own == name && matches!(state.as_str(), "failed" | "partial"))
     };
     let names = |keep: &dyn Fn(&str, &str) -> bool| {
-        now.sessions.iter().filter(|s| keep(&s.name, &s.state)).map(|s| s.name.clone()).collect()
+        now.sessions.iter().filter(|(name, state)| keep(name, state)).map(|(name, _)| name.clone()).collect()
     };
     Trend {
-        finished: change(now.totals.succeeded, before.totals.succeeded),
-        failed: change(failed(now), failed(before)),
-        retries: change(now.totals.retries, before.totals.retries),
-        errors: change(now.totals.errors, before.totals.errors),
-        seconds: now.window.seconds - before.window.seconds,
+        finished: change(now.line.finished, before.line.finished),
+        failed: change(now.line.failed, before.line.failed),
+        retries: change(now.line.retries, before.line.retries),
+        errors: change(now.line.errors, before.line.errors),
+        seconds: now.line.seconds - before.line.seconds,
         newly_failed: names(&|name, _| bad(now, name) && !bad(before, name)),
         fixed: names(&|name, state| state == "succeeded" && bad(before, name)),
     }

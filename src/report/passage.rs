@@ -4,13 +4,14 @@
 use super::timeline::Doing;
 use crate::core::run::RunState;
 use crate::core::time::{At, Wall};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// Milliseconds since the first fact that was read.
 pub type Elapsed = u64;
 
 /// Adds up the time between facts: by the monotonic clock within a boot, by the wall clock across one.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Passage {
     last: Option<At>,
     boot: Option<String>,
@@ -47,7 +48,7 @@ pub fn millis(span: Duration) -> u64 {
 }
 
 /// What a run spends its time on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Use {
     /// Its program runs, or its checks do.
     Working,
@@ -99,7 +100,7 @@ impl Use {
 }
 
 /// A stretch of a run's time spent on one thing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segment {
     /// On what.
     pub spent: Use,
@@ -110,7 +111,7 @@ pub struct Segment {
 }
 
 /// The stretches of one run; they follow one another without a hole.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Segments {
     done: Vec<Segment>,
     open: Option<(Use, Elapsed)>,
@@ -200,7 +201,7 @@ impl Segments {
 }
 
 /// A time in which no daemon watched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
     /// From, by the wall clock.
     pub from: Wall,

@@ -1,9 +1,10 @@
 //! The projects of a night: what their repositories and files showed, and what is said of them.
 
+use super::beside::{beside, commit};
 use super::claims::{Claims, OfProject};
 use super::facts::{Facts, ProjectFacts};
 use super::ids::artifact_id;
-use super::model::{CommitReport, FileReport, ProjectReport, SessionReport};
+use super::model::{FileReport, ProjectReport, SessionReport};
 use super::model_claims::{ChangedFile, FilesReport, ProjectItems, TestsReport};
 use super::proof::project_of;
 use super::sessions::quote;
@@ -61,6 +62,8 @@ fn empty(name: &str, state: &str) -> ProjectReport {
         changed: None,
         tests: Vec::new(),
         well: true,
+        worktrees: Vec::new(),
+        submodules: Vec::new(),
     }
 }
 
@@ -104,17 +107,8 @@ fn project(
     if work.dirty_count > 0 {
         out.notes.push(count(work.dirty_count, "uncommitted change", "uncommitted changes"));
     }
-    out.commits = work
-        .commits
-        .iter()
-        .take(COMMITS_MAX)
-        .map(|c| CommitReport {
-            hash: quote(&c.hash),
-            author: quote(&c.author),
-            at: rfc3339(Wall(c.at_ms)),
-            subject: quote(&c.subject),
-        })
-        .collect();
+    out.commits = work.commits.iter().take(COMMITS_MAX).map(commit).collect();
+    (out.worktrees, out.submodules) = beside(&work);
     out.commit_count = work.commit_count;
     out.files = work
         .files
@@ -140,6 +134,7 @@ fn is_well(project: &ProjectReport, sessions: &[SessionReport]) -> bool {
     let own = sessions.iter().filter(|s| s.project.as_deref() == Some(&project.name));
     !project.rewritten
         && project.state != "unreadable"
+        && project.worktrees.iter().all(|tree| tree.problem.is_none())
         && items.errors.is_empty()
         && items.blockers.is_empty()
         && items.user_actions.is_empty()

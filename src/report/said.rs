@@ -8,7 +8,7 @@ use super::model::Need;
 use super::model_claims::{ItemReport, Quote};
 use super::needs::Kind;
 use super::sessions::quote;
-use crate::core::evidence::{FileFate, OpenItem, Review};
+use crate::core::evidence::{FileFate, NightSummary, OpenItem, Review};
 use crate::core::ids::ProjectName;
 use crate::status::text::{bytes, cut_at_word};
 use crate::status::zone::rfc3339;
@@ -25,12 +25,14 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
     for (project, said) in &claims.projects {
         let mut told: Vec<(Matter, usize)> = Vec::new();
         // A heading that asks for something is the need; the steps below it are how.
-        let mut parents: Vec<(&ItemReport, usize)> = Vec::new();
+        let mut parents: Vec<(&ItemReport, Option<usize>)> = Vec::new();
         let asked = said.items.user_actions.iter().map(|item| (Kind::UserAction, item));
         let blocked =
             said.items.blockers.iter().filter(|item| !matches!(item.verdict.as_str(), "stale" | "contradicted"));
         for (kind, item) in asked.chain(blocked.map(|item| (Kind::Blocker, item))) {
-            if dismissed(facts, &item.id, None).is_some() {
+            if is_settled(facts, &item.id) {
+                // The steps below it are settled with it.
+                parents.push((item, None));
                 continue;
             }
             let matter = Matter::of(&item.text);
@@ -41,19 +43,21 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
                 known.1.blocks.extend(item.blocks.clone().filter(|blocks| !known.1.blocks.contains(blocks)));
                 continue;
             }
-            let below = |(parent, _): &&(&ItemReport, usize)| {
+            let below = |(parent, _): &&(&ItemReport, Option<usize>)| {
                 parent.said.path == item.said.path
                     && item.section.split(" › ").any(|head| same_head(head, &parent.text))
             };
             if let Some((_, place)) = parents.iter().find(below) {
-                out[*place].1.steps += 1;
+                if let Some(place) = place {
+                    out[*place].1.steps += 1;
+                }
                 continue;
             }
             if told.len() >= SAID_MAX {
                 break;
             }
             told.push((matter, out.len()));
-            parents.push((item, out.len()));
+            parents.push((item, Some(out.len())));
             out.push((rank(kind, &item.text), need(facts, project.as_ref(), kind, item)));
         }
     }
@@ -88,6 +92,27 @@ pub(super) fn said(facts: &Facts, claims: &Claims) -> Vec<(Kind, Need)> {
 /// Whether a heading above an item is that of another one.
 fn same_head(head: &str, text: &str) -> bool {
     !head.is_empty() && normalised(head) == normalised(text)
+}
+
+/// Whether a person settled what was asked for, in this night or an earlier one.
+fn is_settled(facts: &Facts, id: &str) -> bool {
+    let before = facts.collected.before.as_ref();
+    facts.collected.reviews.contains_key(id)
+        || before.is_some_and(|before| before.settled.iter().any(|known| known == id))
+}
+
+/// All that was asked for and a person settled.
+pub(super) fn settled(facts: &Facts) -> Vec<String> {
+    let open = Vec::new();
+    let mut all = facts.collected.before.clone().unwrap_or_else(|| NightSummary {
+        night: facts.night.clone(),
+        sessions: Vec::new(),
+        open,
+        settled: Vec::new(),
+        numbers: None,
+    });
+    facts.collected.reviews.keys().for_each(|id| all.settle(id));
+    all.settled
 }
 
 /// What a person made of it; of an artifact only as it is now.
@@ -171,7 +196,10 @@ fn carried(facts: &Facts, open: &OpenItem) -> Option<(Kind, Need)> {
         "artifact" => Kind::Artifact,
         _ => return None,
     };
-    if dismissed(facts, &open.id, None).is_some() || (kind != Kind::Artifact && open.nights >= CARRIED_MAX) {
+    if dismissed(facts, &open.id, None).is_some()
+        || is_settled(facts, &open.id)
+        || (kind != Kind::Artifact && open.nights >= CARRIED_MAX)
+    {
         return None;
     }
     let files =

@@ -2,7 +2,7 @@
 
 use super::model::{Need, ProjectReport, Report, SessionReport};
 use super::model_claims::{Dearer, FewerTests, ItemReport, NightChanges, Slower};
-use crate::core::evidence::{NightSummary, OpenItem, SessionSummary};
+use crate::core::evidence::{NightNumbers, NightSummary, OpenItem, SessionSummary};
 use crate::core::ids::{NightId, ProjectName, SessionName};
 
 /// Most kinds of errors of a session that are kept.
@@ -24,7 +24,29 @@ pub fn summary(report: &Report) -> Option<NightSummary> {
     let steps = report.projects.iter().flat_map(|project| project.items.next_steps.iter().map(move |i| (project, i)));
     let steps = steps.filter_map(|(project, item)| of_item(project, item));
     let open = needs.chain(steps).take(OPEN_KEPT).collect();
-    Some(NightSummary { night, sessions, open })
+    Some(NightSummary { night, sessions, open, settled: report.settled.clone(), numbers: numbers(report) })
+}
+
+/// Its line among the nights, once it is over.
+fn numbers(report: &Report) -> Option<NightNumbers> {
+    let totals = &report.totals;
+    let verdict = serde_json::to_value(report.verdict).ok()?;
+    Some(NightNumbers {
+        from: report.window.from.clone()?,
+        to: report.window.to.clone()?,
+        timezone: report.window.timezone.clone(),
+        ms: millis(report.window.seconds),
+        verdict: verdict.as_str()?.to_owned(),
+        finished: totals.succeeded,
+        failed: totals.failed,
+        partial: totals.partial,
+        needs_you: totals.needs_you,
+        retries: totals.retries,
+        errors: totals.errors,
+        commits: totals.commits,
+        ran_ms: millis(totals.ran),
+        cost: totals.usage.as_ref().and_then(|usage| usage.usd),
+    })
 }
 
 fn of_session(report: &Report, session: &SessionReport) -> Option<SessionSummary> {

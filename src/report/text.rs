@@ -5,6 +5,7 @@ use super::markdown_claims::{change_lines, head_of};
 use super::model::{MetricReport, Need, Report, SessionReport, ToolReport, Verdict};
 use super::model_claims::{ItemReport, Quote};
 use super::needs::counts;
+use crate::core::evidence::REQUEST;
 use crate::core::time::Wall;
 use crate::status::table::sign;
 use crate::status::text::{count, cut, cut_at_word, grouped, number, pad, span_of_seconds, width, wrap};
@@ -129,10 +130,18 @@ fn needs(report: &Report, at: &dyn Fn(&str) -> String, out: &mut Lines) {
     for (i, need) in report.needs_you.iter().enumerate().take(NEEDS_MAX) {
         out.add(&format!("{}. {}", i + 1, need_words(need, at)));
         out.text.push_str(&format!("   {}\n", need.command));
+        if let Some(settle) = settled_by(need) {
+            out.text.push_str(&format!("   {settle}  (done, or not wanted)\n"));
+        }
     }
     if report.needs_you.len() > NEEDS_MAX {
         out.add(&format!("{} more in the JSON.", report.needs_you.len() - NEEDS_MAX));
     }
+}
+
+/// What settles something that an agent asked for.
+pub(super) fn settled_by(need: &Need) -> Option<String> {
+    need.id.starts_with(REQUEST).then(|| format!("nightkeep dismiss {}", need.id))
 }
 
 /// What is needed, since when, who says so, and what waits for it.
@@ -188,6 +197,12 @@ fn projects(report: &Report, out: &mut Lines) {
         for document in project.documents.iter().filter(|document| document.unfinished).take(5) {
             out.item(&format!("{} was begun and never finished", document.path));
         }
+        for tree in project.worktrees.iter().take(5) {
+            out.item(&format!("work tree {}: {}", tree.path, tree.words()));
+        }
+        for module in project.submodules.iter().take(5) {
+            out.item(&format!("submodule {}: {}", module.path, module.words()));
+        }
         let items = &project.items;
         let most = if project.well { 3 } else { 5 };
         for (word, list) in
@@ -205,7 +220,10 @@ fn projects(report: &Report, out: &mut Lines) {
 fn item_words(word: &str, item: &ItemReport) -> String {
     let verdict = if item.opinion { "opinion" } else { verdict_words(&item.verdict) };
     let nights = if item.nights > 1 { format!(", {} night", nights_word(item.nights)) } else { String::new() };
-    format!("{word}: {} ({verdict}{nights})", cut_at_word(&item.text, 120))
+    // That nothing was seen is worth a word where something should have been.
+    let unseen = item.seen.first().filter(|_| item.verdict == "says" && !item.opinion);
+    let unseen = unseen.map_or_else(String::new, |unseen| format!("; {}", cut_at_word(unseen, 100)));
+    format!("{word}: {} ({verdict}{unseen}{nights})", cut_at_word(&item.text, 120))
 }
 
 /// The line, and others that were counted with it.
@@ -307,6 +325,11 @@ pub(super) fn quiet_line(report: &Report, zone: &TimeZone) -> String {
         let commits = count(report.totals.commits, "commit", "commits");
         parts.push(format!("{commits}, {}", count(report.totals.files, "changed file", "changed files")));
     }
+    let beside = report
+        .projects
+        .iter()
+        .filter_map(|project| Some(format!("{}: {}", project.name, super::beside::head(project)?)));
+    parts.extend(beside.take(NUMBERS));
     parts.extend(tally_line(report));
     if let Some(used) = super::usage::line(report) {
         parts.push(used);

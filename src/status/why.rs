@@ -66,6 +66,7 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
         state: run.map_or("scheduled", |run| run.state.word()).to_owned(),
         chain: steps.into_iter().map(|s| WhyStep { at: rfc3339(s.at), what: s.what, evidence: s.evidence }).collect(),
         next,
+        usage: super::usage::of_session(state, name).map(Box::new),
     })
 }
 
@@ -435,6 +436,10 @@ pub fn text(why: &Why, columns: usize, style: Style, zone: &TimeZone) -> String 
         for line in step.evidence.iter().flat_map(|e| wrap(&format!("seen: {}", harmless(e)), columns - INDENT - 2)) {
             out.push_str(&format!("{indent}  {}\n", style.paint(Tone::Dim, &line)));
         }
+    }
+    let used = why.usage.iter().flat_map(|usage| wrap(&super::usage::words(usage), columns - INDENT));
+    for (i, line) in used.enumerate() {
+        out.push_str(&format!("{}{line}\n", if i == 0 { format!("{:<INDENT$}", "used") } else { indent.clone() }));
     }
     for (i, line) in wrap(&why.next, columns - INDENT).iter().enumerate() {
         out.push_str(&format!("{}{line}\n", if i == 0 { format!("{:<INDENT$}", "next") } else { indent.clone() }));

@@ -116,7 +116,8 @@ fn tests(claim: &Item, evidence: &Evidence) -> Option<Reason> {
                 reason(Verdict::Contradicted, format!("the sources hold {counted} tests, not {named}"))
             });
         }
-        return unproved(evidence);
+        let green = passed && matches!(claim.kind, Kind::Achievement | Kind::Metric);
+        return unproved(evidence).or_else(|| green.then(|| unseen(evidence)));
     };
     Some(some_runs(&runs, last, &said, named, evidence))
 }
@@ -143,6 +144,12 @@ fn unproved(evidence: &Evidence) -> Option<Reason> {
             Some(reason(Verdict::Weak, format!("no run of tests was seen, and signal {signal} ended the session")))
         }
     }
+}
+
+/// The tests were claimed green, and nothing was seen that speaks for or against it.
+fn unseen(evidence: &Evidence) -> Reason {
+    let within = if evidence.exit.is_some() { " in this session" } else { "" };
+    reason(Verdict::Claimed, format!("no test run was seen{within}"))
 }
 
 /// A claim about tests where several commands ran some: the one that it names, the one whose number it has, all

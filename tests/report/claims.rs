@@ -90,7 +90,13 @@ fn of_night_before(tests: (u64, u64, u64)) -> NightSummary {
         errors: Vec::new(),
         cost: None,
     };
-    NightSummary { night: NightId::new("2026-11-20").unwrap(), sessions: vec![session], open: Vec::new() }
+    NightSummary {
+        night: NightId::new("2026-11-20").unwrap(),
+        sessions: vec![session],
+        open: Vec::new(),
+        settled: Vec::new(),
+        numbers: None,
+    }
 }
 
 /// A session that works for an hour, shows these runs of tests, writes a document, and ends.
@@ -180,6 +186,12 @@ fn that_all_tests_pass_is_believed_only_when_it_was_seen() {
         format!("{verdict} {code} {seen}")
     };
     assert_eq!(says(GREEN), "says 0 ");
+    let unseen = night(&GREEN);
+    let forms = [render(&unseen, MarkdownOptions::default()), text::page(&unseen), html::render(&unseen).unwrap()];
+    for page in forms {
+        let told = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("no test run was seen in this session"), "{page}");
+    }
     let run = |runs: &[(u64, u64, u64)]| Work { runs: runs.to_vec(), ..GREEN };
     assert_eq!(says(run(&[(118, 2, 0), (120, 0, 0)])), "seen 0 ");
     assert_eq!(

@@ -5,7 +5,7 @@ use super::claims::{file, files, items, told, wrote};
 use super::hostile::is_clean;
 use nightkeep::core::evidence::{FileFate, NightSummary, Review, ToldKind};
 use nightkeep::core::exit::Ending;
-use nightkeep::core::fact::Fact;
+use nightkeep::core::fact::{Commit, Fact, ProjectWork, SubmoduleWork, WorktreeWork};
 use nightkeep::core::ids::NightId;
 use nightkeep::core::run::{Outcome, OutputSeen, RunState};
 use nightkeep::report::ids::artifact_id;
@@ -107,6 +107,66 @@ fn the_order_is_that_of_a_reader_in_a_hurry() {
 }
 
 #[test]
+fn what_was_done_beside_the_own_work_tree_is_told_in_every_form() {
+    let mut j = begin("2026-11-21", "2026-11-21T21:30:00Z");
+    j.good("agent", 60, OutputSeen::default());
+    let commit = |subject: &str| Commit {
+        hash: "c".repeat(40),
+        author: "Ben <b>".into(),
+        at_ms: j.at.wall.0,
+        subject: subject.into(),
+    };
+    let tree = |path: &str, branch: Option<&str>, commits: &[&str], dirty_count| WorktreeWork {
+        path: path.into(),
+        branch: branch.map(str::to_owned),
+        commits: commits.iter().map(|subject| commit(subject)).collect(),
+        commit_count: commits.len() as u64,
+        dirty_count,
+        problem: None,
+    };
+    let work = ProjectWork {
+        worktrees: vec![
+            tree("trees/fix", Some("fix/tax"), &["tax: <i>rounding</i>", "tax: test"], 1),
+            tree("/home/anna/try", None, &[], 3),
+        ],
+        submodules: vec![SubmoduleWork {
+            path: "vendor/lib".into(),
+            from: Some("a".repeat(40)),
+            to: Some("d".repeat(40)),
+            committed: true,
+            commit_count: Some(4),
+        }],
+        ..ProjectWork::default()
+    };
+    j.add(Fact::ProjectSeen { project: "glacier".parse().unwrap(), work });
+    j.close("asked");
+    let quiet = render(&j.report(), MarkdownOptions::default());
+    assert!(quiet.contains("glacier: 2 commits in 2 further work trees, 1 submodule elsewhere"), "{quiet}");
+    j.add(Fact::Trouble { part: "mail".into(), what: "gone".into() });
+    let report = j.report();
+    assert_eq!(report.totals.commits, 0, "what is not in the project's own work tree is not counted as its own");
+    for page in all_forms(&report) {
+        for words in ["trees/fix", "fix/tax", "/home/anna/try", "vendor/lib"] {
+            assert!(page.contains(words), "{words} in\n{page}");
+        }
+        assert!(!page.contains("<i>rounding"), "{page}");
+        let told = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        for words in [
+            "2 commits in 2 further work trees",
+            "on fix/tax, 2 commits, 1 uncommitted change",
+            "on no branch, 3 uncommitted changes",
+            "went on by 4 commits, from aaaaaaaaaa to dddddddddd",
+        ] {
+            assert!(told.contains(words), "{words} in\n{page}");
+        }
+    }
+    let page = render(&report, MarkdownOptions::default());
+    assert!(page.contains("    - `cccccccccc` `tax: test` by `Ben "), "{page}");
+    let unread = report.projects.iter().find(|project| project.name == "glacier").unwrap();
+    assert!(unread.well, "changes elsewhere are no alarm");
+}
+
+#[test]
 fn a_hostile_document_is_data_and_bounded() {
     let secret = format!("{}{}", "ghp_", "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8");
     let lines = [
@@ -193,7 +253,7 @@ fn what_stays_open_is_carried_and_counts_its_nights_until_somebody_looks() {
         let review = Review {
             night: NightId::new("2026-11-22").unwrap(),
             artifact: id.clone(),
-            project: "glacier".parse().unwrap(),
+            project: Some("glacier".parse().unwrap()),
             path: "views/a.sql".into(),
             hash,
             approved: true,

@@ -8,7 +8,9 @@ use nightkeep::core::run::{Outcome, OutputSeen, RunState};
 use nightkeep::core::time::Wall;
 use nightkeep::core::tool_run::{ToolKind, ToolRun};
 use nightkeep::report::markdown::{LINES_MAX, MarkdownOptions, render};
-use nightkeep::report::{check_code, json, nights, text};
+use nightkeep::report::model::Report;
+use nightkeep::report::nights::Short;
+use nightkeep::report::{check_code, json, nights, summary, text};
 
 /// Three loads of which nobody needs to hear more.
 pub fn quiet(night: &str, begin: &str, end: &str) -> Journal {
@@ -176,7 +178,7 @@ fn the_same_journal_gives_the_same_bytes_also_after_the_report_was_written() {
     journal.add(Fact::NightOpened { night: next, by: anna() });
     journal.add(Fact::Trouble { part: "tmux".into(), what: "of another night".into() });
     assert_eq!(before, json::render(&journal.report()).unwrap());
-    let read: nightkeep::report::model::Report = serde_json::from_str(&before).unwrap();
+    let read: Report = serde_json::from_str(&before).unwrap();
     assert_eq!(read, journal.report(), "the document reads back as it was");
 }
 
@@ -420,7 +422,10 @@ fn nights_are_a_line_each_with_what_changed() {
     let first = mixed().report();
     let mut second = quiet("2026-11-22", "2026-11-22T21:30:00Z", "2026-11-23T06:45:00Z").report();
     second.sessions[0].name = "load-x".into();
-    let lines = nights::nights(&[first, second]);
+    let lines = nights::nights(&[Short::of(&first), Short::of(&second)]);
+    // What each was summed up to tells the same.
+    let summed = |report: &Report| Short::of_summary(&summary(report).unwrap()).unwrap();
+    assert_eq!(nights::nights(&[summed(&first), summed(&second)]), lines);
     let trend = lines.nights[0].trend.as_ref().unwrap();
     assert_eq!((lines.nights[1].failed, lines.nights[1].partial), (1, 1), "partial is no failure");
     assert_eq!((trend.failed, trend.retries, trend.fixed.as_slice()), (-1, -1, ["load-x".to_owned()].as_slice()));

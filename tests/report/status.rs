@@ -11,6 +11,7 @@ use nightkeep::core::run::{AfterStop, Attempt, Due, Outcome, OutputSeen, Run, Ru
 use nightkeep::core::state::{NightState, State};
 use nightkeep::core::time::{At, Mono, Wall};
 use nightkeep::core::told::ToldSoFar;
+use nightkeep::core::usage::{Money, Sum, Tokens, Used};
 use nightkeep::protocol::{DaemonStatus, Status};
 use nightkeep::status::table::{Style, TableOptions, render};
 use nightkeep::status::text::width;
@@ -403,6 +404,30 @@ fn why_tells_the_chain_with_its_evidence() {
     assert!(why::why(&state, &name("nobody"), &[], now(), &berlin()).is_none());
     let queued = why::why(&state, &name("mail"), &[], now(), &berlin()).unwrap();
     assert!(queued.next.contains("a slot is free"), "{}", queued.next);
+}
+
+#[test]
+fn why_tells_what_was_used_where_that_is_known() {
+    let told = |used: Option<Used>| {
+        let mut state = dozen();
+        let attempt = state.runs.values().flat_map(|run| &run.attempts).map(|a| a.id.clone()).next().unwrap();
+        let session = attempt.run.session.clone();
+        if let Some(used) = used {
+            state.apply(&Entry { at: ago(1), fact: Fact::AttemptUsed { attempt, used: Box::new(used) } });
+        }
+        let chain = why::why(&state, &session, &[], now(), &berlin()).unwrap();
+        why::text(&chain, 200, Style::Plain, &berlin())
+    };
+    let used = |cost, unpriced| {
+        let tokens = Tokens { input: 1_200_000, output: 34_000, ..Tokens::default() };
+        let sum = Sum { tokens, requests: 12, cost: Money::of_usd(cost).unwrap(), unpriced };
+        Used { models: [("opus".to_owned(), sum)].into(), ..Used::default() }
+    };
+    assert!(!told(None).contains("\nused "), "{}", told(None));
+    let priced = told(Some(used(3.4, 0)));
+    assert!(priced.contains("\nused      1.2M tokens (1.2M sent, 34k received), $3.40\n"), "{priced}");
+    let unpriced = told(Some(used(0.0, 1_234_000)));
+    assert!(unpriced.contains("34k received), unpriced\n"), "{unpriced}");
 }
 
 #[test]

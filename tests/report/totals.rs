@@ -8,7 +8,8 @@ use nightkeep::core::ids::{AttemptId, RunId};
 use nightkeep::core::run::{Outcome, OutputSeen, RunState};
 use nightkeep::report::markdown::{MarkdownOptions, render};
 use nightkeep::report::model::Report;
-use nightkeep::report::{check_code, json, text};
+use nightkeep::report::nights::{self, Short};
+use nightkeep::report::{Folder, build, check_code, fold, json, summary, text};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -348,5 +349,48 @@ proptest! {
         }
         let report = journal.report();
         agrees(&journal, &report)?;
+        // The list of nights is told by what a night was summed up to, once it is over.
+        let short = Short::of_summary(&summary(&report).unwrap());
+        prop_assert_eq!(short.is_some(), report.window.from.is_some() && !report.window.open);
+        if let Some(short) = short {
+            prop_assert_eq!(nights::nights(&[short]), nights::nights(&[Short::of(&report)]));
+        }
+    }
+
+    /// A fold that is written down and gone on with, at any place and more than once, tells what the whole journal tells.
+    #[test]
+    fn a_fold_that_is_written_down_goes_on_to_the_same_bytes(
+        steps in prop::collection::vec(step(), 0..80),
+        mut stops in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+        odd in any::<f64>().prop_filter("a number", |x| x.is_finite()),
+    ) {
+        let sessions: Vec<_> = (0..5).map(|i| session(&format!("s{i}"))).collect();
+        let mut journal = Journal::begin("2026-11-21", "2026-11-21T21:30:00Z", plan(sessions));
+        for step in &steps {
+            perform(&mut journal, step);
+        }
+        let attempt = AttemptId { run: journal.run_id("s0", 1), number: 1 };
+        journal.add(Fact::RunCreated { run: attempt.run.clone(), state: RunState::Queued, reason: String::new(), redriven_from: None });
+        let output = metric(OutputSeen { last_at: Some(journal.at.wall), ..OutputSeen::default() }, "odd", odd, None, 60);
+        journal.add(Fact::OutputObserved { attempt, output: Box::new(output) });
+        let entries = &journal.entries;
+        stops.sort_by_key(|stop| stop.index(entries.len()));
+        let mut folder = Folder::new(&journal.night);
+        let mut from = 0;
+        for stop in stops.iter().map(|stop| stop.index(entries.len())) {
+            for (seq, entry) in &entries[from..stop] {
+                folder.add(*seq, entry);
+            }
+            from = stop;
+            folder = serde_json::from_str(&serde_json::to_string(&folder).unwrap()).unwrap();
+        }
+        // Whoever goes on may meet again what was taken in before.
+        for (seq, entry) in &entries[from.saturating_sub(3)..] {
+            folder.add(*seq, entry);
+        }
+        let facts = folder.finish();
+        prop_assert_eq!(&facts, &fold(&journal.night, entries.iter().map(|(seq, entry)| (*seq, entry))));
+        let report = build(&facts, &berlin());
+        prop_assert_eq!(json::render(&report).unwrap(), json::render(&journal.report()).unwrap());
     }
 }

@@ -455,6 +455,7 @@ fn why() -> Why {
             step(3_370, "running: attempt 2 runs", None),
         ],
         next: "it runs until it ends; stopped at 04:00 (in 4 h 19 min) if it has not".into(),
+        usage: None,
     }
 }
 

@@ -159,7 +159,7 @@ async fn dead(State(api): State<Api>) -> Answer<DeadLetters> {
 async fn nights(State(api): State<Api>, Asked(page): Asked<Page>) -> Answer<Nights> {
     let zone = zone(api.rim.plan_zone().await.as_deref());
     let (details, reader) = (api.rim.details(), api.rim.journal().reader());
-    Ok(Json(details.nights(reader, &zone, Some(clock::now()), page.limit.unwrap_or(NIGHTS)).await?))
+    Ok(Json(details.nights(reader, api.rim.instance(), &zone, Some(clock::now()), page.limit.unwrap_or(NIGHTS)).await?))
 }
 
 async fn report(State(api): State<Api>, Asked(asked): Asked<ReportOf>) -> Result<Response, Refused> {
@@ -170,7 +170,7 @@ async fn report(State(api): State<Api>, Asked(asked): Asked<ReportOf>) -> Result
     }
     let zone = zone(api.rim.plan_zone().await.as_deref());
     let (details, reader) = (api.rim.details(), api.rim.journal().reader());
-    let Some(report) = details.report(reader, &night, &zone, Some(clock::now())).await? else {
+    let Some(report) = details.report(reader, api.rim.instance(), &night, &zone, Some(clock::now())).await? else {
         return Err(no_night(Some(night.as_str())));
     };
     let (kind, body) = match format {
@@ -266,7 +266,7 @@ async fn review(
     };
     let ReviewRequest { artifacts, approved, reason, .. } = request;
     let asked = reviews::Asked { artifacts, approved, night, by: actor(peer, reason) };
-    Ok(Json(reviews::by_daemon(&api.inbox, api.rim.journal().reader(), asked).await?))
+    Ok(Json(reviews::by_daemon(&api.inbox, api.rim.journal().reader(), api.rim.instance(), asked).await?))
 }
 
 /// Looks at the projects' folders, so that what is asked next is fresh.

@@ -3,6 +3,7 @@
 use super::lines::{self, Text};
 use super::{Cx, Page, at};
 use crate::protocol::Why;
+use crate::status::usage::words;
 use crate::status::zone::hh_mm_ss;
 use crate::tui::intent::Want;
 use crate::tui::keys::Context;
@@ -40,6 +41,9 @@ fn rows(model: &Model, ui: &Ui) -> usize {
 fn text<'t>(why: &Why, theme: &'t Theme, columns: u16, zone: &TimeZone) -> Text<'t> {
     let mut text = Text::new(theme, columns.saturating_sub(2));
     text.wrapped(&[("Next      ", theme.heading)], &why.next, theme.strong);
+    if let Some(usage) = &why.usage {
+        text.wrapped(&[("Used      ", theme.heading)], &words(usage), theme.text);
+    }
     text.gap();
     // The newest first: it is what the state comes from.
     for step in why.chain.iter().rev() {
