@@ -74,7 +74,7 @@ fn fits(rule: &Rule, cut: &Cut<'_>, parts: &mut BTreeMap<Region, Option<Part>>) 
 
 fn sign(profile: &Profile, rule: &Rule, found: Found, cut: &Cut<'_>, place: &Place) -> Sign {
     let source = if rule.region == Region::Title { Source::Title } else { Source::Screen };
-    let name = profile.rule_name(&rule.id, rule.version);
+    let name = profile.name_of(&rule.id, rule.version, rule.own);
     let mut sign = Sign::new(source, name, place.at, rule.score);
     sign.activity = rule.activity;
     sign.class = rule.class;

@@ -98,6 +98,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         hidden("night.at_end", plan.night.at_end),
         hidden("report", &plan.report),
         shown("night.budget", budget_words(plan.budget)),
+        hidden("agents", &plan.profiles),
     ]
 }
 
@@ -154,6 +155,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         resume,
         budget,
         agent: _,
+        profile,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -185,5 +187,6 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
         shown("resume", resume_words(*resume)),
         shown("budget", budget_words(*budget)),
+        hidden("agent", profile),
     ]
 }

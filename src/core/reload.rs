@@ -115,6 +115,9 @@ fn changes(old: &Plan, new: &Plan) -> Vec<String> {
     if old.rules != new.rules {
         lines.push("rules changed".to_owned());
     }
+    let names = old.profiles.keys().chain(new.profiles.keys()).collect::<BTreeSet<_>>();
+    let differs = |name: &&&String| old.profiles.get(**name) != new.profiles.get(**name);
+    lines.extend(names.iter().filter(differs).map(|name| format!("agents.{name} changed")));
     for (name, project) in &new.projects {
         match old.projects.get(name) {
             None => lines.push(format!("project {name} added")),
@@ -163,6 +166,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         resume,
         budget,
         agent,
+        profile,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -188,7 +192,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("max_processes", *processes != old.caps.processes),
         ("resume", *resume != old.resume),
         ("budget", *budget != old.budget),
-        ("agent", *agent != old.agent),
+        ("agent", *agent != old.agent || *profile != old.profile),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

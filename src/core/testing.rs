@@ -57,6 +57,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         resume: crate::core::limit::ResumePolicy::default(),
         budget: crate::core::usage::Budget::default(),
         agent: None,
+        profile: None,
     }
 }
 

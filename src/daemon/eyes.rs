@@ -1,13 +1,15 @@
 //! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
 //! has settled, and seldom enough that a hundred agents cost little.
 
-use crate::agents::profile;
+use crate::agents::profile::{self, Profile};
+use crate::agents::sign::Sign;
 use crate::agents::watch::Watcher;
 use crate::core::agent::AgentSeen;
 use crate::core::time::Wall;
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::output::{About, SizeAt};
 use jiff::tz::TimeZone;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -39,9 +41,23 @@ pub struct Eyes {
 impl Eyes {
     /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
-        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone);
+        Some(Self::by(profile::built_in(agent)?, zone))
+    }
+    /// Eyes that see by this profile.
+    pub fn by(profile: Arc<Profile>, zone: TimeZone) -> Self {
+        let watcher = Watcher::new(profile, 80, 24, zone);
         let (sizes, fed) = (Vec::new(), Instant::now());
-        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0 })
+        Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0 }
+    }
+    /// They see by this profile from here on.
+    pub fn see_by(&mut self, profile: Arc<Profile>) {
+        if !Arc::ptr_eq(&profile, self.watcher.profile()) {
+            self.watcher.watch_by(profile);
+        }
+    }
+    /// Takes what was found out elsewhere.
+    pub fn tell(&mut self, sign: Sign) {
+        self.watcher.tell(sign);
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {

@@ -45,6 +45,7 @@ mod sensors;
 mod summarizer;
 pub mod templates;
 mod terminals;
+mod tidings;
 mod timers;
 mod told;
 mod usage;

@@ -4,6 +4,8 @@
 //! nothing else shows that a session works. So a hundred sleeping sessions cost next to nothing.
 
 use super::perform::{Rim, zone};
+use crate::agents::sign::{Sign, Source};
+use crate::core::agent::Activity;
 use crate::core::event::Event;
 use crate::core::finding::{Finding, FindingKind};
 use crate::core::ids::AttemptId;
@@ -130,11 +132,31 @@ async fn pass(rim: &Arc<Rim>, jobs: Vec<Job>) {
             Some(_) | None => quiet,
         };
         hold(rim, job, |held| held.quiet = Some(quiet.clone()));
+        if let Some(tidings) = rim.watchers().tidings(&job.attempt) {
+            // It is there at the next look; it is no reason for one.
+            tidings.tell(sign(&quiet, now.wall), false);
+        }
         let over = job.limit.is_some_and(|limit| quiet.quiet >= limit);
         if over || job.always {
             let quiet = job.limit.map(|_| quiet);
             let (attempt, deadlines) = (job.attempt.clone(), job.deadlines.clone());
             let _ = rim.inbox().tell(Event::Sampled { attempt, quiet, deadlines }).await;
+        }
+    }
+}
+
+/// What the processes of an agent show, as a sign: too little to say by itself what it does.
+fn sign(quiet: &Quiet, now: Wall) -> Sign {
+    match &quiet.by {
+        Some(by) if quiet.quiet < FRESH => {
+            let mut sign = Sign::new(Source::Process, "process/works@1", now, 40);
+            (sign.activity, sign.words) = (Some(Activity::Working), by.words());
+            sign
+        }
+        Some(_) | None => {
+            let mut sign = Sign::new(Source::Process, "process/quiet@1", now, 20);
+            sign.words = format!("nothing moved for {} s; {}", quiet.quiet.as_secs(), quiet.signs.join("; "));
+            sign
         }
     }
 }

@@ -304,6 +304,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         resume: resume(rng),
         budget: Default::default(),
         agent: None,
+        profile: None,
     }
 }
 
@@ -344,6 +345,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
         },
         timezone: None,
         budget: Default::default(),
+        profiles: Default::default(),
         concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(

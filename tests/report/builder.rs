@@ -53,6 +53,7 @@ pub fn session(text: &str) -> SessionPlan {
         resume: nightkeep::core::limit::ResumePolicy::default(),
         budget: nightkeep::core::usage::Budget::default(),
         agent: None,
+        profile: None,
     }
 }
 

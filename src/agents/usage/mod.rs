@@ -137,7 +137,7 @@ fn moment(text: &str) -> Option<Wall> {
 }
 
 /// Whether a line may hold one of these, before it is read as JSON: most of a transcript is of no interest here.
-fn mentions(line: &[u8], words: &[&str]) -> bool {
+pub(super) fn mentions(line: &[u8], words: &[&str]) -> bool {
     words.iter().any(|word| find(line, word.as_bytes()).is_some())
 }
 

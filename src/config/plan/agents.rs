@@ -183,16 +183,22 @@ pub(super) fn base(raw: &raw::File, layers: &Layers<'_>) -> Option<String> {
             raw::CommandText::Line(line) => line.split_whitespace().next(),
             raw::CommandText::Words(words) => words.first().map(String::as_str),
         };
-        return program.and_then(|program| builtin(program.rsplit('/').next().unwrap_or(program)));
+        let program = program.map(|program| program.rsplit('/').next().unwrap_or(program))?;
+        return builtin(program).or_else(|| builtin(&root(raw, super::profiles::by_program(raw, program)?)));
     }
-    let mut current = layers.own.agent.clone().or_else(|| layers.defaults.agent.clone())?;
+    let current = layers.own.agent.clone().or_else(|| layers.defaults.agent.clone())?;
+    builtin(&root(raw, current))
+}
+
+/// The profile that one of the file starts from in the end.
+pub(super) fn root(raw: &raw::File, mut current: String) -> String {
     for _ in 0..=raw.agents.len() {
         match raw.agents.get(&current).and_then(|own| own.extends.clone()) {
             Some(base) if base != current => current = base,
             Some(_) | None => break,
         }
     }
-    builtin(&current)
+    current
 }
 
 /// A provider is a short word: it stands in the journal and in what people read.

@@ -4,7 +4,7 @@ use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::raw::{self, After, CommandText};
 use super::super::suggest;
-use super::{ARGUMENT_MAX, Build, agents, requirement, retry, timing};
+use super::{ARGUMENT_MAX, Build, agents, profiles, requirement, retry, timing};
 use crate::core::calendar::ClockTime;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::limit::ResumePolicy;
@@ -100,6 +100,7 @@ pub(crate) fn session_plan(
         resume: resume(layers),
         budget: budget(layers),
         agent: agents::base(build.raw, layers),
+        profile: profiles::of_session(build.raw, layers),
     })
 }
 

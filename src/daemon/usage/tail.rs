@@ -1,9 +1,14 @@
 //! Follows one transcript: what was appended since the last look, from its beginning when it was cut or replaced.
 
+use crate::agents::profile::Profile;
+use crate::agents::sign::Sign;
+use crate::agents::transcript::{Word, may_tell};
 use crate::agents::usage::lines::Lines;
 use crate::agents::usage::{Agent, Note, Reader};
+use crate::os::clock;
 use crate::os::files::open_regular;
 use jiff::tz::TimeZone;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
@@ -13,6 +18,17 @@ use std::path::{Path, PathBuf};
 const CHUNK: usize = 64 << 10;
 /// Bytes before the place read up to that are looked at again: they tell whether the file is still the same.
 const SEAM: usize = 64;
+
+/// Newest lines that are kept for the state of an agent: what was said before them is over.
+const LINES_MAX: usize = 16;
+
+fn keep(heard: &mut Option<(Word, VecDeque<Vec<u8>>)>, line: &[u8]) {
+    let Some((_, lines)) = heard.as_mut().filter(|_| may_tell(line)) else { return };
+    if lines.len() >= LINES_MAX {
+        lines.pop_front();
+    }
+    lines.push_back(line.to_vec());
+}
 
 /// One transcript.
 pub struct Tail {
@@ -28,6 +44,8 @@ pub struct Tail {
     seam: Vec<u8>,
     /// Size and time when it was last read to its end.
     read: Option<(u64, i64, i64)>,
+    /// Lines that may tell of its agent's state, and who reads them.
+    heard: Option<(Word, VecDeque<Vec<u8>>)>,
 }
 
 impl Tail {
@@ -42,7 +60,20 @@ impl Tail {
             offset: 0,
             seam: Vec::new(),
             read: None,
+            heard: None,
         })
+    }
+
+    /// From here on it is also read for the state of its agent.
+    pub fn listen(&mut self, word: Word) {
+        self.heard = Some((word, VecDeque::new()));
+    }
+    /// What it said of that since the last call.
+    pub fn word(&mut self, profile: &Profile, zone: &TimeZone) -> Option<Sign> {
+        let (word, lines) = self.heard.as_mut()?;
+        let now = clock::wall();
+        lines.drain(..).for_each(|line| word.line(profile, &line, now, zone));
+        word.take()
     }
 
     /// Reads what is new, at most so many bytes; says whether there is more.
@@ -65,8 +96,11 @@ impl Tail {
         loop {
             let n = file.read(&mut buffer)?;
             let new = buffer.get(..n).unwrap_or_default();
-            let reader = &mut self.reader;
-            self.lines.feed(new, |line| reader.line(line, tell));
+            let (reader, heard) = (&mut self.reader, &mut self.heard);
+            self.lines.feed(new, |line| {
+                reader.line(line, tell);
+                keep(heard, line);
+            });
             let bytes = u64::try_from(n).unwrap_or(u64::MAX);
             self.offset += bytes;
             self.seam.extend_from_slice(new.get(n.saturating_sub(SEAM)..).unwrap_or_default());
@@ -85,8 +119,11 @@ impl Tail {
 
     /// Takes what stands after the last line end: nothing more comes.
     pub fn finish(&mut self, tell: &mut dyn FnMut(Note)) {
-        let reader = &mut self.reader;
-        self.lines.finish(|line| reader.line(line, tell));
+        let (reader, heard) = (&mut self.reader, &mut self.heard);
+        self.lines.finish(|line| {
+            reader.line(line, tell);
+            keep(heard, line);
+        });
     }
 
     /// Whether what was read last still stands where it stood.

@@ -49,6 +49,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         resume: ResumePolicy::default(),
         budget: crate::core::usage::Budget::default(),
         agent: None,
+        profile: None,
     }
 }
 
