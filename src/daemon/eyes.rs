@@ -1,7 +1,9 @@
 //! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
 //! has settled, and seldom enough that a hundred agents cost little.
 
-use crate::agents::profile::{self, Profile};
+#[cfg(test)]
+use crate::agents::profile;
+use crate::agents::profile::Profile;
 use crate::agents::sign::Sign;
 use crate::agents::watch::Watcher;
 use crate::core::agent::AgentSeen;
@@ -39,7 +41,8 @@ pub struct Eyes {
 }
 
 impl Eyes {
-    /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
+    /// Eyes for a built-in agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
+    #[cfg(test)]
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
         Some(Self::by(profile::built_in(agent)?, zone))
     }

@@ -89,7 +89,9 @@ impl Rollout {
                 let info = payload.info?;
                 let (total, last) = (info.total_token_usage?.tokens(), info.last_token_usage.map(Usage::tokens));
                 let tokens = self.grown(total, last)?;
-                Some(Note::Request(Request { at, model: self.model.clone(), tokens, ..Request::default() }))
+                // A copy of the session holds it again, with the same time and sums.
+                let key = at.map(|at| format!("{} {}", at.0, total.total()));
+                Some(Note::Request(Request { at, key, model: self.model.clone(), tokens, ..Request::default() }))
             }
             (Some(_) | None, _) => at.map(Note::At),
         }

@@ -30,10 +30,7 @@ const SCORE: u8 = 60;
 /// Whether an entry says how its agent is watched.
 fn is_watched(agent: &raw::Agent) -> bool {
     let lists = [&agent.programs, &agent.banner, &agent.app, &agent.without];
-    lists.iter().any(|list| list.is_some())
-        || agent.layout.is_some()
-        || agent.rules.is_some()
-        || agent.errors.is_some()
+    lists.iter().any(|list| list.is_some()) || agent.layout.is_some() || agent.rules.is_some() || agent.errors.is_some()
 }
 
 /// The profile that a name is watched by: the first of those it starts from that says how. `None` is the built-in one.

@@ -11,16 +11,14 @@ mod words;
 
 pub use alerts::{Address, Alerts, Channel, ChannelKind, Elsewhere, Escalation, Ping, Secret, Severity};
 pub use dashboard::{Dashboard, KeyTable, Keys, Theme};
-pub use profile::{
-    ErrorRule, RuleActivity, ScreenCondition, ScreenLayout, ScreenPrompt, ScreenRule,
-};
+pub use profile::{ErrorRule, RuleActivity, ScreenCondition, ScreenLayout, ScreenPrompt, ScreenRule};
 pub use session::{
     After, AfterEntry, Answer, AnswerKind, Budget, CommandText, Exhausted, ExitCode, FailureWord, Metric, Resume,
     Retry, Session, Success,
 };
 pub use words::{
-    ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, KeyName, Pattern, Period, ScreenPattern, WORDS,
-    Weekday, Word, WrittenCondition, pattern,
+    ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, KeyName, Pattern, Period, ScreenPattern,
+    WORDS, Weekday, Word, WrittenCondition, pattern,
 };
 
 use schemars::JsonSchema;

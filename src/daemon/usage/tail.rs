@@ -145,3 +145,151 @@ impl Tail {
         self.seam.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agents::usage::meter::Meter;
+    use crate::agents::usage::prices::Prices;
+    use crate::core::time::Wall;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::fs;
+    use std::sync::Arc;
+
+    /// What becomes of a transcript.
+    #[derive(Debug, Clone)]
+    enum Deed {
+        /// Replies are written.
+        Append(u8),
+        /// The beginning of a reply is written, its end with the next.
+        Part,
+        /// It is cut to this part of its lines.
+        Cut(u8),
+        /// It is written anew beside and takes its own place.
+        Replace,
+        /// It is put aside, and a new one begins in its place.
+        Rotate,
+        /// It is copied, and the copy goes on.
+        Copy,
+    }
+
+    fn deed() -> impl Strategy<Value = Deed> {
+        prop_oneof![
+            4 => (1..4_u8).prop_map(Deed::Append),
+            1 => Just(Deed::Part),
+            2 => (0..=10_u8).prop_map(Deed::Cut),
+            1 => Just(Deed::Replace),
+            1 => Just(Deed::Rotate),
+            1 => Just(Deed::Copy),
+        ]
+    }
+
+    /// The reply of this number, whose tokens are told by it; `before` are all tokens before it.
+    fn reply(agent: Agent, number: u64, before: u64) -> String {
+        let (at, n) =
+            (format!("2026-11-21T09:{:02}:{:02}.{:03}Z", number / 60 % 60, number % 60, number % 1000), number + 1);
+        match agent {
+            Agent::Claude => format!(
+                "{{\"type\":\"assistant\",\"timestamp\":\"{at}\",\"requestId\":\"r{number}\",\"message\":{{\"id\":\"m{number}\",\"model\":\"m\",\"usage\":{{\"input_tokens\":{n}}}}}}}\n"
+            )
+            .repeat(2),
+            Agent::Codex | Agent::Gemini | Agent::Opencode | Agent::Aider => format!(
+                "{{\"timestamp\":\"{at}\",\"type\":\"event_msg\",\"payload\":{{\"type\":\"token_count\",\"info\":{{\"total_token_usage\":{{\"input_tokens\":{}}},\"last_token_usage\":{{\"input_tokens\":{n}}}}}}}}}\n",
+                before + n
+            ),
+        }
+    }
+
+    fn counted_once(agent: Agent, deeds: &[Deed]) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |n: usize| dir.path().join(format!("{n}.jsonl"));
+        let (mut current, mut files) = (0, 1);
+        fs::write(file(0), "").unwrap();
+        let (mut number, mut before, mut part) = (0, 0, String::new());
+        let prices = Arc::new(Prices::new(std::iter::empty()));
+        let mut meter = Meter::new(Wall(0), TimeZone::UTC, prices);
+        let mut tails: BTreeMap<PathBuf, Tail> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
+        for deed in deeds {
+            let path = file(current);
+            let text = fs::read_to_string(&path).unwrap();
+            let mut add = std::mem::take(&mut part);
+            match deed {
+                Deed::Append(n) => {
+                    for _ in 0..*n {
+                        add.push_str(&reply(agent, number, before));
+                        seen.insert(number);
+                        (before, number) = (before + number + 1, number + 1);
+                    }
+                    fs::write(&path, text + &add).unwrap();
+                }
+                Deed::Part => {
+                    let whole = add + &reply(agent, number, before);
+                    seen.insert(number);
+                    (before, number) = (before + number + 1, number + 1);
+                    let (now, later) = whole.split_at(whole.len() / 2);
+                    fs::write(&path, text + now).unwrap();
+                    part = later.to_owned();
+                }
+                Deed::Cut(tenths) => {
+                    fs::write(&path, text + &add).unwrap();
+                    look(agent, dir.path(), &mut tails, &mut meter);
+                    let text = fs::read_to_string(&path).unwrap();
+                    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+                    let keep = lines.len() * usize::from(*tenths) / 10;
+                    fs::write(&path, lines[..keep].concat()).unwrap();
+                }
+                Deed::Replace => {
+                    let beside = dir.path().join("beside");
+                    fs::write(&beside, text + &add).unwrap();
+                    fs::rename(&beside, &path).unwrap();
+                }
+                Deed::Rotate => {
+                    fs::write(&path, text + &add).unwrap();
+                    fs::rename(&path, file(files)).unwrap();
+                    fs::write(&path, "").unwrap();
+                    files += 1;
+                }
+                Deed::Copy => {
+                    fs::write(&path, text.clone() + &add).unwrap();
+                    fs::write(file(files), text + &add).unwrap();
+                    current = files;
+                    files += 1;
+                }
+            }
+            look(agent, dir.path(), &mut tails, &mut meter);
+        }
+        if !part.is_empty() {
+            let text = fs::read_to_string(file(current)).unwrap();
+            fs::write(file(current), text + &part).unwrap();
+            look(agent, dir.path(), &mut tails, &mut meter);
+        }
+        let expected: u64 = seen.iter().map(|number| number + 1).sum();
+        let used = meter.used().map_or(0, |used| used.models.values().map(|sum| sum.tokens.total()).sum());
+        assert_eq!(used, expected, "{agent:?} {deeds:?}");
+        let requests = meter.used().map_or(0, |used| used.models.values().map(|sum| sum.requests).sum());
+        assert_eq!(requests, seen.len() as u64, "{agent:?} {deeds:?}");
+    }
+
+    fn look(agent: Agent, dir: &Path, tails: &mut BTreeMap<PathBuf, Tail>, meter: &mut Meter) {
+        let mut paths: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths {
+            let number = u32::try_from(tails.len()).unwrap();
+            let tail =
+                tails.entry(path.clone()).or_insert_with(|| Tail::new(&path, agent, &TimeZone::UTC, number).unwrap());
+            tail.read(1 << 30, &mut |note| meter.take(number, note)).unwrap();
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+        /// However a transcript is cut, put aside, replaced or copied, each of its requests is counted, and once.
+        #[test]
+        fn every_request_is_counted_once(deeds in proptest::collection::vec(deed(), 1..12)) {
+            counted_once(Agent::Claude, &deeds);
+            counted_once(Agent::Codex, &deeds);
+        }
+    }
+}
