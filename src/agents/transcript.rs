@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 /// What stands in lines that say something of a state; most do not, and are not read further.
-const HINTS: [&str; 4] = ["\"assistant\"", "\"user\"", "task_started", "task_complete"];
+const HINTS: [&str; 5] = ["turn_duration", "\"assistant\"", "\"user\"", "task_started", "task_complete"];
 /// A clock may be read a little before the recorder's is.
 const SLACK_MS: i64 = 1_000;
 

@@ -38,9 +38,15 @@ pub(super) fn sign_of(profile: &Profile, value: &Value, at: Wall, zone: &TimeZon
             Some(claude_error(profile, value, at, zone))
         }
         // It got an answer: what failed before is over.
+        "assistant" if value.pointer("/message/stop_reason").and_then(Value::as_str) == Some("end_turn") => {
+            Some(Sign { activity: Some(Activity::Idle), ..working("transcript/end_turn@1", at) })
+        }
         "assistant" => Some(working("transcript/answer@1", at)),
         // It was asked something: a new turn.
         "user" if value.get("isMeta").and_then(Value::as_bool) != Some(true) => Some(working("transcript/asked@1", at)),
+        "system" if value.get("subtype").and_then(Value::as_str) == Some("turn_duration") => {
+            Some(Sign { activity: Some(Activity::Idle), ..working("transcript/turn_duration@1", at) })
+        }
         "event_msg" => codex(profile, value.get("payload")?, at, zone),
         _ => None,
     }

@@ -67,6 +67,10 @@ impl Eyes {
         self.offset = offset;
         self.from = there.saturating_sub(TAIL);
     }
+    /// Its terminal has this size from here on.
+    pub fn has_size(&mut self, cols: u16, rows: u16) {
+        self.watcher.resize(cols, rows);
+    }
     /// Reads again which sizes the terminal had.
     pub fn learn_sizes(&mut self, files: &AttemptFiles) {
         match About::read(files) {

@@ -17,7 +17,7 @@ pub mod details;
 mod doorway;
 mod earlier;
 mod environment;
-mod eyes;
+pub mod eyes;
 pub mod history;
 mod inbox;
 mod letters;
