@@ -38,6 +38,8 @@ pub struct Eyes {
     looked: Option<Instant>,
     fed: Instant,
     put_off: u32,
+    /// It was looked at since somebody asked for what was seen.
+    is_fresh: bool,
 }
 
 impl Eyes {
@@ -50,7 +52,7 @@ impl Eyes {
     pub fn by(profile: Arc<Profile>, zone: TimeZone) -> Self {
         let watcher = Watcher::new(profile, 80, 24, zone);
         let (sizes, fed) = (Vec::new(), Instant::now());
-        Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0 }
+        Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0, is_fresh: false }
     }
     /// They see by this profile from here on.
     pub fn see_by(&mut self, profile: Arc<Profile>) {
@@ -134,7 +136,12 @@ impl Eyes {
         }
         self.put_off = 0;
         self.looked = Some(now);
+        self.is_fresh = true;
         if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+    }
+    /// What was seen since the last call.
+    pub fn take_seen(&mut self) -> Option<&AgentSeen> {
+        if std::mem::take(&mut self.is_fresh) { self.watcher.seen() } else { None }
     }
     /// What was seen last.
     pub fn seen(&self) -> Option<&AgentSeen> {

@@ -133,8 +133,7 @@ async fn pass(rim: &Arc<Rim>, jobs: Vec<Job>) {
         };
         hold(rim, job, |held| held.quiet = Some(quiet.clone()));
         if let Some(tidings) = rim.watchers().tidings(&job.attempt) {
-            // It is there at the next look; it is no reason for one.
-            sign(&quiet, now.wall).into_iter().for_each(|sign| tidings.tell(sign, false));
+            sign(&quiet, now.wall).into_iter().for_each(|sign| tidings.tell(sign));
         }
         let over = job.limit.is_some_and(|limit| quiet.quiet >= limit);
         if over || job.always {

@@ -17,12 +17,10 @@ pub struct Tidings {
 }
 
 impl Tidings {
-    /// Brings a sign. One that is only to be there at the next look does not cause one.
-    pub fn tell(&self, sign: Sign, at_once: bool) {
+    /// Brings a sign.
+    pub fn tell(&self, sign: Sign) {
         self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, sign);
-        if at_once {
-            self.news.notify_one();
-        }
+        self.news.notify_one();
     }
     /// Causes a look.
     pub fn wake(&self) {

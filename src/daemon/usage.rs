@@ -137,12 +137,16 @@ pub async fn go_on(rim: Arc<Rim>) {
         };
         let live: Vec<Job> = jobs.iter().filter(|job| job.span.to.is_none()).cloned().collect();
         let mut pause = IDLE_EVERY;
-        if live.is_empty() {
-            wake.watch(Some(BTreeSet::new()));
-        } else {
-            // Watched before they are read: what is written meanwhile is told.
-            let folders = folders(&rim, &live);
-            pause = if wake.watch(folders) { SELDOM } else { LOOK_EVERY };
+        let (rim_too, live_too) = (Arc::clone(&rim), live.clone());
+        // Watched before they are read: what is written meanwhile is told.
+        let watched = tokio::task::spawn_blocking(move || {
+            let all = wake.watch(folders(&rim_too, &live_too));
+            (wake, all)
+        });
+        let Ok((again, all)) = watched.await else { return };
+        wake = again;
+        if !live.is_empty() {
+            pause = if all { SELDOM } else { LOOK_EVERY };
             look(&rim, live, jobs, false).await;
         }
         tokio::select! {
@@ -246,7 +250,7 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
     let (told, signs) = looked.await.unwrap_or_default();
     for (attempt, sign) in signs {
         if let Some(tidings) = rim.watchers().tidings(&attempt) {
-            tidings.tell(sign, true);
+            tidings.tell(sign);
         }
     }
     for told in told {

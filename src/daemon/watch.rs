@@ -348,7 +348,7 @@ impl Follow {
         })
         .await;
         let Ok((mut output, result, looked)) = read else { return };
-        if let Some(seen) = output.eyes.as_ref().and_then(Eyes::seen) {
+        if let Some(seen) = output.eyes.as_mut().and_then(Eyes::take_seen) {
             self.tidings.judge(seen);
         }
         if let Some((bytes, seen)) = looked {

@@ -95,8 +95,8 @@ fn what_cannot_be_used_is_told_where_it_stands() {
     error(&rule(&format!("{good}\nclass = \"doom\"")), "not one of the words");
     error(&rule(good).replace("below", "botom"), "not one of the words");
     error(&rule(good).replace("\"mine\"", "\"a b/c\""), "cannot name a rule");
-    error(&format!("{}{}", rule(good), rule(good)), "there are two rules \"mine\"");
-    error("[agents.claude]\nwithout = [\"spiner\"]\n", "did you mean \"spinner\"");
+    error(&format!("{}{}", rule(good), rule(good)), "there are two rules `mine`");
+    error("[agents.claude]\nwithout = [\"spiner\"]\n", "did you mean `spinner`");
     error("[agents.claude.layout]\ncomposer = 'x*'\n", "every row");
     error("[[agents.claude.errors]]\nid = \"x\"\nregex = 'x?'\n", "found in every text");
     error("[agents.claude]\nbanner = [\"\"]\n", "would be found everywhere");
@@ -116,6 +116,12 @@ fn what_is_too_much_is_refused() {
         );
     }
     error(&many, "200 are allowed");
+    let mut agents = String::new();
+    for n in 0..51 {
+        let _ = write!(agents, "[agents.a{n}]\nextends = \"a{}\"\nbanner = [\"x\"]\n", n + 1);
+    }
+    error(&format!("{agents}[agents.a51]\nextends = \"claude\"\n"), "50 are allowed");
+    error(&agents, "too many times");
     let patterns: Vec<String> = (0..301).map(|n| format!("'x{n}'")).collect();
     error(&rule(&format!("regex = [{}]\nactivity = \"idle\"", patterns.join(","))), "300 are allowed");
 }

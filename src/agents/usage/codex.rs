@@ -91,7 +91,8 @@ impl Rollout {
                 let tokens = self.grown(total, last)?;
                 // A copy of the session holds it again, with the same time and sums.
                 let key = at.map(|at| format!("{} {}", at.0, total.total()));
-                Some(Note::Request(Request { at, key, model: self.model.clone(), tokens, ..Request::default() }))
+                let model = self.model.clone();
+                Some(Note::Request(Request { at, key, model, tokens, by_sums: true, ..Request::default() }))
             }
             (Some(_) | None, _) => at.map(Note::At),
         }

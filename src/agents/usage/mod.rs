@@ -74,6 +74,8 @@ pub struct Request {
     pub cost: Option<Money>,
     /// Its numbers are rounded.
     pub rounded: bool,
+    /// It is what sums grew by: told again, where lines before it are missing, it would be more than it was.
+    pub by_sums: bool,
 }
 
 /// What a line of a transcript told.

@@ -26,6 +26,9 @@ const BUILTIN: [Builtin; 5] = [
     Builtin { name: "aider", command: &["aider"], before_prompt: &["--message"] },
 ];
 
+/// Most profiles that extend each other.
+pub(super) const DEPTH_MAX: usize = 20;
+
 /// Names of all agents: those of the file, then those that need no profile.
 fn agent_names(raw: &raw::File) -> Vec<&str> {
     let mut names: Vec<&str> = raw.agents.keys().map(String::as_str).collect();
@@ -123,7 +126,7 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
             match &own.extends {
                 // A profile named like a built-in one changes it.
                 Some(base) if *base != current => {
-                    if seen.contains(base) {
+                    if seen.contains(base) || seen.len() >= DEPTH_MAX {
                         return Err(NoProfile::Circle { name: current });
                     }
                     current.clone_from(base);
@@ -238,7 +241,7 @@ pub(super) fn check_profiles(build: &mut Build<'_, '_>) {
             }
             Err(NoProfile::Circle { name }) => {
                 let place = Place::root().key("agents").key(&name).key("extends");
-                build.problems.error(&place, "the profiles extend each other in a circle");
+                build.problems.error(&place, "the profiles extend each other in a circle, or too many times");
             }
             Err(NoProfile::NoCommand { name }) => {
                 let message = format!("the agent {} has no command", quoted(&name));

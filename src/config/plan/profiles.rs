@@ -4,6 +4,7 @@ use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::raw::{self, ScreenPattern};
 use super::super::suggest;
+use super::agents::DEPTH_MAX;
 use super::{Build, Layers, class};
 use crate::agents::profile::{self, Condition, ErrorText, GENERIC, Layout, Pattern, Profile, PromptRule, Rule};
 use crate::agents::screen::Region;
@@ -12,6 +13,8 @@ use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+/// Most profiles: each has all rules of the one it starts from.
+const PROFILES_MAX: usize = 50;
 /// Most rules of a profile, and most of its texts of errors.
 const RULES_MAX: usize = 200;
 /// Most patterns of a profile: each takes memory.
@@ -82,11 +85,16 @@ pub(super) fn profiles(build: &mut Build<'_, '_>) -> BTreeMap<String, Arc<Profil
     let raw = build.raw;
     let mut made: BTreeMap<String, Arc<Profile>> = BTreeMap::new();
     let wanted: Vec<&String> = raw.agents.iter().filter(|(_, own)| is_watched(own)).map(|(name, _)| name).collect();
+    if wanted.len() > PROFILES_MAX {
+        let message = format!("there are {} agents with rules, {PROFILES_MAX} are allowed", wanted.len());
+        build.problems.error_in_key(&Place::root().key("agents"), message);
+        return made;
+    }
     for name in wanted {
         // Those it starts from first: what they add is part of it.
         let mut chain = vec![name.as_str()];
         while let Some(base) = chain.last().and_then(|last| raw.agents.get(*last)?.extends.as_deref()) {
-            if chain.contains(&base) {
+            if chain.contains(&base) || chain.len() >= DEPTH_MAX {
                 break;
             }
             chain.push(base);
