@@ -1,4 +1,4 @@
-//! The program: the recorder, which must start quickly and stay small, before anything else.
+//! The program: the recorder and the hook, which must start quickly and stay small, before anything else.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -11,6 +11,12 @@ fn main() -> ExitCode {
         && run == "--run"
     {
         return nightkeep::shim::run(Path::new(dir));
+    }
+    if let [Some(hook), Some(file), None, None] = &first
+        && hook == "hook"
+        && !file.is_empty()
+    {
+        return nightkeep::shim::hook::run(Path::new(file));
     }
     nightkeep::cli::main()
 }

@@ -10,6 +10,8 @@ mod house;
 #[path = "channels/mail_server.rs"]
 mod mail_server;
 
+#[path = "e2e/agents.rs"]
+mod agents;
 #[path = "e2e/alerts.rs"]
 mod alerts;
 #[path = "e2e/api.rs"]

@@ -18,6 +18,8 @@ mod limits;
 mod output;
 #[path = "shim/socket.rs"]
 mod socket;
+#[path = "shim/status.rs"]
+mod status;
 #[path = "shim/terminal.rs"]
 mod terminal;
 #[path = "shim/tree.rs"]

@@ -3,7 +3,8 @@
 //! A repository is hostile input: its configuration names programs that git would run (file monitors, filters, pagers,
 //! external diffs, signature checkers, transports for missing objects), and its names and messages hold any byte. So
 //! git runs with an environment of our own, those settings are overridden, output is NUL-separated, and text is made
-//! harmless before it goes anywhere. Nothing here writes to the repository or uses the network.
+//! harmless before it goes anywhere. Nothing here uses the network, and nothing but [`ensure_worktree`] writes to the
+//! repository.
 
 mod worktrees;
 
@@ -14,11 +15,13 @@ use crate::os::command::{CommandError, Output, Program};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long one call of git may take.
 pub const DEADLINE: Duration = Duration::from_secs(20);
+/// How long it may take to write out a work tree.
+const CHECKOUT: Duration = Duration::from_secs(600);
 /// Most commits kept of a night.
 const COMMITS_MAX: usize = 200;
 /// Most files kept of a night.
@@ -84,6 +87,36 @@ pub async fn commits_since(dir: &Path, base: &GitBase) -> Result<u64, GitError> 
         Some(range) => repository.count(&range).await,
         None => Ok(0),
     }
+}
+
+/// Where a folder lies below the top of its work tree. Waits for git.
+pub fn place_in_worktree(dir: &Path) -> Result<PathBuf, GitError> {
+    let repository = Repository::new(dir);
+    let out = repository.program(&["rev-parse", "--show-prefix"], &[]).output_blocking(DEADLINE)?;
+    let out = checked("rev-parse", out)?;
+    Ok(PathBuf::from(OsStr::from_bytes(trimmed(&out.stdout))))
+}
+
+/// Makes sure that a repository has a work tree there, on a branch of its own. The branch begins at `HEAD`, unless it is
+/// there already. No hooks and no filters of the repository's own configuration are run.
+pub async fn ensure_worktree(of: &Path, root: &Path, branch: &str) -> Result<(), GitError> {
+    if root.join(".git").exists() {
+        let inside = Repository::new(root).run(&["rev-parse", "--is-inside-work-tree"]).await?;
+        return checked("rev-parse", inside).map(|_| ());
+    }
+    let repository = Repository::new(of);
+    // One that was removed by hand is still known to the repository, and its branch held by it.
+    checked("worktree prune", repository.run(&["worktree", "prune"]).await?)?;
+    let full = format!("refs/heads/{branch}");
+    let there = repository.run(&["show-ref", "--verify", "--quiet", "--", &full]).await?.status.success();
+    let path = root.to_str().ok_or(GitError::BadAnswer { call: "worktree add" })?;
+    let args = if there {
+        vec!["worktree", "add", "--", path, branch]
+    } else {
+        vec!["worktree", "add", "-b", branch, "--", path, "HEAD"]
+    };
+    let filters = repository.filters().await?;
+    checked("worktree add", repository.program(&args, &filters).output(CHECKOUT).await?).map(|_| ())
 }
 
 /// An error for people.

@@ -164,6 +164,8 @@ mod tests {
         };
         assert_eq!(at(&mut screen, 3_000), (Activity::Idle, Some(FailureClass::UsageLimit)), "it may still be drawn");
         assert_eq!(at(&mut screen, 9_000), (Activity::Working, None), "it went on by itself");
+        screen.score = 60;
+        assert_eq!(at(&mut screen, 9_000).0, Activity::Idle, "that is a guess");
         screen.activity = Some(Activity::Idle);
         assert_eq!(at(&mut screen, 9_000), (Activity::Idle, Some(FailureClass::UsageLimit)), "the same is seen");
     }
@@ -182,6 +184,15 @@ mod tests {
         assert_eq!((asks.activity, asks.confidence), (Activity::Prompting, Confidence::High), "a server may run on");
         let seen = fuse("test", &[works, sign(Source::Title, 66, Activity::Working)], Wall(100_000));
         assert_eq!(seen.evidence.len(), 1, "that was long ago");
+    }
+
+    #[test]
+    fn a_hooks_word_is_overtaken_by_what_is_seen_since() {
+        let mut hook = sign(Source::Hook, 94, Activity::Idle);
+        (hook.class, hook.at) = (Some(FailureClass::UsageLimit), Wall(1_000));
+        let screen = Sign { at: Wall(9_000), ..sign(Source::Screen, 86, Activity::Working) };
+        let seen = fuse("test", &[hook, screen], Wall(9_000));
+        assert_eq!((seen.activity, seen.class), (Activity::Working, None), "it went on by itself");
     }
 
     #[test]

@@ -238,6 +238,29 @@ fn sixty() -> u8 {
     60
 }
 
+/// How an agent is started, and how it is taken up again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Starting {
+    /// Arguments by which it takes an id that we choose for a new conversation; `{id}` stands for it.
+    pub assign: Vec<String>,
+    /// Arguments by which it goes on with a conversation; `{id}` stands for its id.
+    pub resume: Vec<String>,
+    /// Arguments by which it reads settings for this start only; `{file}` stands for their file.
+    pub settings: Vec<String>,
+    /// Events that it calls hooks at, of those that tell what it does.
+    pub hooks: Vec<String>,
+    /// Arguments that say which conversation it has: a command with one of them keeps its own.
+    pub chosen: Vec<String>,
+}
+
+impl Starting {
+    /// Whether an argument says which conversation it has.
+    pub fn is_chosen(&self, word: &str) -> bool {
+        self.chosen.iter().any(|known| known == word.split('=').next().unwrap_or(word))
+    }
+}
+
 /// Everything about one agent.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -250,6 +273,8 @@ pub struct Profile {
     pub app: Vec<String>,
     /// Words on its first screens, all of which show that it is this agent.
     pub banner: Vec<String>,
+    /// How it is started.
+    pub start: Starting,
     /// How its screen is laid out.
     pub layout: Layout,
     /// The rules, the highest priority first.

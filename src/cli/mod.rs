@@ -155,6 +155,9 @@ enum Command {
     /// nightkeep's own: records one attempt.
     #[command(hide = true)]
     Exec(Internal),
+    /// nightkeep's own: keeps what an agent tells its hooks.
+    #[command(hide = true)]
+    Hook(Internal),
     /// nightkeep's own: keeps the tmux server.
     #[command(hide = true)]
     Keep(Internal),
@@ -243,6 +246,6 @@ fn run(command: Option<Command>, context: &Context) -> Result<(), Failure> {
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),
         Command::Daemon(args) => daemon::run(args, context),
-        Command::Exec(_) | Command::Keep(_) => Err(usage::internal()),
+        Command::Exec(_) | Command::Hook(_) | Command::Keep(_) => Err(usage::internal()),
     }
 }

@@ -156,6 +156,8 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         budget,
         agent: _,
         profile,
+        launch,
+        worktree,
     } = session;
     let after: Vec<String> = after.iter().map(|d| d.session.to_string()).collect();
     vec![
@@ -187,6 +189,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("max_processes", processes.map_or("none".to_owned(), |n| n.to_string())),
         shown("resume", resume_words(*resume)),
         shown("budget", budget_words(*budget)),
-        hidden("agent", profile),
+        hidden("agent", (launch, profile)),
+        shown("worktree", worktree.is_some()),
     ]
 }

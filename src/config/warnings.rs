@@ -10,12 +10,7 @@ use toml::de::{DeTable, DeValue};
 
 /// Keys whose feature does not exist yet, with what holds until then. `*` is any key, `[]` any item of a list, and a
 /// leading `@` stands for `defaults` and for `sessions.*`.
-const NOT_YET: &[(&str, &str)] = &[
-    ("@.worktree", "it works in the project's own directory"),
-    ("@.answers", "prompts are not answered"),
-    ("agents.*.resume", "an attempt always starts anew"),
-    ("node.labels", "there is one node"),
-];
+const NOT_YET: &[(&str, &str)] = &[("@.answers", "prompts are not answered"), ("node.labels", "there is one node")];
 
 /// Tells what is not in effect yet, once for each key however often it stands in the file.
 pub(super) fn not_in_effect(document: &Document<'_>, rejected: &BTreeSet<Place>, problems: &mut Problems<'_>) {

@@ -119,7 +119,7 @@ impl Turn<'_> {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
-                AfterStop::Timeout | AfterStop::Stalled if exit.stopped => {
+                AfterStop::Timeout | AfterStop::Stalled | AfterStop::GaveUp { .. } if exit.stopped => {
                     let verdict = failure::by_intent(then);
                     self.failed(id, exit, verdict);
                 }
@@ -128,7 +128,8 @@ impl Turn<'_> {
                 | AfterStop::Deadline
                 | AfterStop::Timeout
                 | AfterStop::Stalled
-                | AfterStop::Budget => {
+                | AfterStop::Budget
+                | AfterStop::GaveUp { .. } => {
                     self.ended_by_itself(id, exit);
                 }
             },
@@ -247,11 +248,20 @@ impl Turn<'_> {
                 let why = self.run(run).map_or_else(String::new, |run| run.reason.clone());
                 self.end(run, Outcome::Failed, why);
             }
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled if closing => {
+            AfterStop::Requeue
+            | AfterStop::Held
+            | AfterStop::Timeout
+            | AfterStop::Stalled
+            | AfterStop::GaveUp { .. }
+                if closing =>
+            {
                 self.end(run, Outcome::Unfinished, "the night ended first");
             }
-            AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => match self.withdrawn(run)
-            {
+            AfterStop::Requeue
+            | AfterStop::Held
+            | AfterStop::Timeout
+            | AfterStop::Stalled
+            | AfterStop::GaveUp { .. } => match self.withdrawn(run) {
                 Some(why) => self.end(run, Outcome::Stopped, format!("stopped, and not started again: {why}")),
                 None if held => self.go(run, RunState::Held, "held by the operator"),
                 None => self.go(run, RunState::Queued, "stopped, starts again"),

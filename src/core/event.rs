@@ -278,15 +278,6 @@ pub enum Event {
         /// What lives on.
         left: Vec<Remaining>,
     },
-    /// The coding agent in an attempt does something else now.
-    AgentSeen {
-        /// Which attempt.
-        attempt: AttemptId,
-        /// How many bytes of its output have come.
-        bytes: u64,
-        /// What it does.
-        seen: Box<AgentSeen>,
-    },
     /// Something was collected for the report.
     Evidence {
         /// It.
@@ -305,6 +296,22 @@ pub enum Event {
         attempt: AttemptId,
         /// What.
         used: Box<Used>,
+    },
+    /// The agent of an attempt was seen to keep its conversation, so that it can be gone on with.
+    ConversationKept {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// The conversation's id; `None` for an agent that gives it none.
+        id: Option<String>,
+    },
+    /// The coding agent in an attempt does something else now.
+    AgentSeen {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output have come.
+        bytes: u64,
+        /// What it does.
+        seen: Box<AgentSeen>,
     },
 }
 

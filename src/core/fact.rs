@@ -340,16 +340,6 @@ pub enum Fact {
         /// It.
         limit: Box<RunLimit>,
     },
-    /// The coding agent in an attempt does something else now.
-    AgentMoved {
-        /// Which attempt.
-        attempt: AttemptId,
-        /// How many bytes of its output had come by then.
-        #[serde(default)]
-        bytes: u64,
-        /// What it does, and why one thinks so.
-        seen: Box<AgentSeen>,
-    },
     /// A document of a project was read.
     DocumentRead {
         /// It.
@@ -395,6 +385,23 @@ pub enum Fact {
         /// What.
         used: Box<Used>,
     },
+    /// Which conversation of its agent an attempt has; the whole of what is known of it.
+    Conversation {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// It.
+        conversation: Box<super::conversation::Conversation>,
+    },
+    /// The coding agent in an attempt does something else now.
+    AgentMoved {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// How many bytes of its output had come by then.
+        #[serde(default)]
+        bytes: u64,
+        /// What it does, and why one thinks so.
+        seen: Box<AgentSeen>,
+    },
 }
 
 impl Fact {
@@ -417,6 +424,7 @@ impl Fact {
             | Self::ChecksDone { attempt, .. }
             | Self::Told { attempt, .. }
             | Self::AttemptUsed { attempt, .. }
+            | Self::Conversation { attempt, .. }
             | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }

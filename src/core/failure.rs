@@ -4,6 +4,7 @@
 //! the signal or exit code, then the output's last lines. What the program says can refine an exit code, never replace
 //! the record. An intent in the journal comes before all of it: see `attempt.rs`.
 
+use super::agent_exit;
 use super::exit::{Ending, ExitRecord, FailureClass, Verdict};
 use super::plan::{FailureMatch, OnTmuxLoss, OutputRule, RetryPolicy, SessionPlan};
 use super::run::{AfterStop, OutputSeen};
@@ -76,6 +77,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Deadline => verdict(FailureClass::Operator, "intent/deadline"),
         AfterStop::Timeout => verdict(FailureClass::Timeout, "intent/timeout"),
         AfterStop::Stalled => verdict(FailureClass::Stalled, "intent/stalled"),
+        AfterStop::GaveUp { class } => verdict(class, "intent/gave-up"),
         AfterStop::Budget => verdict(FailureClass::BudgetExceeded, "intent/budget"),
     }
 }
@@ -127,7 +129,10 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
                     None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
                     None => match output.agent.as_ref().and_then(|agent| Some((agent.class?, &agent.rule))) {
                         Some((class, rule)) => bad(class, &format!("agent/{rule}")),
-                        None => bad(FailureClass::Transient, "exit/nonzero"),
+                        None => match by_code(session, exit) {
+                            Some((class, rule)) => bad(class, &rule),
+                            None => bad(FailureClass::Transient, "exit/nonzero"),
+                        },
                     },
                 },
                 None if exit.refused > 0 => bad(FailureClass::Transient, "exit/process-limit"),
@@ -136,6 +141,11 @@ pub fn classify(evidence: &Evidence<'_>) -> Judgement {
         }
         Ending::ExecFailed { .. } | Ending::Lost { .. } => bad(FailureClass::Lost, "exit/lost"),
     }
+}
+
+/// What a code means that the session's agent leaves with for a reason of its own.
+fn by_code(session: &SessionPlan, exit: &ExitRecord) -> Option<(FailureClass, String)> {
+    agent_exit::class(session.agent.as_deref()?, exit.code()?)
 }
 
 /// Lets `never_on` and `retry_on` have their say. `never_on` wins. Both are about the program's own failures: the

@@ -144,7 +144,9 @@ impl Turn<'_> {
     /// wait when nothing is known.
     pub(super) fn limited(&mut self, id: &RunId, session: &SessionPlan, what: &str, blind: Duration) {
         let Some(run) = self.run(id) else { return };
-        let (seen, now) = (run.limit_seen(), self.at.wall);
+        let (mut seen, now) = (run.limit_seen(), self.at.wall);
+        // It was told while the program ran, and is no longer shown at its end.
+        seen.resets = seen.resets.or(run.limit.resets.filter(|at| *at > now));
         let row = run.attempts.iter().rev().take_while(|attempt| {
             attempt.verdict.as_ref().is_some_and(|verdict| verdict.class == FailureClass::UsageLimit)
         });

@@ -12,14 +12,18 @@
 //! `alert`: what is wrong, and who is told of it · `pause`: after the machine slept · `unkillable`: what outlives `SIGKILL` ·
 //! `limit`: how long a usage limit is waited for ·
 //! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
-//! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does.
+//! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does ·
+//! `conversation`: which of its conversations an attempt goes on with ·
+//! `gave_up`: what is done about one that stays where it failed.
 
 pub mod agent;
+mod agent_exit;
 pub mod alert;
 mod attempt;
 pub mod breaker;
 pub mod calendar;
 pub mod collected;
+pub mod conversation;
 pub mod delivery;
 pub mod effect;
 mod evening;
@@ -29,6 +33,7 @@ pub mod exit;
 pub mod fact;
 pub mod failure;
 pub mod finding;
+mod gave_up;
 pub mod guard;
 pub mod ids;
 mod invariants;

@@ -148,6 +148,7 @@ impl Turn<'_> {
             Event::Remains { attempt, left } => self.remains(&attempt, &left),
             Event::ReportReady { night, digest } => self.report_ready(&night, &digest),
             Event::Used { attempt, used } => self.used(&attempt, *used),
+            Event::ConversationKept { attempt, id } => self.conversation_kept(&attempt, id),
         }
     }
 

@@ -241,7 +241,8 @@ impl Turn<'_> {
                     | AfterStop::Deadline
                     | AfterStop::Timeout
                     | AfterStop::Stalled
-                    | AfterStop::Budget => {
+                    | AfterStop::Budget
+                    | AfterStop::GaveUp { .. } => {
                         let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
                         self.go(run, to, "being stopped; started by the operator afterwards");
                     }
@@ -292,7 +293,8 @@ impl Turn<'_> {
             | AfterStop::Deadline
             | AfterStop::Timeout
             | AfterStop::Stalled
-            | AfterStop::Budget => (Outcome::Stopped, "stopped by the operator"),
+            | AfterStop::Budget
+            | AfterStop::GaveUp { .. } => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
         if outcome == Outcome::Skipped && !final_stop {
@@ -354,7 +356,9 @@ impl Turn<'_> {
                         let to = RunState::Stopping { attempt, then: AfterStop::Held };
                         self.go(run, to, "being stopped; held afterwards");
                     }
-                    AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => self.set_held(run, true),
+                    AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled | AfterStop::GaveUp { .. } => {
+                        self.set_held(run, true);
+                    }
                 }
                 done("is held once its stop is through")
             }

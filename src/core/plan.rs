@@ -172,6 +172,38 @@ pub struct SessionPlan {
     /// The agent of the file that it is, by which its screen is read; `None` when the file has none of its name.
     #[serde(default)]
     pub profile: Option<String>,
+    /// How its agent is started and taken up again; `None` for a plain command, which always starts anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<Launch>,
+    /// The git worktree of its own that it works in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<Worktree>,
+}
+
+/// A git worktree of a session's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worktree {
+    /// The directory in the repository that it is made from.
+    pub of: PathBuf,
+    /// Its branch.
+    pub branch: String,
+    /// Its top, once it is known where worktrees are; the session's directory is in it then.
+    #[serde(default)]
+    pub root: Option<PathBuf>,
+}
+
+/// How an agent is started and taken up again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Launch {
+    /// The program and its own arguments, without prompt and conversation.
+    pub command: Vec<String>,
+    /// Arguments right before the prompt.
+    pub before_prompt: Vec<String>,
+    /// What it is to do; `None` when it waits for a person to say so.
+    pub prompt: Option<String>,
+    /// The profile's own command to take up a conversation; `{id}` stands for its id.
+    pub resume: Option<Vec<String>>,
 }
 
 impl SessionPlan {

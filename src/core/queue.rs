@@ -308,7 +308,11 @@ impl Turn<'_> {
         let number = run.last_attempt().map_or(0, |attempt| attempt.id.number).saturating_add(1);
         let attempt = AttemptId { run: id.clone(), number };
         self.note_passage(&attempt);
+        let conversation = self.conversation(&attempt);
         self.fact(Fact::AttemptIntended { attempt: attempt.clone() });
+        if let Some(conversation) = conversation {
+            self.fact(Fact::Conversation { attempt: attempt.clone(), conversation: Box::new(conversation) });
+        }
         self.go(id, RunState::Starting { attempt: attempt.clone() }, format!("attempt {number} is being started"));
         self.ask_start(&attempt);
     }

@@ -167,6 +167,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         budget,
         agent,
         profile,
+        launch,
+        worktree,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -192,7 +194,8 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("max_processes", *processes != old.caps.processes),
         ("resume", *resume != old.resume),
         ("budget", *budget != old.budget),
-        ("agent", *agent != old.agent || *profile != old.profile),
+        ("agent", *agent != old.agent || *launch != old.launch || *profile != old.profile),
+        ("worktree", *worktree != old.worktree),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

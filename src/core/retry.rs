@@ -2,7 +2,7 @@
 
 use super::exit::{ExitRecord, FailureClass, Verdict};
 use super::failure::verdict;
-use super::plan::{Jitter, OnCrashLoop, RetryPolicy};
+use super::plan::{Jitter, Launch, OnCrashLoop, RetryPolicy};
 use super::run::{Attempt, Outcome, Run};
 use super::time::Wall;
 use std::time::Duration;
@@ -129,7 +129,8 @@ pub fn decide(
         return Decision::End { outcome: Outcome::Stopped, why: format!("ended by hand ({})", found.rule) };
     }
     let delayed_loop = found.class == FailureClass::CrashLoop && policy.on_crash_loop == OnCrashLoop::Delay;
-    if !may_retry(found.class) && !delayed_loop {
+    let full = found.class == FailureClass::ContextFull && Launch::begins_anew(run);
+    if !may_retry(found.class) && !delayed_loop && !full {
         return failed(not_retried(found.class, policy));
     }
     if found.counted && run.counted >= policy.max_attempts {
@@ -180,9 +181,12 @@ pub fn decide(
             let delay = policy.crash_loop_window.saturating_sub(now.since(oldest)).max(delay(policy, run.counted, rng));
             Decision::BackOff { delay, why: format!("waits until the crash-loop window is over, {attempts}") }
         }
+        FailureClass::ContextFull => {
+            let why = format!("begun anew with a hand-over, {attempts}");
+            Decision::BackOff { delay: delay(policy, run.counted, rng), why }
+        }
         FailureClass::Auth
         | FailureClass::Billing
-        | FailureClass::ContextFull
         | FailureClass::Permanent
         | FailureClass::Operator
         | FailureClass::BudgetExceeded => failed(not_retried(found.class, policy)),

@@ -266,6 +266,7 @@ impl State {
             | Fact::ChecksDone { attempt, .. }
             | Fact::Told { attempt, .. }
             | Fact::AttemptUsed { attempt, .. }
+            | Fact::Conversation { attempt, .. }
             | Fact::AgentMoved { attempt, .. } => parts.extend([Part::Run(attempt.run.clone())]),
             Fact::TmuxStarted { .. } | Fact::TmuxLost { .. } => parts.extend([Part::Tmux]),
             Fact::BreakerMoved { .. }

@@ -1,7 +1,7 @@
 //! The life of a run: its states, its attempts, how it can end.
 
 use super::agent::AgentSeen;
-use super::exit::{ExitRecord, Verdict};
+use super::exit::{ExitRecord, FailureClass, Verdict};
 use super::finding::Finding;
 use super::ids::{AttemptId, RunId, SessionName};
 use super::limit::{LimitSeen, RunLimit};
@@ -125,6 +125,11 @@ pub enum AfterStop {
     Stalled,
     /// A budget is used up: it ends, and is not tried again.
     Budget,
+    /// Its agent gave up after a failure: judged by that.
+    GaveUp {
+        /// What kind of failure.
+        class: FailureClass,
+    },
 }
 
 /// How a run ended.
@@ -351,6 +356,9 @@ pub struct Attempt {
     /// What it used, where its agent's transcript tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub used: Option<Used>,
+    /// The conversation of its agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<super::conversation::Conversation>,
 }
 
 impl Attempt {
@@ -371,6 +379,7 @@ impl Attempt {
             checks: Vec::new(),
             told: ToldSoFar::default(),
             used: None,
+            conversation: None,
         }
     }
 }

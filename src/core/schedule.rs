@@ -257,7 +257,11 @@ impl Turn<'_> {
                 self.stop(&attempt, AfterStop::Deadline, None, PAST_DEADLINE);
             }
             RunState::Stopping { attempt, then } => match then {
-                AfterStop::Requeue | AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled => {
+                AfterStop::Requeue
+                | AfterStop::Held
+                | AfterStop::Timeout
+                | AfterStop::Stalled
+                | AfterStop::GaveUp { .. } => {
                     let to = RunState::Stopping { attempt, then: AfterStop::Deadline };
                     self.go(id, to, PAST_DEADLINE);
                 }

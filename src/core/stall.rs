@@ -289,7 +289,9 @@ impl Turn<'_> {
     pub(super) fn sampled(&mut self, id: &AttemptId, quiet: Option<&Quiet>, deadlines: &BTreeMap<String, Wall>) {
         let works = quiet.is_none_or(|quiet| quiet.quiet < SAMPLE_AT_MOST * 2);
         self.progress(id, deadlines, works);
-        if let Some(quiet) = quiet {
+        if let Some(quiet) = quiet
+            && !self.gave_up(id, quiet)
+        {
             self.stall(id, quiet);
         }
     }

@@ -312,6 +312,11 @@ impl State {
                 }
             }
             Fact::AttemptUsed { attempt, used } => self.use_of(attempt, used),
+            Fact::Conversation { attempt, conversation } => {
+                if let Some(attempt) = self.attempt_mut(attempt) {
+                    attempt.conversation = Some((**conversation).clone());
+                }
+            }
             Fact::DeadlineSet { run, at } => {
                 if let Some(run) = self.runs.get_mut(run) {
                     run.deadline = *at;

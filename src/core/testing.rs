@@ -58,6 +58,8 @@ pub(super) fn session(text: &str) -> SessionPlan {
         budget: crate::core::usage::Budget::default(),
         agent: None,
         profile: None,
+        launch: None,
+        worktree: None,
     }
 }
 

@@ -373,9 +373,17 @@ async fn add(
     Body(request): Body<AddRequest>,
 ) -> Answer<Done> {
     let rim = Arc::clone(&api.rim);
-    let session = api.inbox.look(move |state, _| rim.session_for_add(state, &request)).await?.map_err(|e| {
+    let mut session = api.inbox.look(move |state, _| rim.session_for_add(state, &request)).await?.map_err(|e| {
         Refused(StatusCode::BAD_REQUEST, Refusal { error: e.to_string(), hints: e.hints, exit_code: 2 })
     })?;
+    if session.worktree.is_some() {
+        let (state, mut moved) = (api.rim.instance().state().to_path_buf(), session.clone());
+        let settle = move || {
+            super::worktrees::settle_one(&mut moved, &state);
+            moved
+        };
+        session = tokio::task::spawn_blocking(settle).await.unwrap_or(session);
+    }
     ensure_night(&api, peer).await?;
     let facts = api.inbox.ask(Event::Add { session: Box::new(session), by: actor(peer, None) }).await?;
     done(&facts)

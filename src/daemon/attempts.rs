@@ -1,8 +1,10 @@
 //! Attempts as deeds: a start through tmux, a stop through the recorder, a line typed into a session.
 
 use super::earlier;
+use super::launch;
 use super::notes;
 use super::perform::Rim;
+use super::worktrees;
 use crate::adapters::shim_client;
 use crate::adapters::tmux::SessionStart;
 use crate::core::event::Event;
@@ -73,10 +75,13 @@ impl Rim {
     }
 
     async fn launch(self: &Arc<Self>, attempt: &AttemptId, session: &SessionPlan) -> anyhow::Result<()> {
+        worktrees::ensure(&self.inbox, session).await?;
         let run_dir = self.instance.run_dir(attempt);
         let output_cap = self.inbox.look(|state, _| state.plan.log_per_session).await?;
         let mut spec = self.spec(attempt, session, output_cap);
         let notes = notes::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
+        let mut launch = launch::take(&self.inbox, attempt, &run_dir, &mut spec).await?;
+        launch.command(session, &self.program, &run_dir, &mut spec);
         let output = spec.output.clone();
         tokio::task::spawn_blocking({
             let run_dir = run_dir.clone();
@@ -86,6 +91,7 @@ impl Rim {
                     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
                 }
                 notes.write()?;
+                launch.write()?;
                 Ok(spec.write(&run_dir)?)
             }
         })
@@ -201,6 +207,7 @@ impl Rim {
             stop_grace_ms: u64::try_from(session.stop_grace.as_millis()).unwrap_or(u64::MAX),
             keep_on_tmux_loss: session.on_tmux_loss == OnTmuxLoss::Keep,
             drain_ms: u64::try_from(DRAIN.as_millis()).unwrap_or(500),
+            answers_status: session.is_agent(),
         }
     }
 

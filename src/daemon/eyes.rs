@@ -1,6 +1,7 @@
 //! Looks at what a coding agent draws: its terminal's bytes come in as they are recorded, a judgement goes out when it
 //! has settled, and seldom enough that a hundred agents cost little.
 
+use super::ears::Ears;
 #[cfg(test)]
 use crate::agents::profile;
 use crate::agents::profile::Profile;
@@ -40,6 +41,8 @@ pub struct Eyes {
     put_off: u32,
     /// It was looked at since somebody asked for what was seen.
     is_fresh: bool,
+    /// Of times that name none.
+    zone: TimeZone,
 }
 
 impl Eyes {
@@ -50,9 +53,9 @@ impl Eyes {
     }
     /// Eyes that see by this profile.
     pub fn by(profile: Arc<Profile>, zone: TimeZone) -> Self {
-        let watcher = Watcher::new(profile, 80, 24, zone);
+        let watcher = Watcher::new(profile, 80, 24, zone.clone());
         let (sizes, fed) = (Vec::new(), Instant::now());
-        Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0, is_fresh: false }
+        Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, put_off: 0, is_fresh: false, zone }
     }
     /// They see by this profile from here on.
     pub fn see_by(&mut self, profile: Arc<Profile>) {
@@ -142,6 +145,17 @@ impl Eyes {
     /// What was seen since the last call.
     pub fn take_seen(&mut self) -> Option<&AgentSeen> {
         if std::mem::take(&mut self.is_fresh) { self.watcher.seen() } else { None }
+    }
+    /// Whether its agent calls hooks.
+    pub fn has_hooks(&self) -> bool {
+        !self.watcher.profile().start.hooks.is_empty()
+    }
+    /// Takes what was told to the hooks since.
+    pub fn hear(&mut self, ears: &mut Ears) {
+        let profile = Arc::clone(self.watcher.profile());
+        for sign in ears.hear(&profile, &self.zone) {
+            self.watcher.tell(sign);
+        }
     }
     /// What was seen last.
     pub fn seen(&self) -> Option<&AgentSeen> {

@@ -11,7 +11,9 @@ use super::peer::Peer;
 use super::perform::{Ending, Rim, Settings, tonight, zone};
 use super::ping::Ping;
 use super::timers::Timers;
-use super::{awake, ballast, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage};
+use super::{
+    awake, ballast, crashes, letters, logging, reconcile, reload, retention, sampler, sensors, usage, worktrees,
+};
 use crate::config::{self, Context, Severity, Source};
 use crate::core::delivery;
 use crate::core::effect::Effect;
@@ -150,14 +152,22 @@ pub async fn run(options: Options) -> Result<(), DaemonError> {
         }
         crashes::forget(&instance);
     }
-    let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(loaded.plan) }).await;
+    let (mut plan, state) = (loaded.plan, instance.state().to_path_buf());
+    let places = state.clone();
+    let settled = tokio::task::spawn_blocking(move || {
+        worktrees::settle(&mut plan, &places);
+        plan
+    });
+    let plan = settled.await.map_err(|e| DaemonError::Config(e.to_string()))?;
+    let _ = inbox.tell(Event::PlanLoaded { plan: Box::new(plan) }).await;
     sensors::look(&rim).await;
     tokio::spawn(sensors::watch(Arc::clone(&rim)));
     let file = instance.file().to_path_buf();
     let context = options.context;
     let changed = Arc::clone(&rim);
     let reload = reload::follow(&file.clone(), inbox.clone(), move || match load(&file, &context) {
-        Ok(loaded) => {
+        Ok(mut loaded) => {
+            worktrees::settle(&mut loaded.plan, &state);
             changed.set_config(loaded.settings);
             Event::PlanLoaded { plan: Box::new(loaded.plan) }
         }

@@ -80,6 +80,10 @@ struct Metered {
     told: Option<Used>,
     /// That nothing is known was told.
     complained: bool,
+    /// The conversations that are surely its own, by when they began: names of transcripts, or ids of a database.
+    conversations: BTreeMap<String, Wall>,
+    /// The names of all transcripts that were found beside its own: one of an id that was chosen for it is its own.
+    beside: BTreeSet<String>,
     /// What was found of a database, by its and its log's size and time.
     database: Option<[Option<(u64, i64)>; 2]>,
 }
@@ -99,6 +103,11 @@ impl Job {
         let from = attempt.started.as_ref()?.at;
         let to = attempt.exit.as_ref().map(|exit| exit.at);
         Some(Self { attempt: attempt.id.clone(), agent, session: session.clone(), span: Span { from, to } })
+    }
+    /// Whether only attempts of its own session would be taken for each other.
+    fn is_alone<'j>(&self, all: impl IntoIterator<Item = &'j Self>) -> bool {
+        let mut sharing = all.into_iter().filter(|other| other.shares(self));
+        sharing.all(|other| other.attempt.run.session == self.attempt.run.session)
     }
     /// Whether both would be taken for each other by where their transcripts are.
     fn shares(&self, other: &Self) -> bool {
@@ -194,13 +203,20 @@ impl Rim {
         else {
             return;
         };
-        let Some(job) = jobs.iter_mut().find(|job| job.attempt == *attempt) else { return };
+        let Some(job) = jobs.iter_mut().find(|job| job.attempt == *attempt) else {
+            return self.tell_conversation(attempt, &[], &[]).await;
+        };
         job.span.to = Some(ended);
         let mine = vec![job.clone()];
         if tokio::time::timeout(LAST_WITHIN, look(self, mine, jobs, true)).await.is_err() {
             tracing::warn!(%attempt, "its transcripts could not be read to their end in time");
         }
-        self.usage().held.lock().unwrap_or_else(PoisonError::into_inner).meters.remove(attempt);
+        let metered = self.usage().held.lock().unwrap_or_else(PoisonError::into_inner).meters.remove(attempt);
+        let (own, beside) = metered.map(|m| (m.conversations, m.beside)).unwrap_or_default();
+        let mut own: Vec<(Wall, String)> = own.into_iter().map(|(name, began)| (began, name)).collect();
+        own.sort();
+        let own: Vec<String> = own.into_iter().map(|(_, name)| name).collect();
+        self.tell_conversation(attempt, &own, &beside.into_iter().collect::<Vec<_>>()).await;
     }
 
     fn prices(&self) -> Arc<Prices> {
@@ -276,6 +292,7 @@ struct Stored {
     attempt: AttemptId,
     note: Note,
     guessed: bool,
+    session: String,
 }
 
 /// The messages of a database that are an attempt's, when it changed since it was last read.
@@ -313,10 +330,15 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
     }
     let times: Vec<(Wall, Wall)> = sessions.values().map(|(time, _)| *time).collect();
     let mut mine = Vec::new();
-    for ((_, requests), owner) in sessions.into_values().zip(whose(&times, &spans)) {
+    for ((session, (_, requests)), owner) in sessions.into_iter().zip(whose(&times, &spans)) {
         let Some((place, guessed)) = owner else { continue };
         if others.get(place).is_some_and(|owner| owner.attempt == job.attempt) {
-            let stored = |request| Stored { attempt: job.attempt.clone(), note: Note::Request(request), guessed };
+            let stored = |request| Stored {
+                attempt: job.attempt.clone(),
+                note: Note::Request(request),
+                guessed,
+                session: session.clone(),
+            };
             mine.extend(requests.into_iter().map(stored));
         }
     }
@@ -353,6 +375,8 @@ impl Held {
                 tails: BTreeMap::new(),
                 told: None,
                 complained: false,
+                conversations: BTreeMap::new(),
+                beside: BTreeSet::new(),
                 database: None,
             });
             metered.choose(job, all, transcripts, zone, &mut self.listing);
@@ -360,6 +384,12 @@ impl Held {
             for message in stored.iter().filter(|message| message.attempt == job.attempt) {
                 if message.guessed {
                     metered.meter.is_guessed();
+                }
+                if let Note::Request(request) = &message.note
+                    && (!message.guessed || job.is_alone(all))
+                {
+                    let began = request.at.unwrap_or(job.span.from);
+                    metered.conversations.entry(message.session.clone()).or_insert(began);
                 }
                 metered.meter.take(0, message.note.clone());
             }
@@ -398,6 +428,7 @@ impl Metered {
         let (side, main): (Vec<Transcript>, Vec<Transcript>) = found.into_iter().partition(|found| found.side);
         for transcript in main {
             let owner = owners.next().flatten();
+            self.beside.extend(transcript.path.file_name().map(|name| name.to_string_lossy().into_owned()));
             by_session.insert(transcript.path.with_extension(""), owner);
             self.take_up(job, &others, transcript, owner, zone);
         }
@@ -435,6 +466,10 @@ impl Metered {
         }
         if transcript.side {
             self.meter.is_side(number);
+        } else if let Some(name) = transcript.path.file_name()
+            && (!guessed || job.is_alone(others.iter().copied()))
+        {
+            self.conversations.insert(name.to_string_lossy().into_owned(), transcript.began);
         }
         self.tails.insert(transcript.path, tail);
     }

@@ -5,6 +5,7 @@
 
 use super::collect;
 use super::earlier;
+use super::ears::Ears;
 use super::eyes::Eyes;
 use super::inbox::Inbox;
 use super::perform::{Rim, zone};
@@ -160,6 +161,8 @@ impl Follow {
         if let (Some(output), Some(agent)) = (&mut self.output, &self.agent) {
             let zone = zone(self.rim.plan_zone().await.as_deref());
             output.eyes = self.rim.profile(agent).map(|profile| Eyes::by(profile, zone));
+            let hears = output.eyes.as_ref().is_some_and(Eyes::has_hooks);
+            output.ears = hears.then(|| Ears::new(self.files.run_dir()));
         }
         // A recorder binds its socket within milliseconds of its start; this bridges that, and a lost socket later.
         let mut pause = Duration::from_millis(2);
@@ -176,7 +179,7 @@ impl Follow {
                     let due = self.output.as_ref().and_then(|output| output.eyes.as_ref()?.due(Instant::now()));
                     let next = tokio::select! {
                         next = news.next() => next,
-                        () = wake(due, &self.tidings) => {
+                        () = wake(self.output.as_mut(), due, &self.tidings) => {
                             self.catch_up(true).await;
                             continue;
                         }
@@ -343,6 +346,9 @@ impl Follow {
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || {
             let result = output.read_on(&files);
+            if let (Some(eyes), Some(ears)) = (&mut output.eyes, &mut output.ears) {
+                eyes.hear(ears);
+            }
             let looked = output.eyes.as_mut().and_then(|eyes| eyes.look(clock::wall(), Instant::now(), !tell));
             (output, result, looked)
         })
@@ -376,16 +382,23 @@ impl Follow {
     }
 }
 
-/// Waits until a look is due, or something was found out elsewhere.
-async fn wake(due: Option<Duration>, tidings: &Tidings) {
+/// Waits until a look is due, an agent told its hooks something, or something was found out elsewhere.
+async fn wake(output: Option<&mut Output>, due: Option<Duration>, tidings: &Tidings) {
     let due = async {
         match due {
             Some(wait) => tokio::time::sleep(wait).await,
             None => std::future::pending().await,
         }
     };
+    let heard = async {
+        match output.and_then(|output| output.ears.as_mut()) {
+            Some(ears) => ears.news().await,
+            None => std::future::pending().await,
+        }
+    };
     tokio::select! {
         () = due => {}
+        () = heard => {}
         () = tidings.news() => {}
     }
 }
@@ -397,6 +410,8 @@ struct Output {
     observer: Observer,
     /// The eyes on its screen, where it is an agent's.
     eyes: Option<Eyes>,
+    /// What hears its hooks, where it has some.
+    ears: Option<Ears>,
     /// The terminal may have another size.
     resized: bool,
     /// Where in the log reading goes on.
@@ -407,7 +422,7 @@ struct Output {
 impl Output {
     fn new(log: PathBuf, observer: Observer) -> Self {
         let markers = Markers::new(log.clone());
-        Self { log, file: None, buffer: Vec::new(), observer, eyes: None, resized: true, place: 0, markers }
+        Self { log, file: None, buffer: Vec::new(), observer, eyes: None, ears: None, resized: true, place: 0, markers }
     }
     fn take_claims(&mut self, now: Wall) {
         for claim in self.observer.take_claims() {

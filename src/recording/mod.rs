@@ -11,6 +11,7 @@ use std::path::Path;
 
 pub mod attempt;
 pub mod events;
+pub mod hooks;
 pub mod index;
 pub mod output;
 pub mod packed;

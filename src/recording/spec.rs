@@ -53,6 +53,9 @@ pub struct Spec {
     pub keep_on_tmux_loss: bool,
     /// Milliseconds for which output of descendants is still read after the program's own exit.
     pub drain_ms: u64,
+    /// Whether the recorder answers when the program asks its terminal whether it may report what it does.
+    #[serde(default)]
+    pub answers_status: bool,
 }
 
 impl std::fmt::Debug for Spec {
@@ -166,6 +169,7 @@ mod tests {
             stop_grace_ms: 15_000,
             keep_on_tmux_loss: false,
             drain_ms: 200,
+            answers_status: false,
         }
     }
 

@@ -228,8 +228,9 @@ impl Folder {
             | Fact::AttemptEnded { .. }
             | Fact::Finding { .. }
             | Fact::LimitMet { .. }
-            | Fact::AgentMoved { .. }
             | Fact::AttemptUsed { .. }
+            | Fact::Conversation { .. }
+            | Fact::AgentMoved { .. }
             | Fact::ChecksDone { .. } => return self.run_fact(entry),
             Fact::LastNights { nights } => {
                 if open {

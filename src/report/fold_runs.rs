@@ -109,6 +109,7 @@ impl Folder {
                 told = found(finding, run);
             }
             Fact::CounterReset { .. }
+            | Fact::Conversation { .. }
             | Fact::HoldSet { .. }
             | Fact::StopIntended { .. }
             | Fact::RunCreated { .. }

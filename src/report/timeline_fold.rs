@@ -125,6 +125,7 @@ impl Timeline {
             | Fact::NightClosed { .. }
             | Fact::LimitMet { .. }
             | Fact::AttemptUsed { .. }
+            | Fact::Conversation { .. }
             | Fact::DaemonStopped { .. }
             | Fact::PlanAdopted { .. }
             | Fact::PlanRejected { .. }

@@ -9,11 +9,13 @@
 mod clients;
 mod event_log;
 mod hearing;
+pub mod hook;
 mod ladder;
 mod limits;
 mod oom;
 mod output;
 mod paste;
+mod query;
 mod relay;
 mod signals;
 mod start;

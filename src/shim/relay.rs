@@ -11,6 +11,7 @@ use super::limits::{Did, Limits};
 use super::oom::OomCounter;
 use super::output::{Output, Stamp};
 use super::paste::{self, BracketedPaste};
+use super::query::{self, StatusQuery};
 use super::signals::Signals;
 use super::sync::Syncer;
 use super::sys::{self, Reap, Status};
@@ -72,6 +73,8 @@ pub struct Parts {
     pub keep_on_tmux_loss: bool,
     /// Nanoseconds for which descendants may go on after the program's end.
     pub drain: u64,
+    /// Whether it answers for the terminal when the program asks whether it may report what it does.
+    pub answers_status: bool,
     /// Our parent at the start.
     pub parent: Option<rustix::process::Pid>,
 }
@@ -88,6 +91,7 @@ pub struct Relay {
     viewer: Viewer,
     typing: Typing,
     brackets: BracketedPaste,
+    query: StatusQuery,
     /// While the program has its terminal closed: when to look again.
     closed_until: Option<u64>,
     ladder: Option<Ladder>,
@@ -145,6 +149,7 @@ impl Relay {
             viewer: Viewer::default(),
             typing: Typing::default(),
             brackets: BracketedPaste::default(),
+            query: StatusQuery::new(parts.answers_status),
             closed_until: None,
             ladder: None,
             killing: None,
@@ -352,8 +357,18 @@ impl Relay {
         if filled > 0 {
             let bytes = &self.buffer[..filled];
             self.brackets.scan(bytes);
+            let answer = self.query.scan(bytes);
             self.parts.output.append(bytes, Stamp { t: clock::wall_nanos(), m: now }, &mut self.news);
-            self.viewer.show(&mut self.parts.outer, bytes, now);
+            // Before the viewer has any of it: its answer to what is asked next says that there are no more.
+            if let Some(answer) = answer
+                && self.end.is_none()
+                && query::reads_keys(self.parts.inner.as_fd(), self.parts.pid)
+            {
+                self.query.answered();
+                self.typing.add(answer, None, now);
+                self.flush_typing(now);
+            }
+            self.viewer.show(&mut self.parts.outer, &self.buffer[..filled], now);
             for event in std::mem::take(&mut self.news) {
                 self.record(event);
             }

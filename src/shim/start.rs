@@ -164,7 +164,7 @@ fn prepare(
     // Only now, for the program would inherit it: the recorder is the last that should go for memory.
     let _ = std::fs::write("/proc/self/oom_score_adj", "-500");
     let (stop_grace, drain) = (spec.stop_grace_ms.saturating_mul(MS), spec.drain_ms.saturating_mul(MS));
-    let keep_on_tmux_loss = spec.keep_on_tmux_loss;
+    let (keep_on_tmux_loss, answers_status) = (spec.keep_on_tmux_loss, spec.answers_status);
     // The size that readers take from the spec; a differing one becomes the first `resize`.
     let size = spec.size;
     Ok(Parts {
@@ -181,6 +181,7 @@ fn prepare(
         stop_grace,
         keep_on_tmux_loss,
         drain,
+        answers_status,
         parent,
     })
 }

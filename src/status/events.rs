@@ -149,15 +149,24 @@ fn told(fact: &Fact) -> Option<Line> {
             let asks = limit.asks.as_deref().map(harmless).unwrap_or_default();
             line("limit_met", 2, format!("usage limit{resets}")).shown_by(asks)
         }
-        Fact::AgentMoved { attempt, seen, .. } => {
-            let weight = u8::from(seen.class.is_some() || seen.prompt.is_some());
-            line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
-                .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
-        }
         Fact::AttemptUsed { attempt, used } => {
             let (sum, number) = (used.total(), attempt.number);
             let tokens = short(sum.tokens.total());
             line("attempt_used", 0, format!("attempt {number} used {tokens} tokens, {}", sum.cost_words()))
+        }
+        Fact::Conversation { attempt, conversation } => {
+            let id = conversation.id.as_deref().map_or_else(String::new, |id| format!(" {}", harmless(id)));
+            let what = match (conversation.resumed, conversation.kept) {
+                (true, _) => format!("goes on with conversation{id}: {}", conversation.why),
+                (false, false) => format!("begins a conversation: {}", conversation.why),
+                (false, true) => format!("its agent keeps conversation{id}"),
+            };
+            line("conversation", 0, format!("attempt {}: {what}", attempt.number))
+        }
+        Fact::AgentMoved { attempt, seen, .. } => {
+            let weight = u8::from(seen.class.is_some() || seen.prompt.is_some());
+            line("agent_moved", weight, format!("attempt {}: {} is {}", attempt.number, seen.profile, seen.words()))
+                .shown_by(harmless(seen.evidence.first().map_or("", String::as_str)))
         }
         Fact::NoteMoved { note } if note.is_open() => {
             line("note_moved", 2, format!("note {}: {}", note.id(), harmless(&note.text)))

@@ -4,6 +4,7 @@
 
 pub mod alerts;
 pub mod attempts;
+pub mod brief;
 pub mod events;
 pub mod notes;
 pub mod numbers;

@@ -277,6 +277,7 @@ fn from_history(run: &Run, history: &[Entry], zone: &TimeZone, steps: &mut Vec<S
             | Fact::StoodStill { .. }
             | Fact::LimitMet { .. }
             | Fact::AttemptUsed { .. }
+            | Fact::Conversation { .. }
             | Fact::SafeMode { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
@@ -337,6 +338,9 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             AfterStop::Deadline => "it ends as unfinished: its deadline has passed".to_owned(),
             AfterStop::Timeout => "it is judged like a failure: the attempt took too long".to_owned(),
             AfterStop::Stalled => "it is judged like a failure: nothing showed that it works".to_owned(),
+            AfterStop::GaveUp { class } => {
+                format!("it is judged as {}: its agent gave up", class.as_str().replace('_', " "))
+            }
             AfterStop::Budget => "it ends, and is not tried again: its budget is used up".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {

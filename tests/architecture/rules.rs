@@ -70,7 +70,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
 
 /// Layers that only compute: what they need to know comes in as a value, what they want done goes out as one.
 pub const PURE: &[&str] =
-    &["core", "terminal", "observe", "status", "report", "protocol", "config", "harvest", "verdict", "tui", "agents"];
+    &["core", "terminal", "observe", "agents", "status", "report", "protocol", "config", "harvest", "verdict", "tui"];
 
 /// The files of a pure layer that are its rim: what the rest of the layer only sees as values, they read and do.
 pub const RIM: &[&str] = &[

@@ -52,6 +52,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Sensed { .. } => ("sensed", About::All),
         Event::DaemonCrashed { .. } => ("daemon crashed", About::All),
         Event::AgentSeen { attempt, .. } => ("agent seen", About::Run(&attempt.run)),
+        Event::ConversationKept { attempt, .. } => ("conversation kept", About::Run(&attempt.run)),
         Event::StoodStill { .. } => ("stood still", About::All),
         Event::Used { attempt, .. } => ("used", About::Run(&attempt.run)),
         Event::Remains { attempt, .. } => ("remains", About::Run(&attempt.run)),

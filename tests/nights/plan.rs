@@ -305,6 +305,8 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         budget: Default::default(),
         agent: None,
         profile: None,
+        launch: None,
+        worktree: None,
     }
 }
 

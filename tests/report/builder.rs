@@ -54,6 +54,8 @@ pub fn session(text: &str) -> SessionPlan {
         budget: nightkeep::core::usage::Budget::default(),
         agent: None,
         profile: None,
+        launch: None,
+        worktree: None,
     }
 }
 

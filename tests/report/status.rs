@@ -85,6 +85,7 @@ fn attempt(session: &str, number: u32, started: u64, output: OutputSeen) -> Atte
         checks: Vec::new(),
         used: None,
         told: ToldSoFar::default(),
+        conversation: None,
     }
 }
 

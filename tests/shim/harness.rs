@@ -76,6 +76,7 @@ impl Bed {
             stop_grace_ms: 15_000,
             keep_on_tmux_loss: false,
             drain_ms: 200,
+            answers_status: false,
         };
         std::fs::create_dir(dir.path().join("run")).unwrap();
         Self { dir, spec }

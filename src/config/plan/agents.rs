@@ -8,7 +8,8 @@ use super::super::raw;
 use super::super::suggest;
 use super::session::argument_problem;
 use super::{Build, Layers};
-use crate::core::plan::Command;
+use crate::core::plan::{Command, Launch};
+use std::time::Duration;
 
 /// An agent that needs no profile in the file.
 struct Builtin {
@@ -42,10 +43,19 @@ fn agent_names(raw: &raw::File) -> Vec<&str> {
 struct Profile {
     command: Vec<String>,
     before_prompt: &'static [&'static str],
+    resume: Option<Vec<String>>,
 }
 
+/// Words of a command after which the prompt follows as it is: it is done without the agent's own screen.
+const TAKES_PROMPT: [&str; 5] = ["-p", "--print", "--prompt", "run", "--message"];
+
 /// The command of a session with an agent.
-pub(super) fn command(build: &mut Build<'_, '_>, agent: &str, place: &Place, layers: &Layers<'_>) -> Option<Command> {
+pub(super) fn command(
+    build: &mut Build<'_, '_>,
+    agent: &str,
+    place: &Place,
+    layers: &Layers<'_>,
+) -> Option<(Command, Launch)> {
     let raw = build.raw;
     let known = agent_names(raw).contains(&agent);
     if !known && !build.was_rejected(&Place::root().key("agents").key(agent)) {
@@ -56,12 +66,16 @@ pub(super) fn command(build: &mut Build<'_, '_>, agent: &str, place: &Place, lay
     // A profile that has no command was told where it stands.
     let profile = profile(raw, agent).ok()?;
     let prompt = prompt(build, layers, place)?;
-    let mut argv = profile.command;
-    if let Some(prompt) = prompt {
-        argv.extend(profile.before_prompt.iter().map(|word| (*word).to_owned()));
-        argv.push(prompt);
+    let own = profile.command.last().is_some_and(|last| TAKES_PROMPT.contains(&last.as_str()));
+    let before = if own { &[][..] } else { profile.before_prompt };
+    let before_prompt: Vec<String> = before.iter().map(|word| (*word).to_owned()).collect();
+    let mut argv = profile.command.clone();
+    if let Some(prompt) = &prompt {
+        argv.extend(before_prompt.iter().cloned());
+        argv.push(prompt.clone());
     }
-    Some(Command::Argv(argv))
+    let launch = Launch { command: profile.command, before_prompt, prompt, resume: profile.resume };
+    Some((Command::Argv(argv), launch))
 }
 
 /// The prompt, if there is one; the outer `None` when it was told to be wrong.
@@ -115,13 +129,15 @@ enum NoProfile {
 }
 
 fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
-    let mut command: Option<Vec<String>> = None;
+    let (mut command, mut resume): (Option<Vec<String>>, Option<Vec<String>>) = (None, None);
     let mut current = name.to_owned();
     let mut seen = vec![];
     loop {
         let own = raw.agents.get(&current).filter(|_| !seen.contains(&current));
         if let Some(own) = own {
             seen.push(current.clone());
+            // A command of its own is another program than the one that the base takes up again.
+            resume = resume.or_else(|| own.resume.clone().filter(|_| command.is_none()));
             command = command.or_else(|| own.command.clone());
             match &own.extends {
                 // A profile named like a built-in one changes it.
@@ -140,11 +156,12 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
             (Some(builtin), command) => Ok(Profile {
                 command: command.unwrap_or_else(|| builtin.command.iter().map(|w| (*w).to_owned()).collect()),
                 before_prompt: builtin.before_prompt,
+                resume,
             }),
             (None, _) if own.is_none() => {
                 Err(NoProfile::Unknown { name: current, extended_by: seen.pop().unwrap_or_default() })
             }
-            (None, Some(command)) => Ok(Profile { command, before_prompt: &[] }),
+            (None, Some(command)) => Ok(Profile { command, before_prompt: &[], resume }),
             (None, None) => Err(NoProfile::NoCommand { name: name.to_owned() }),
         };
     }
@@ -202,6 +219,16 @@ pub(super) fn root(raw: &raw::File, mut current: String) -> String {
         }
     }
     current
+}
+
+/// How long an agent waits for its provider before it tries again by itself: the longest that was measured, and some more.
+pub(super) fn patience(agent: &str) -> Option<Duration> {
+    let seconds = match agent {
+        "claude" | "codex" | "gemini" | "opencode" => 360,
+        "aider" => 180,
+        _ => return None,
+    };
+    Some(Duration::from_secs(seconds))
 }
 
 /// A provider is a short word: it stands in the journal and in what people read.

@@ -9,8 +9,8 @@ use crate::core::calendar::ClockTime;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::limit::ResumePolicy;
 use crate::core::plan::{
-    Caps, Check, Command, Dependency, DependencyOn, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
-    SessionPlan, StallPolicy, Success,
+    Caps, Check, Command, Dependency, DependencyOn, Launch, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
+    SessionPlan, StallPolicy, Success, Worktree,
 };
 use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,10 +74,13 @@ pub(crate) fn session_plan(
     let verify = layers.pick("verify", |s| s.verify.as_ref());
     let verify = verify.and_then(|(typed, place)| checked_command(build, typed, &place));
     let stall = stall(build, layers);
+    let worktree = layers.pick("worktree", |s| s.worktree).is_some_and(|(own, _)| own);
+    let worktree =
+        dir.clone().filter(|_| worktree).map(|of| Worktree { of, branch: format!("nightkeep/{name}"), root: None });
     Some(SessionPlan {
         name: name.clone(),
         project,
-        command: command?,
+        command: command.as_ref().map(|(command, _)| command.clone())?,
         dir: dir?,
         env,
         disabled: layers.pick("enabled", |s| s.enabled).is_some_and(|(enabled, _)| !enabled),
@@ -101,6 +104,8 @@ pub(crate) fn session_plan(
         budget: budget(layers),
         agent: agents::base(build.raw, layers),
         profile: profiles::of_session(build.raw, layers),
+        launch: command.and_then(|(_, launch)| launch),
+        worktree,
     })
 }
 
@@ -115,6 +120,13 @@ fn stall(build: &mut Build<'_, '_>, layers: &Layers<'_>) -> StallPolicy {
             stall.0
         }
     };
+    let own = agents::base(build.raw, layers).and_then(|agent| agents::patience(&agent).map(|time| (agent, time)));
+    if let (Some((stall, place)), Some((agent, patience))) = (layers.pick("stall", |s| s.stall.as_ref()), own)
+        && stall.0 < patience
+    {
+        let message = format!("{agent} itself waits up to {} s for an answer", patience.as_secs());
+        build.problems.warning(&place, message).help("a shorter stall takes that for one; give it more");
+    }
     let action = layers.pick("on_stall", |s| s.on_stall).map_or(OnStall::Alert, |(action, _)| action);
     StallPolicy { after: Some(after), action }
 }
@@ -200,7 +212,7 @@ fn dir(
     Some(dir)
 }
 
-fn command(build: &mut Build<'_, '_>, name: &SessionName, layers: &Layers<'_>) -> Option<Command> {
+fn command(build: &mut Build<'_, '_>, name: &SessionName, layers: &Layers<'_>) -> Option<(Command, Option<Launch>)> {
     for (session, place) in layers.both() {
         if session.command.is_some() && session.agent.is_some() {
             let found = build.problems.error(&place.key("command"), "`command` and `agent` both say what to run");
@@ -222,10 +234,11 @@ fn command(build: &mut Build<'_, '_>, name: &SessionName, layers: &Layers<'_>) -
                     .error_in_key(&layers.place.key(key), "a prompt needs an agent, and this session has a command");
                 found.help("name the agent, as in agent = \"claude\"");
             }
-            return checked_command(build, typed, &place.key("command"));
+            return checked_command(build, typed, &place.key("command")).map(|command| (command, None));
         }
         if let Some(agent) = &session.agent {
-            return agents::command(build, agent, &place.key("agent"), layers);
+            let found = agents::command(build, agent, &place.key("agent"), layers);
+            return found.map(|(command, launch)| (command, Some(launch)));
         }
     }
     let rejected = ["command", "agent"].iter().any(|key| build.was_rejected(&layers.defaults_place.key(key)));

@@ -50,6 +50,8 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         budget: crate::core::usage::Budget::default(),
         agent: None,
         profile: None,
+        launch: None,
+        worktree: None,
     }
 }
 
