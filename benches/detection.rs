@@ -56,7 +56,7 @@ fn play(recording: &recordings::Recording, whole: bool) -> Play {
     for piece in recording.bytes.chunks(recording.bytes.len().div_ceil(STEPS).max(1)) {
         emulator.feed(piece);
         frames.push(if whole {
-            [b"\x1b[H\x1b[2J", emulator.screen().contents_formatted().as_slice()].concat()
+            [b"\x1b[H\x1b[2J", emulator.screen().contents_formatted().as_bytes()].concat()
         } else {
             piece.to_vec()
         });

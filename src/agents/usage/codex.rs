@@ -104,7 +104,11 @@ impl Rollout {
         let grown = match self.told {
             // Of a session that was taken over from another file only the newest request is new.
             None => last.unwrap_or(total),
-            Some(_) if total.total() > told.total() => total.minus(told),
+            // Where lines are missing the sums grew by more than this request; those are counted where they stand.
+            Some(_) if total.total() > told.total() => {
+                let by = total.minus(told);
+                last.filter(|last| last.total() > 0 && last.total() < by.total()).unwrap_or(by)
+            }
             Some(_) if total.total() == told.total() || self.again => return None,
             // The sums begin anew within a session.
             Some(_) => last.unwrap_or(total),
