@@ -5,10 +5,10 @@
 //!
 //! The screens are those of the recordings. Time is counted, not waited for, so the figure is processor time by the time
 //! in which a night would have spent it: a part of one core. Beside it stands what the terminals alone cost.
-#![expect(clippy::disallowed_methods, reason = "a benchmark measures time")]
 #![expect(clippy::print_stdout, reason = "its figures are for people to read")]
 
 #[path = "../tests/agents/recordings.rs"]
+#[expect(dead_code, reason = "it plays them, and asks not what they are")]
 mod recordings;
 
 use jiff::tz::TimeZone;
