@@ -52,6 +52,8 @@ mod outage;
 mod output;
 #[path = "e2e/own_report.rs"]
 mod own_report;
+#[path = "e2e/own_rules.rs"]
+mod own_rules;
 #[path = "e2e/ping.rs"]
 mod ping;
 #[path = "e2e/planted.rs"]

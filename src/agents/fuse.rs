@@ -1,7 +1,7 @@
 //! One judgement of all signs: what the agent does, how sure that is, and what speaks for and against it.
 
 use super::sign::{Sign, Source};
-use crate::core::agent::{Activity, AgentSeen, Confidence, Prompt};
+use crate::core::agent::{Activity, AgentSeen, Confidence, Prompt, Weight};
 use crate::core::exit::FailureClass;
 use crate::core::time::Wall;
 use std::time::Duration;
@@ -10,8 +10,10 @@ use std::time::Duration;
 const MEDIUM: u8 = 50;
 /// From here on it is sure.
 const HIGH: u8 = 80;
-/// A hook's word counts alone for so long.
+/// The word of a hook or a transcript counts alone for so long.
 const MOMENT: Duration = Duration::from_secs(5);
+/// What the processes do is a sign for so long.
+const PROCESSES: Duration = Duration::from_secs(90);
 /// Signs beside the first that are kept as evidence.
 const EVIDENCE: usize = 4;
 
@@ -20,9 +22,14 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
     let signs: Vec<&Sign> = signs.iter().filter(|sign| !is_past(sign, signs, now)).collect();
     let mut by_weight = signs.clone();
     by_weight.sort_by_key(|sign| (std::cmp::Reverse(sign.score), std::cmp::Reverse(sign.at), sign.source));
-    let Some(first) = by_weight.iter().copied().find(|sign| sign.activity.is_some()) else {
-        let evidence = vec![format!("nothing of what it shows is known to the rules of {profile}")];
-        return AgentSeen { profile: profile.to_owned(), evidence, since: Some(now), ..AgentSeen::default() };
+    // Processes work for many reasons: what they do supports a word, and is none.
+    let speaks = |sign: &&Sign| sign.activity.is_some() && sign.source != Source::Process;
+    let Some(first) = by_weight.iter().copied().find(speaks) else {
+        let mut evidence = vec![format!("nothing of what it shows is known to the rules of {profile}")];
+        let mut weights = vec![Weight { at: now, score: 0 }];
+        evidence.extend(by_weight.iter().map(|sign| sign.evidence()));
+        weights.extend(by_weight.iter().map(|sign| sign.weight()));
+        return AgentSeen { profile: profile.to_owned(), evidence, weights, since: Some(now), ..AgentSeen::default() };
     };
     let activity = first.activity.unwrap_or_default();
     let agrees = |sign: &&&Sign| sign.activity.is_none_or(|other| other == activity);
@@ -59,8 +66,9 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
     };
     let decides = failed.unwrap_or(first);
     let mut evidence = vec![decides.evidence()];
-    let others = by_weight.iter().filter(|sign| !std::ptr::eq(**sign, decides));
-    evidence.extend(others.take(EVIDENCE).map(|sign| sign.evidence()));
+    let others = by_weight.iter().filter(|sign| !std::ptr::eq(**sign, decides)).take(EVIDENCE);
+    evidence.extend(others.clone().map(|sign| sign.evidence()));
+    let weights = std::iter::once(decides.weight()).chain(others.map(|sign| sign.weight())).collect();
     AgentSeen {
         profile: profile.to_owned(),
         activity,
@@ -72,11 +80,12 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
         rule: decides.rule.clone(),
         confidence,
         evidence,
+        weights,
         since: Some(now),
     }
 }
 
-/// Whether a hook's word was overtaken: it tells of a moment, and what is seen all the time has since been something else.
+/// Whether a word was overtaken: it tells of a moment, and what is seen all the time has since been something else.
 fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
     let lasts = |source: Source| match source {
         Source::Status | Source::Screen | Source::Title => true,
@@ -86,7 +95,11 @@ fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
         let differs = other.activity.is_some_and(|activity| Some(activity) != sign.activity);
         lasts(other.source) && differs && other.score >= HIGH && other.at > sign.at
     };
-    sign.source == Source::Hook && now.since(sign.at) > MOMENT && signs.iter().any(overtakes)
+    match sign.source {
+        Source::Hook | Source::Transcript => now.since(sign.at) > MOMENT && signs.iter().any(overtakes),
+        Source::Process => now.since(sign.at) > PROCESSES,
+        Source::Status | Source::Screen | Source::Title | Source::Events | Source::Headless => false,
+    }
 }
 
 /// The prompt that is known best: one with choices before one without, a command from wherever it is named.
@@ -140,13 +153,13 @@ mod tests {
     }
 
     #[test]
-    fn a_hooks_word_is_overtaken_by_what_is_seen_since() {
-        let mut hook = sign(Source::Hook, 94, Activity::Idle);
-        (hook.class, hook.at) = (Some(FailureClass::UsageLimit), Wall(1_000));
+    fn a_transcripts_word_is_overtaken_by_what_is_seen_since() {
+        let mut file = sign(Source::Transcript, 96, Activity::Idle);
+        (file.class, file.at) = (Some(FailureClass::UsageLimit), Wall(1_000));
         let mut screen = sign(Source::Screen, 86, Activity::Working);
         let at = |screen: &mut Sign, ms: i64| {
             screen.at = Wall(ms);
-            let seen = fuse("test", &[hook.clone(), screen.clone()], Wall(ms));
+            let seen = fuse("test", &[file.clone(), screen.clone()], Wall(ms));
             (seen.activity, seen.class)
         };
         assert_eq!(at(&mut screen, 3_000), (Activity::Idle, Some(FailureClass::UsageLimit)), "it may still be drawn");
@@ -155,6 +168,31 @@ mod tests {
         assert_eq!(at(&mut screen, 9_000).0, Activity::Idle, "that is a guess");
         screen.activity = Some(Activity::Idle);
         assert_eq!(at(&mut screen, 9_000), (Activity::Idle, Some(FailureClass::UsageLimit)), "the same is seen");
+    }
+
+    #[test]
+    fn what_processes_do_supports_and_decides_nothing() {
+        let mut works = sign(Source::Process, 40, Activity::Working);
+        works.words = "started cargo".into();
+        let seen = judged(std::slice::from_ref(&works));
+        assert_eq!((seen.activity, seen.confidence), (Activity::Unknown, Confidence::Low));
+        assert!(seen.evidence[1].contains("started cargo"), "{:?}", seen.evidence);
+        assert_eq!((seen.weights.len(), seen.weights[1].score), (2, 40));
+        let seen = judged(&[works.clone(), sign(Source::Title, 66, Activity::Working)]);
+        assert_eq!((seen.activity, seen.confidence), (Activity::Working, Confidence::High));
+        let asks = judged(&[works.clone(), sign(Source::Screen, 88, Activity::Prompting)]);
+        assert_eq!((asks.activity, asks.confidence), (Activity::Prompting, Confidence::High), "a server may run on");
+        let seen = fuse("test", &[works, sign(Source::Title, 66, Activity::Working)], Wall(100_000));
+        assert_eq!(seen.evidence.len(), 1, "that was long ago");
+    }
+
+    #[test]
+    fn a_hooks_word_is_overtaken_by_what_is_seen_since() {
+        let mut hook = sign(Source::Hook, 94, Activity::Idle);
+        (hook.class, hook.at) = (Some(FailureClass::UsageLimit), Wall(1_000));
+        let screen = Sign { at: Wall(9_000), ..sign(Source::Screen, 86, Activity::Working) };
+        let seen = fuse("test", &[hook, screen], Wall(9_000));
+        assert_eq!((seen.activity, seen.class), (Activity::Working, None), "it went on by itself");
     }
 
     #[test]

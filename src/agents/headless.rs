@@ -20,29 +20,34 @@ pub struct Lines {
 
 impl Lines {
     /// Takes the next output; gives every whole line that may be JSON.
-    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(&str)) {
-        for byte in bytes {
-            match byte {
-                b'\n' => {
-                    if !self.pass
-                        && let Ok(line) = std::str::from_utf8(&self.line)
-                        && line.starts_with('{')
-                    {
-                        each(line.trim_end());
-                    }
-                    self.line.clear();
-                    self.pass = false;
+    pub fn feed(&mut self, mut bytes: &[u8], mut each: impl FnMut(&str)) {
+        while !bytes.is_empty() {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            let (part, rest) = bytes.split_at(end.unwrap_or(bytes.len()));
+            bytes = rest.get(1..).unwrap_or_default();
+            self.take(part);
+            if end.is_some() {
+                if !self.pass
+                    && let Ok(line) = std::str::from_utf8(&self.line)
+                    && line.starts_with('{')
+                {
+                    each(line.trim_end());
                 }
-                _ if self.pass => {}
-                byte => {
-                    if self.line.len() >= LINE_MAX || (self.line.is_empty() && *byte != b'{') {
-                        self.pass = true;
-                        self.line.clear();
-                    } else {
-                        self.line.push(*byte);
-                    }
-                }
+                self.line.clear();
+                self.pass = false;
             }
+        }
+    }
+    fn take(&mut self, part: &[u8]) {
+        if self.pass || part.is_empty() {
+            return;
+        }
+        let is_json = !self.line.is_empty() || part.first() == Some(&b'{');
+        if is_json && self.line.len() + part.len() <= LINE_MAX {
+            self.line.extend_from_slice(part);
+        } else {
+            self.pass = true;
+            self.line.clear();
         }
     }
 }

@@ -8,20 +8,30 @@ use crate::core::exit::FailureClass;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 /// Largest compiled form of a pattern, in bytes.
 const SIZE_MAX: usize = 4 << 20;
+/// The same of a pattern that is not built in.
+pub const OWN_SIZE_MAX: usize = 1 << 20;
 /// Longest pattern, in bytes.
-const PATTERN_MAX: usize = 2000;
+pub const PATTERN_MAX: usize = 2000;
 
 /// A regular expression in which `^` and `$` stand for the ends of a row, made ready at its first use.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct Pattern {
     text: String,
     #[serde(skip)]
     ready: OnceLock<Option<Regex>>,
+}
+
+impl fmt::Debug for Pattern {
+    /// Whether it is ready is no part of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
 }
 
 impl PartialEq for Pattern {
@@ -44,8 +54,16 @@ pub fn compile(text: &str) -> Result<Regex, String> {
     if text.len() > PATTERN_MAX {
         return Err(format!("it is longer than {PATTERN_MAX} bytes"));
     }
-    let built = RegexBuilder::new(text).multi_line(true).size_limit(SIZE_MAX).dfa_size_limit(SIZE_MAX / 4).build();
-    built.map_err(|e| e.to_string())
+    compile_within(text, SIZE_MAX).map_err(|e| e.to_string())
+}
+
+/// The same within a limit of bytes.
+///
+/// # Errors
+/// It is no regular expression, or it is larger.
+pub fn compile_within(text: &str, most: usize) -> Result<Regex, regex::Error> {
+    let mut builder = RegexBuilder::new(text);
+    builder.multi_line(true).size_limit(most).dfa_size_limit(SIZE_MAX / 4).nest_limit(100).build()
 }
 
 impl Pattern {
@@ -60,6 +78,24 @@ impl Pattern {
     /// Whether it is found in a text.
     pub fn is_match(&self, text: &str) -> bool {
         self.regex().is_some_and(|regex| regex.is_match(text))
+    }
+}
+
+impl Layout {
+    /// This one where the other says nothing. Rows that say nothing are those of both.
+    pub fn changed(&self, own: &Self) -> Self {
+        let or = |own: &Option<Pattern>, old: &Option<Pattern>| own.clone().or_else(|| old.clone());
+        Self {
+            composer: or(&own.composer, &self.composer),
+            composer_below: or(&own.composer_below, &self.composer_below),
+            composer_box: or(&own.composer_box, &self.composer_box),
+            never_below: or(&own.never_below, &self.never_below),
+            turn: or(&own.turn, &self.turn),
+            turn_below: or(&own.turn_below, &self.turn_below),
+            dialog: or(&own.dialog, &self.dialog),
+            ignore: self.ignore.iter().chain(&own.ignore).cloned().collect(),
+            border: self.border || own.border,
+        }
     }
 }
 
@@ -126,6 +162,9 @@ pub struct Rule {
     /// Raised with each change of what it finds.
     #[serde(default = "one")]
     pub version: u32,
+    /// It is none of those in the binary.
+    #[serde(skip)]
+    pub own: bool,
     /// The highest that fits decides.
     #[serde(default)]
     pub priority: i32,
@@ -181,6 +220,9 @@ pub struct ErrorText {
     /// Raised with each change.
     #[serde(default = "one")]
     pub version: u32,
+    /// It is none of those in the binary.
+    #[serde(skip)]
+    pub own: bool,
     /// What it looks like; the text is one line, in lower case.
     pub regex: Pattern,
     /// What it means; none is no failure.
@@ -305,6 +347,18 @@ impl Profile {
     pub fn rule_name(&self, id: &str, version: u32) -> String {
         format!("{}/{id}@{version}", self.name)
     }
+    /// The same of a rule that may be somebody's own: `claude/spinner@1+own`.
+    pub fn name_of(&self, id: &str, version: u32, own: bool) -> String {
+        let name = self.rule_name(id, version);
+        if own { name + "+own" } else { name }
+    }
+    /// The same under another name, without the rules and texts of these names.
+    pub fn without(&self, name: &str, ids: &[String]) -> Self {
+        let mut profile = Self { name: name.to_owned(), ..self.clone() };
+        profile.rules.retain(|rule| !ids.contains(&rule.id));
+        profile.errors.retain(|error| !ids.contains(&error.id));
+        profile
+    }
     /// The same under another name, with rules added; one with a known name takes the place of that.
     pub fn changed(&self, name: &str, rules: &[Rule], errors: &[ErrorText]) -> Self {
         let mut profile = Self { name: name.to_owned(), ..self.clone() };
@@ -319,11 +373,11 @@ impl Profile {
     pub fn error(&self, text: &str) -> Option<(String, Option<FailureClass>)> {
         let line = one_line(text).to_lowercase();
         let found = self.errors.iter().find(|error| error.regex.is_match(&line))?;
-        Some((self.rule_name(&found.id, found.version), found.class))
+        Some((self.name_of(&found.id, found.version, found.own), found.class))
     }
     /// All rules by name, with what they look at: for `rules list`.
     pub fn listed(&self) -> BTreeMap<String, &Rule> {
-        self.rules.iter().map(|rule| (self.rule_name(&rule.id, rule.version), rule)).collect()
+        self.rules.iter().map(|rule| (self.name_of(&rule.id, rule.version, rule.own), rule)).collect()
     }
 }
 

@@ -79,8 +79,13 @@ pub fn replay(profile: &Arc<Profile>, bytes: &[u8], recorded: &Recorded) -> Repl
     Replayed { agent: profile.name.clone(), end, changes }
 }
 
-/// Guesses which agent wrote a log, by what its first screens say; the generic profile when none is known.
+/// Guesses which built-in agent wrote a log, by what its first screens say; the generic profile when none is known.
 pub fn guess(bytes: &[u8]) -> Arc<Profile> {
+    guess_among(bytes, &profile::built_in_names().filter_map(profile::built_in).collect::<Vec<_>>())
+}
+
+/// The same among these: the first that fits.
+pub fn guess_among(bytes: &[u8], profiles: &[Arc<Profile>]) -> Arc<Profile> {
     let head = bytes.get(..bytes.len().min(64 << 10)).unwrap_or_default();
     let mut emulator = crate::terminal::emulator::Emulator::new(200, 60, 0, true);
     let mut text = String::new();
@@ -88,8 +93,8 @@ pub fn guess(bytes: &[u8]) -> Arc<Profile> {
         emulator.feed(piece);
         text.push_str(&emulator.text());
     }
-    let known = profile::built_in_names().filter_map(profile::built_in);
-    let mut fitting =
-        known.filter(|profile| !profile.banner.is_empty() && profile.banner.iter().all(|b| text.contains(b.as_str())));
-    fitting.next().or_else(|| profile::built_in(profile::GENERIC)).unwrap_or_default()
+    let fits = |profile: &&Arc<Profile>| {
+        !profile.banner.is_empty() && profile.banner.iter().all(|b| text.contains(b.as_str()))
+    };
+    profiles.iter().find(fits).cloned().or_else(|| profile::built_in(profile::GENERIC)).unwrap_or_default()
 }

@@ -11,6 +11,7 @@ use crate::observe::limit_told;
 use crate::terminal::{harmless, redact, shorten};
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Characters kept of what a rule matched.
 const WORDS: usize = 160;
@@ -27,7 +28,7 @@ pub struct Place {
 /// What the screen and the title say: at most one sign each.
 pub fn signs(profile: &Profile, shot: &Snapshot, place: &Place) -> Vec<Sign> {
     let cut = Cut::new(shot, &profile.layout);
-    let mut parts: BTreeMap<Region, Option<Part>> = BTreeMap::new();
+    let mut parts: Parts = BTreeMap::new();
     let (mut screen, mut title) = (None, None);
     for rule in &profile.rules {
         let slot = if rule.region == Region::Title { &mut title } else { &mut screen };
@@ -41,15 +42,18 @@ pub fn signs(profile: &Profile, shot: &Snapshot, place: &Place) -> Vec<Sign> {
     screen.into_iter().chain(title).collect()
 }
 
+/// The parts of a screen that were asked for: many rules look at the same.
+type Parts = BTreeMap<Region, Option<Rc<Part>>>;
+
 /// A part that a rule fits, and the place of its first pattern.
 struct Found {
-    part: Part,
+    part: Rc<Part>,
     at: usize,
     end: usize,
 }
 
-fn fits(rule: &Rule, cut: &Cut<'_>, parts: &mut BTreeMap<Region, Option<Part>>) -> Option<Found> {
-    let mut get = |region: Region| parts.entry(region).or_insert_with(|| cut.text(region)).clone();
+fn fits(rule: &Rule, cut: &Cut<'_>, parts: &mut Parts) -> Option<Found> {
+    let mut get = |region: Region| parts.entry(region).or_insert_with(|| cut.text(region).map(Rc::new)).clone();
     let part = get(rule.region)?;
     if !rule.contains.iter().all(|words| part.text.contains(words.as_str())) {
         return None;
@@ -74,7 +78,7 @@ fn fits(rule: &Rule, cut: &Cut<'_>, parts: &mut BTreeMap<Region, Option<Part>>) 
 
 fn sign(profile: &Profile, rule: &Rule, found: Found, cut: &Cut<'_>, place: &Place) -> Sign {
     let source = if rule.region == Region::Title { Source::Title } else { Source::Screen };
-    let name = profile.rule_name(&rule.id, rule.version);
+    let name = profile.name_of(&rule.id, rule.version, rule.own);
     let mut sign = Sign::new(source, name, place.at, rule.score);
     sign.activity = rule.activity;
     sign.class = rule.class;

@@ -1,6 +1,6 @@
 //! What one source says of an agent at a moment.
 
-use crate::core::agent::{Activity, Prompt};
+use crate::core::agent::{Activity, Prompt, Weight};
 use crate::core::exit::FailureClass;
 use crate::core::limit::LimitSeen;
 use crate::core::time::Wall;
@@ -85,6 +85,10 @@ impl Sign {
             prompt: None,
             words: String::new(),
         }
+    }
+    /// When it was seen, and how far it is trusted.
+    pub fn weight(&self) -> Weight {
+        Weight { at: self.at, score: self.score }
     }
     /// The sign as a line of evidence.
     pub fn evidence(&self) -> String {

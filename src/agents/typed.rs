@@ -23,14 +23,30 @@ pub fn sign(profile: &Profile, line: &str, at: Wall, zone: &TimeZone) -> Option<
     if line.len() > LINE_MAX {
         return None;
     }
-    let value: Value = serde_json::from_str(line).ok()?;
+    sign_of(profile, &serde_json::from_str(line).ok()?, at, zone)
+}
+
+/// The same of a line that was read.
+pub(super) fn sign_of(profile: &Profile, value: &Value, at: Wall, zone: &TimeZone) -> Option<Sign> {
     let kind = value.get("type").and_then(Value::as_str)?;
+    // What a helper does is not what its agent does.
+    if value.get("isSidechain").and_then(Value::as_bool) == Some(true) {
+        return None;
+    }
     match kind {
         "assistant" if value.get("isApiErrorMessage").and_then(Value::as_bool) == Some(true) => {
-            Some(claude_error(profile, &value, at, zone))
+            Some(claude_error(profile, value, at, zone))
         }
         // It got an answer: what failed before is over.
+        "assistant" if value.pointer("/message/stop_reason").and_then(Value::as_str) == Some("end_turn") => {
+            Some(Sign { activity: Some(Activity::Idle), ..working("transcript/end_turn@1", at) })
+        }
         "assistant" => Some(working("transcript/answer@1", at)),
+        // It was asked something: a new turn.
+        "user" if value.get("isMeta").and_then(Value::as_bool) != Some(true) => Some(working("transcript/asked@1", at)),
+        "system" if value.get("subtype").and_then(Value::as_str) == Some("turn_duration") => {
+            Some(Sign { activity: Some(Activity::Idle), ..working("transcript/turn_duration@1", at) })
+        }
         "event_msg" => codex(profile, value.get("payload")?, at, zone),
         _ => None,
     }
@@ -80,7 +96,7 @@ fn claude_error(profile: &Profile, value: &Value, at: Wall, zone: &TimeZone) -> 
 
 fn codex(profile: &Profile, payload: &Value, at: Wall, zone: &TimeZone) -> Option<Sign> {
     match payload.get("type").and_then(Value::as_str)? {
-        "task_started" => Some(Sign { score: 88, ..working("transcript/task_started@1", at) }),
+        "task_started" => Some(Sign { score: 58, ..working("transcript/task_started@1", at) }),
         "task_complete" => {
             let mut sign = Sign::new(Source::Transcript, "transcript/task_complete@1", at, 90);
             sign.activity = Some(Activity::Idle);

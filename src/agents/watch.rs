@@ -39,6 +39,11 @@ impl Watcher {
     pub fn profile(&self) -> &Arc<Profile> {
         &self.profile
     }
+    /// It is watched by another profile from here on. What was read by the old one and cannot be read again is kept.
+    pub fn watch_by(&mut self, profile: Arc<Profile>) {
+        self.dirty |= *profile != *self.profile;
+        self.profile = profile;
+    }
     /// Takes the next output; `at` is when it was written, as far as known.
     pub fn feed(&mut self, bytes: &[u8], at: Wall) {
         if bytes.is_empty() {

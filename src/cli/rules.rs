@@ -4,8 +4,10 @@ mod diff;
 
 use super::context::Context;
 use super::failure::{Exit, Failure, close_names, shown_path};
+use super::parts;
 use crate::agents::profile::{self, Profile};
-use crate::agents::replay::{Recorded, Replayed, guess, replay};
+use crate::agents::replay::{Recorded, Replayed, guess_among, replay};
+use crate::config::Settings;
 use crate::core::agent::{Activity, AgentSeen};
 use crate::core::time::Wall;
 use crate::os::clock;
@@ -82,16 +84,59 @@ fn size(text: &str) -> Result<(u16, u16), String> {
         .ok_or_else(|| "a size looks like 120x40".to_owned())
 }
 
-fn known(agent: &str) -> Result<Arc<Profile>, Failure> {
-    profile::built_in(agent).ok_or_else(|| {
-        let names: Vec<&str> = profile::built_in_names().collect();
-        let close = close_names(agent, names.iter().copied());
-        let failure = Failure::new(Exit::Usage, format!("there is no agent {}", super::failure::harmless(agent)));
-        match close.first() {
-            Some(name) => failure.hint(format!("did you mean {name}?")),
-            None => failure.hint(format!("known are {}", names.join(", "))),
+/// The profiles that count here: the built-in ones, and what the file makes of them.
+struct Profiles {
+    file: Option<Settings>,
+}
+
+impl Profiles {
+    /// Those of the file that counts here; without one the built-in ones alone.
+    fn of(context: &Context) -> Result<Self, Failure> {
+        let file = match context.file() {
+            Ok(file) => file,
+            Err(_) if context.asked_file.is_none() => return Ok(Self { file: None }),
+            Err(failure) => return Err(failure),
+        };
+        let settings = parts::settings(context, &file).ok_or_else(|| {
+            let what = format!("{} is not valid, so nobody knows its rules", shown_path(&file));
+            Failure::new(Exit::Usage, what).hint("`nightkeep check` shows why")
+        })?;
+        Ok(Self { file: Some(settings) })
+    }
+    /// Their names: those of the file first.
+    fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        if let Some(file) = &self.file {
+            names.extend(file.profiles.keys().map(String::as_str));
         }
-    })
+        for name in profile::built_in_names() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+    fn get(&self, name: &str) -> Option<Arc<Profile>> {
+        match &self.file {
+            Some(file) => file.profile(name),
+            None => profile::built_in(name),
+        }
+    }
+    /// The one of this name, which must be known.
+    fn known(&self, agent: &str) -> Result<Arc<Profile>, Failure> {
+        self.get(agent).ok_or_else(|| {
+            let names = self.names();
+            let close = close_names(agent, names.iter().copied());
+            let failure = Failure::new(Exit::Usage, format!("there is no agent {}", super::failure::harmless(agent)));
+            match close.first() {
+                Some(name) => failure.hint(format!("did you mean {name}?")),
+                None => failure.hint(format!("known are {}", names.join(", "))),
+            }
+        })
+    }
+    fn all(&self) -> Vec<Arc<Profile>> {
+        self.names().into_iter().filter_map(|name| self.get(name)).collect()
+    }
 }
 
 /// One file as `--json` tells it.
@@ -186,7 +231,8 @@ fn told(file: &Path, found: &Replayed) -> Told {
 }
 
 fn test(args: &TestArgs, context: &Context) -> Result<(), Failure> {
-    let named = args.agent.as_deref().map(known).transpose()?;
+    let profiles = Profiles::of(context)?;
+    let named = args.agent.as_deref().map(|agent| profiles.known(agent)).transpose()?;
     let (mut all, mut failures) = (Vec::new(), Vec::new());
     for path in &args.files {
         let (bytes, end) = match read(path) {
@@ -196,7 +242,7 @@ fn test(args: &TestArgs, context: &Context) -> Result<(), Failure> {
                 continue;
             }
         };
-        let profile = named.clone().unwrap_or_else(|| by_content_or_place(&bytes, path));
+        let profile = named.clone().unwrap_or_else(|| by_content_or_place(&profiles, &bytes, path));
         let recorded = Recorded { size: args.size, end, zone: TimeZone::system() };
         all.push((path, replay(&profile, &bytes, &recorded)));
     }
@@ -215,17 +261,18 @@ fn test(args: &TestArgs, context: &Context) -> Result<(), Failure> {
 }
 
 /// The agent by what its output shows; where that shows none, by a folder or file named like one.
-fn by_content_or_place(bytes: &[u8], path: &Path) -> Arc<Profile> {
-    let found = guess(bytes);
+fn by_content_or_place(profiles: &Profiles, bytes: &[u8], path: &Path) -> Arc<Profile> {
+    let found = guess_among(bytes, &profiles.all());
     if found.name != profile::GENERIC {
         return found;
     }
+    let names = profiles.names();
     let mut parts = path.iter().rev().filter_map(|part| part.to_str());
     let of = |part: &str| {
         let mut words = part.split(['.', '-', '_']);
-        words.find_map(|word| profile::built_in_names().find(|name| *name == word && *name != profile::GENERIC))
+        words.find_map(|word| names.iter().find(|name| **name == word && **name != profile::GENERIC))
     };
-    parts.find_map(of).and_then(profile::built_in).unwrap_or(found)
+    parts.find_map(of).and_then(|name| profiles.get(name)).unwrap_or(found)
 }
 
 /// What a replay found, for people.
@@ -257,20 +304,27 @@ fn by(seen: &AgentSeen) -> String {
 }
 
 fn list(args: &ListArgs, context: &Context) -> Result<(), Failure> {
+    let known = Profiles::of(context)?;
     let profiles = match &args.agent {
-        Some(agent) => vec![known(agent)?],
-        None => profile::built_in_names().filter_map(profile::built_in).collect(),
+        Some(agent) => vec![known.known(agent)?],
+        None => known.all(),
     };
     if context.json {
         let rules = profiles.iter().flat_map(|profile| {
             let listed = profile.rules.iter().map(|rule| {
                 serde_json::json!({
-                    "rule": profile.rule_name(&rule.id, rule.version), "agent": profile.name,
+                    "rule": profile.name_of(&rule.id, rule.version, rule.own), "agent": profile.name, "own": rule.own,
                     "region": format!("{:?}", rule.region).to_lowercase(), "priority": rule.priority,
                     "activity": rule.activity.map(Activity::as_str), "class": rule.class.map(|class| class.as_str()),
                 })
             });
-            listed.collect::<Vec<_>>()
+            let errors = profile.errors.iter().map(|error| {
+                serde_json::json!({
+                    "rule": profile.name_of(&error.id, error.version, error.own), "agent": profile.name,
+                    "own": error.own, "region": "error", "class": error.class.map(|class| class.as_str()),
+                })
+            });
+            listed.chain(errors).collect::<Vec<_>>()
         });
         return context.out.json(&rules.collect::<Vec<_>>());
     }
@@ -279,9 +333,14 @@ fn list(args: &ListArgs, context: &Context) -> Result<(), Failure> {
         for rule in &profile.rules {
             let finds = rule.activity.map_or("", Activity::as_str);
             let class = rule.class.map_or_else(String::new, |class| format!(", {}", class.as_str()));
-            let name = profile.rule_name(&rule.id, rule.version);
+            let name = profile.name_of(&rule.id, rule.version, rule.own);
             let region = format!("{:?}", rule.region).to_lowercase();
             let _ = writeln!(text, "{name:<34} {:>4}  {region:<9} {finds}{class}", rule.priority);
+        }
+        for error in &profile.errors {
+            let name = profile.name_of(&error.id, error.version, error.own);
+            let class = error.class.map_or("no failure", |class| class.as_str());
+            let _ = writeln!(text, "{name:<34} {:>4}  {:<9} {class}", "", "error");
         }
     }
     context.out.data(&text)
@@ -317,9 +376,10 @@ mod tests {
 
     #[test]
     fn an_agent_is_known_by_the_folder_when_its_output_shows_none() {
-        assert_eq!(by_content_or_place(b"", Path::new("a/aider/x.raw")).name, "aider");
-        assert_eq!(by_content_or_place(b"", Path::new("codex-usage.raw")).name, "codex");
-        assert_eq!(by_content_or_place(b"", Path::new("x.raw")).name, "generic");
-        assert_eq!(known("cladue").unwrap_err().exit().code(), 2);
+        let profiles = Profiles { file: None };
+        assert_eq!(by_content_or_place(&profiles, b"", Path::new("a/aider/x.raw")).name, "aider");
+        assert_eq!(by_content_or_place(&profiles, b"", Path::new("codex-usage.raw")).name, "codex");
+        assert_eq!(by_content_or_place(&profiles, b"", Path::new("x.raw")).name, "generic");
+        assert_eq!(profiles.known("cladue").unwrap_err().exit().code(), 2);
     }
 }

@@ -98,6 +98,7 @@ fn plan_facts(plan: &Plan) -> Vec<Fact> {
         hidden("night.at_end", plan.night.at_end),
         hidden("report", &plan.report),
         shown("night.budget", budget_words(plan.budget)),
+        hidden("agents", &plan.profiles),
     ]
 }
 
@@ -155,6 +156,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         answers,
         budget,
         agent: _,
+        profile,
         launch,
         worktree,
     } = session;
@@ -189,7 +191,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("resume", resume_words(*resume)),
         hidden("answers", answers),
         shown("budget", budget_words(*budget)),
-        hidden("agent", launch),
+        hidden("agent", (launch, profile)),
         shown("worktree", worktree.is_some()),
     ]
 }

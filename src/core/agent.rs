@@ -175,6 +175,18 @@ pub struct AgentSeen {
     pub evidence: Vec<String>,
     /// Since when it is so.
     pub since: Option<Wall>,
+    /// When each line of the evidence was seen, and how far it is trusted.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<Weight>,
+}
+
+/// When something was seen, and how far it is trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weight {
+    /// When.
+    pub at: Wall,
+    /// Of 100.
+    pub score: u8,
 }
 
 impl AgentSeen {

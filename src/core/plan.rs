@@ -54,6 +54,9 @@ pub struct Plan {
     /// What all sessions may use in a night.
     #[serde(default)]
     pub budget: Budget,
+    /// The profiles of agents that the file changes or adds, by name, each as a hash of how it is watched.
+    #[serde(default)]
+    pub profiles: BTreeMap<String, String>,
 }
 
 /// A directory in which sessions work.
@@ -169,6 +172,9 @@ pub struct SessionPlan {
     /// The built-in agent that it is, or that its profile extends: `claude`, `codex`, `gemini`, `opencode` or `aider`.
     #[serde(default)]
     pub agent: Option<String>,
+    /// The agent of the file that it is, by which its screen is read; `None` when the file has none of its name.
+    #[serde(default)]
+    pub profile: Option<String>,
     /// How its agent is started and taken up again; `None` for a plain command, which always starts anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,

@@ -115,6 +115,9 @@ fn changes(old: &Plan, new: &Plan) -> Vec<String> {
     if old.rules != new.rules {
         lines.push("rules changed".to_owned());
     }
+    let names = old.profiles.keys().chain(new.profiles.keys()).collect::<BTreeSet<_>>();
+    let differs = |name: &&&String| old.profiles.get(**name) != new.profiles.get(**name);
+    lines.extend(names.iter().filter(differs).map(|name| format!("agents.{name} changed")));
     for (name, project) in &new.projects {
         match old.projects.get(name) {
             None => lines.push(format!("project {name} added")),
@@ -164,6 +167,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         answers,
         budget,
         agent,
+        profile,
         launch,
         worktree,
     } = new;
@@ -192,7 +196,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("resume", *resume != old.resume),
         ("answers", *answers != old.answers),
         ("budget", *budget != old.budget),
-        ("agent", *agent != old.agent || *launch != old.launch),
+        ("agent", *agent != old.agent || *launch != old.launch || *profile != old.profile),
         ("worktree", *worktree != old.worktree),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()

@@ -58,6 +58,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         answers: Vec::new(),
         budget: crate::core::usage::Budget::default(),
         agent: None,
+        profile: None,
         launch: None,
         worktree: None,
     }

@@ -2,7 +2,10 @@
 //! has settled, and seldom enough that a hundred agents cost little.
 
 use super::ears::Ears;
+#[cfg(test)]
 use crate::agents::profile;
+use crate::agents::profile::Profile;
+use crate::agents::sign::Sign;
 use crate::agents::watch::Watcher;
 use crate::core::agent::AgentSeen;
 use crate::core::time::Wall;
@@ -15,6 +18,10 @@ use tokio::time::Instant;
 
 /// Least time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// The same while it is drawn on and on, and the last look showed nothing new.
+const LOOK_SELDOM: Duration = Duration::from_millis(1000);
+/// What is drawn on and on: something comes more often than so.
+const PAUSE: Duration = Duration::from_millis(250);
 /// A screen is looked at once nothing came for so long ...
 const SETTLED: Duration = Duration::from_millis(60);
 /// ... or when it has not settled for so long after the last look.
@@ -38,22 +45,57 @@ pub struct Eyes {
     /// The agent's own version.
     version: Option<String>,
     put_off: u32,
+    /// It was looked at since somebody asked for what was seen.
+    is_fresh: bool,
     /// Of times that name none.
     zone: TimeZone,
+    /// The last look showed what the one before it did.
+    is_dull: bool,
 }
 
 impl Eyes {
-    /// Eyes for an agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
+    /// Eyes for a built-in agent; `None` when nothing is known of it. Times that name no zone are of `zone`.
+    #[cfg(test)]
     pub fn new(agent: &str, zone: TimeZone) -> Option<Self> {
-        let watcher = Watcher::new(profile::built_in(agent)?, 80, 24, zone.clone());
+        Some(Self::by(profile::built_in(agent)?, zone))
+    }
+    /// Eyes that see by this profile.
+    pub fn by(profile: Arc<Profile>, zone: TimeZone) -> Self {
+        let watcher = Watcher::new(profile, 80, 24, zone.clone());
         let (sizes, fed) = (Vec::new(), Instant::now());
-        let version = None;
-        Some(Self { watcher, sizes, next: 0, offset: 0, from: 0, looked: None, fed, version, put_off: 0, zone })
+        Self {
+            watcher,
+            sizes,
+            next: 0,
+            offset: 0,
+            from: 0,
+            looked: None,
+            fed,
+            version: None,
+            put_off: 0,
+            is_fresh: false,
+            zone,
+            is_dull: false,
+        }
+    }
+    /// They see by this profile from here on.
+    pub fn see_by(&mut self, profile: Arc<Profile>) {
+        if !Arc::ptr_eq(&profile, self.watcher.profile()) {
+            self.watcher.watch_by(profile);
+        }
+    }
+    /// Takes what was found out elsewhere.
+    pub fn tell(&mut self, sign: Sign) {
+        self.watcher.tell(sign);
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {
         self.offset = offset;
         self.from = there.saturating_sub(TAIL);
+    }
+    /// Its terminal has this size from here on.
+    pub fn has_size(&mut self, cols: u16, rows: u16) {
+        self.watcher.resize(cols, rows);
     }
     /// Reads again which sizes the terminal had.
     pub fn learn_sizes(&mut self, files: &AttemptFiles) {
@@ -100,6 +142,13 @@ impl Eyes {
         let settled = self.fed + SETTLED;
         let at = match self.looked {
             // One that is being drawn is waited for, however long ago the last look was.
+            Some(looked) if self.put_off == 0 && self.is_dull => {
+                // A spinner turns: what matters comes with a pause, or can wait.
+                (looked + LOOK_EVERY)
+                    .max(self.fed + PAUSE)
+                    .min((looked + LOOK_SELDOM).max(settled))
+                    .min(looked + AT_LAST)
+            }
             Some(looked) if self.put_off == 0 => (looked + LOOK_EVERY).max(settled).min(looked + AT_LAST),
             Some(_) | None => settled,
         };
@@ -121,7 +170,14 @@ impl Eyes {
         }
         self.put_off = 0;
         self.looked = Some(now);
-        if self.watcher.look(at) { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+        self.is_fresh = true;
+        let changed = self.watcher.look(at);
+        self.is_dull = !changed;
+        if changed { Some((self.offset, self.watcher.seen()?.clone())) } else { None }
+    }
+    /// What was seen since the last call.
+    pub fn take_seen(&mut self) -> Option<&AgentSeen> {
+        if std::mem::take(&mut self.is_fresh) { self.watcher.seen() } else { None }
     }
     /// What was made of the screen, of how many bytes, with the agent's own version as far as its banner told it; `None`
     /// while bytes wait that were not looked at.
@@ -177,9 +233,31 @@ mod tests {
         now += LOOK_EVERY;
         assert_eq!(eyes.look(Wall(4), now, false), None, "nothing that matters changed");
         eyes.feed(b"\x1b[?2026h", Wall(5), now);
-        now += LOOK_EVERY;
+        now += LOOK_SELDOM;
         assert_eq!(eyes.look(Wall(6), now, false), None, "it is being drawn");
         assert_eq!(eyes.due(now), Some(SETTLED), "and looked at again soon, not at once");
+    }
+
+    #[test]
+    fn a_spinner_is_looked_at_once_a_second_and_what_comes_to_rest_at_once() {
+        let mut eyes = Eyes::new("claude", TimeZone::UTC).unwrap();
+        let mut now = Instant::now();
+        eyes.begin(0, 0);
+        let (mut looks, mut last) = (0, None);
+        for frame in 0..100 {
+            eyes.feed(DONE.as_bytes(), Wall(frame), now);
+            for _ in 0..10 {
+                now += Duration::from_millis(10);
+                if eyes.due(now).is_some_and(|wait| wait.is_zero()) {
+                    eyes.look(Wall(frame), now, false);
+                    looks += 1;
+                    last = Some(now);
+                }
+            }
+        }
+        assert!((9..=13).contains(&looks), "{looks} looks in ten seconds");
+        eyes.feed(b"x", Wall(200), now);
+        assert!(eyes.due(now).unwrap() <= PAUSE.max(LOOK_EVERY - (now - last.unwrap()).min(LOOK_EVERY)));
     }
 
     #[test]

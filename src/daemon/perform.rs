@@ -15,6 +15,7 @@ use super::watch::Watchers;
 use crate::adapters::channels::Channels;
 use crate::adapters::git;
 use crate::adapters::tmux::{Places, Tmux};
+use crate::agents::profile::Profile;
 use crate::config::{self, raw::ReportFormat};
 use crate::core::alert::message::{Message, Outcome};
 use crate::core::effect::Effect;
@@ -224,6 +225,11 @@ impl Rim {
     pub fn set_config(&self, config: config::Settings) {
         self.file_problem.write().unwrap_or_else(PoisonError::into_inner).take();
         *self.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+        self.watchers.wake();
+    }
+    /// How the agent of this name is watched; `None` when nothing is known of it.
+    pub(super) fn profile(&self, agent: &str) -> Option<Arc<Profile>> {
+        self.config.read().unwrap_or_else(PoisonError::into_inner).profile(agent)
     }
     /// The secrets that stand in the file itself.
     pub fn clear_secrets(&self) -> ClearSecrets {

@@ -4,11 +4,13 @@
 //! nothing else shows that a session works. So a hundred sleeping sessions cost next to nothing.
 
 use super::perform::{Rim, zone};
+use crate::agents::sign::{Sign, Source};
+use crate::core::agent::Activity;
 use crate::core::event::Event;
 use crate::core::finding::{Finding, FindingKind};
 use crate::core::ids::AttemptId;
 use crate::core::run::RunState;
-use crate::core::stall::{Quiet, SAMPLE_AT_MOST, Sample, Watch, sample_every};
+use crate::core::stall::{Evidence as Shown, Quiet, SAMPLE_AT_MOST, Sample, Watch, sample_every};
 use crate::core::state::State;
 use crate::core::time::{At, Wall};
 use crate::os::clock;
@@ -130,11 +132,33 @@ async fn pass(rim: &Arc<Rim>, jobs: Vec<Job>) {
             Some(_) | None => quiet,
         };
         hold(rim, job, |held| held.quiet = Some(quiet.clone()));
+        if let Some(tidings) = rim.watchers().tidings(&job.attempt) {
+            sign(&quiet, now.wall).into_iter().for_each(|sign| tidings.tell(sign));
+        }
         let over = job.limit.is_some_and(|limit| quiet.quiet >= limit);
         if over || job.always {
             let quiet = job.limit.map(|_| quiet);
             let (attempt, deadlines) = (job.attempt.clone(), job.deadlines.clone());
             let _ = rim.inbox().tell(Event::Sampled { attempt, quiet, deadlines }).await;
+        }
+    }
+}
+
+/// What the processes of an agent show, as a sign: too little to say by itself what it does. `None` when they were not
+/// looked at.
+fn sign(quiet: &Quiet, now: Wall) -> Option<Sign> {
+    match &quiet.by {
+        Some(Shown::Output | Shown::Transcript) if quiet.quiet < FRESH => None,
+        Some(by) if quiet.quiet < FRESH => {
+            let mut sign = Sign::new(Source::Process, "process/works@1", now, 40);
+            (sign.activity, sign.words) = (Some(Activity::Working), by.words());
+            Some(sign)
+        }
+        Some(_) | None if quiet.signs.is_empty() => None,
+        Some(_) | None => {
+            let mut sign = Sign::new(Source::Process, "process/quiet@1", now, 20);
+            sign.words = quiet.signs.join("; ");
+            Some(sign)
         }
     }
 }
@@ -203,4 +227,29 @@ async fn ask_the_files(rim: &Arc<Rim>, job: &Job, jobs: &[Job], mut quiet: Quiet
 fn hold<T>(rim: &Rim, job: &Job, with: impl FnOnce(&mut Held) -> T) -> Option<T> {
     let mut all = rim.sampler().held.lock().unwrap_or_else(PoisonError::into_inner);
     all.get_mut(&job.attempt).map(with)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_a_sign_only_where_they_were_looked_at() {
+        let quiet = |by, seconds, signs: &[&str]| Quiet {
+            quiet: Duration::from_secs(seconds),
+            since: Wall(0),
+            by,
+            signs: signs.iter().map(|sign| (*sign).to_owned()).collect(),
+        };
+        let works = sign(&quiet(Some(Shown::Child("cargo".into())), 0, &[]), Wall(7)).unwrap();
+        assert_eq!(
+            (works.activity, works.at, works.words.as_str()),
+            (Some(Activity::Working), Wall(7), "started cargo")
+        );
+        assert!(works.score < 60, "it denies nothing");
+        assert_eq!(sign(&quiet(Some(Shown::Output), 0, &["x"]), Wall(7)), None, "a spinner is output too");
+        let still = sign(&quiet(Some(Shown::Cpu(500)), 300, &["0.1 % of a core"]), Wall(7)).unwrap();
+        assert_eq!((still.activity, still.rule.as_str()), (None, "process/quiet@1"));
+        assert_eq!(sign(&quiet(None, 0, &[]), Wall(7)), None);
+    }
 }

@@ -5,9 +5,13 @@
 
 mod find;
 mod tail;
+mod wake;
 
 use super::perform::{Rim, zone};
 use crate::adapters::opencode;
+use crate::agents::profile::Profile;
+use crate::agents::sign::Sign;
+use crate::agents::transcript::Word;
 use crate::agents::usage::lines::LINE_MAX;
 use crate::agents::usage::meter::Meter;
 use crate::agents::usage::places::{Place, Span, places, whose};
@@ -28,9 +32,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tail::Tail;
+use tokio::sync::Notify;
+use wake::Wake;
 
-/// How often transcripts are looked at while an agent runs.
+/// How often transcripts are looked at while an agent runs, where the kernel does not tell when one is written.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// The same where it does.
+const SELDOM: Duration = Duration::from_secs(15);
+/// Least time between two looks: agents write in bursts.
+const SETTLE: Duration = Duration::from_millis(200);
 /// How often it is looked for an agent that runs.
 const IDLE_EVERY: Duration = Duration::from_secs(5);
 /// Most bytes of one transcript in one look: several lines of the longest kind.
@@ -46,6 +56,15 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(15 * 60);
 #[derive(Default)]
 pub struct Usage {
     held: Mutex<Held>,
+    /// An agent was started.
+    started: Notify,
+}
+
+impl Usage {
+    /// Says that an agent was started.
+    pub fn started(&self) {
+        self.started.notify_one();
+    }
 }
 
 #[derive(Default)]
@@ -108,6 +127,7 @@ fn jobs(state: &State) -> Vec<Job> {
 
 /// Looks until the daemon ends.
 pub async fn go_on(rim: Arc<Rim>) {
+    let mut wake = Wake::new();
     loop {
         let Ok(jobs) = rim
             .inbox()
@@ -125,12 +145,48 @@ pub async fn go_on(rim: Arc<Rim>) {
             return;
         };
         let live: Vec<Job> = jobs.iter().filter(|job| job.span.to.is_none()).cloned().collect();
-        let pause = if live.is_empty() { IDLE_EVERY } else { LOOK_EVERY };
+        let mut pause = IDLE_EVERY;
+        let (rim_too, live_too) = (Arc::clone(&rim), live.clone());
+        // Watched before they are read: what is written meanwhile is told.
+        let watched = tokio::task::spawn_blocking(move || {
+            let all = wake.watch(folders(&rim_too, &live_too));
+            (wake, all)
+        });
+        let Ok((again, all)) = watched.await else { return };
+        wake = again;
         if !live.is_empty() {
+            pause = if all { SELDOM } else { LOOK_EVERY };
             look(&rim, live, jobs, false).await;
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = wake.changed() => {}
+            () = rim.usage().started.notified() => {}
+            () = tokio::time::sleep(pause) => continue,
+        }
+        tokio::time::sleep(SETTLE).await;
     }
+}
+
+/// The folders in which transcripts of these are written; `None` when one of them is not there yet, or is a database's.
+fn folders(rim: &Rim, live: &[Job]) -> Option<BTreeSet<PathBuf>> {
+    let mut folders = BTreeSet::new();
+    for job in live {
+        let found = places(job.agent, &rim.environment(&job.attempt, &job.session), &job.session.dir);
+        let held = rim.usage().held.lock().unwrap_or_else(PoisonError::into_inner);
+        let tails = held.meters.get(&job.attempt).map(|metered| &metered.tails);
+        let known = tails.into_iter().flat_map(BTreeMap::keys).filter_map(|path| path.parent());
+        folders.extend(known.map(Path::to_path_buf));
+        drop(held);
+        // Of several places of one file one is enough.
+        let files = found.iter().any(|place| matches!(place, Place::File(_)));
+        if files {
+            folders.insert(job.session.dir.clone());
+        }
+        for place in &found {
+            wake::folders(place, &mut folders)?;
+        }
+    }
+    Some(folders)
 }
 
 impl Rim {
@@ -178,6 +234,7 @@ impl Rim {
 async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
     let zone = zone(rim.plan_zone().await.as_deref());
     let prices = rim.prices();
+    let mut profiles = BTreeMap::new();
     let work: Vec<(Job, Vec<Place>)> = mine
         .into_iter()
         .map(|job| {
@@ -187,6 +244,8 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
             found.extend(real.into_iter().flat_map(|real| places(job.agent, &env, &real)));
             let mut seen = BTreeSet::new();
             found.retain(|place| seen.insert(place.clone()));
+            let agent = job.session.profile.as_deref().unwrap_or(job.agent.as_str());
+            profiles.extend(rim.profile(agent).map(|profile| (job.attempt.clone(), profile)));
             (job, found)
         })
         .collect();
@@ -201,9 +260,16 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
     let rim_too = Arc::clone(rim);
     let looked = tokio::task::spawn_blocking(move || {
         let mut held = rim_too.usage().held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.look(&work, &all, &stored, &zone, &prices, last)
+        let told = held.look(&work, &all, &stored, &zone, &prices, last);
+        (told, held.signs(&profiles, &zone))
     });
-    for told in looked.await.unwrap_or_default() {
+    let (told, signs) = looked.await.unwrap_or_default();
+    for (attempt, sign) in signs {
+        if let Some(tidings) = rim.watchers().tidings(&attempt) {
+            tidings.tell(sign);
+        }
+    }
+    for told in told {
         let event = match told {
             Told::Used(attempt, used) => Event::Used { attempt, used },
             Told::Nothing(attempt) => Event::Trouble {
@@ -280,6 +346,17 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
 }
 
 impl Held {
+    /// What the transcripts of these said since the last call of the states of their agents.
+    fn signs(&mut self, profiles: &BTreeMap<AttemptId, Arc<Profile>>, zone: &TimeZone) -> Vec<(AttemptId, Sign)> {
+        let mut signs = Vec::new();
+        for (attempt, profile) in profiles {
+            let Some(metered) = self.meters.get_mut(attempt) else { continue };
+            let words = metered.tails.values_mut().filter_map(|tail| tail.word(profile, zone));
+            signs.extend(words.max_by_key(|sign| sign.at).map(|sign| (attempt.clone(), sign)));
+        }
+        signs
+    }
+
     fn look(
         &mut self,
         work: &[(Job, Vec<Place>)],
@@ -377,7 +454,13 @@ impl Metered {
             return;
         }
         let number = u32::try_from(self.tails.len() + 1).unwrap_or(u32::MAX);
-        let Some(tail) = Tail::new(&transcript.path, job.agent, zone, number) else { return };
+        let Some(mut tail) = Tail::new(&transcript.path, job.agent, zone, number) else { return };
+        // Of a stranger's state or of a helper's nothing is to be known here.
+        let alone = others.iter().all(|other| other.attempt.run.session == job.attempt.run.session);
+        if !transcript.side && (!guessed || alone) {
+            let fresh = transcript.began >= job.span.from;
+            tail.listen(Word::new(job.span.from, fresh));
+        }
         if guessed {
             self.meter.is_guessed();
         }

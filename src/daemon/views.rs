@@ -68,7 +68,16 @@ impl Rim {
                 history.push(history::entry(event)?);
             }
         }
-        Ok(status::why::why(&state, name, &history, clock::now(), &zone(state.plan.timezone.as_deref())))
+        let (now, zone) = (clock::now(), zone(state.plan.timezone.as_deref()));
+        let mut why = status::why::why(&state, name, &history, now, &zone);
+        let mut last = state.runs.values().filter(|run| run.id.session == *name).filter_map(|run| run.last_attempt());
+        let running = last.find(|attempt| attempt.exit.is_none());
+        if let (Some(why), Some(attempt)) = (&mut why, running)
+            && let Some(seen) = self.watchers.tidings(&attempt.id).and_then(|tidings| tidings.judged())
+        {
+            status::why::add_now(why, &seen, now.wall, &zone);
+        }
+        Ok(why)
     }
 
     /// A page of journaled facts after a sequence number; waits until there is one. `None` when the daemon ends.

@@ -9,6 +9,7 @@ use super::ears::Ears;
 use super::eyes::Eyes;
 use super::inbox::Inbox;
 use super::perform::{Rim, zone};
+use super::tidings::Tidings;
 use super::told::{Commands, Markers, too_many};
 use crate::adapters::shim_client;
 use crate::core::event::Event;
@@ -47,9 +48,19 @@ const APPEAR_WITHIN: Duration = Duration::from_secs(15);
 pub struct Watchers {
     tasks: Mutex<BTreeMap<AttemptId, AbortHandle>>,
     live: Mutex<BTreeMap<AttemptId, OutputSeen>>,
+    tidings: Mutex<BTreeMap<AttemptId, Arc<Tidings>>>,
 }
 
 impl Watchers {
+    /// What is brought to the one who watches an agent's attempt; `None` when nobody does.
+    pub fn tidings(&self, attempt: &AttemptId) -> Option<Arc<Tidings>> {
+        self.tidings.lock().unwrap_or_else(PoisonError::into_inner).get(attempt).cloned()
+    }
+    /// Has all agents looked at again.
+    pub fn wake(&self) {
+        self.tidings.lock().unwrap_or_else(PoisonError::into_inner).values().for_each(|tidings| tidings.wake());
+    }
+
     /// Follows an attempt, unless it is followed already.
     pub fn ensure(self: &Arc<Self>, rim: &Arc<Rim>, attempt: &AttemptId, session: &SessionPlan, rules: &[OutputRule]) {
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -58,12 +69,18 @@ impl Watchers {
             return;
         }
         let follow = Follow::new(Arc::clone(rim), attempt.clone(), session, rules);
+        if follow.agent.is_some() {
+            let mut all = self.tidings.lock().unwrap_or_else(PoisonError::into_inner);
+            all.insert(attempt.clone(), Arc::clone(&follow.tidings));
+            rim.usage().started();
+        }
         let (watchers, rim) = (Arc::clone(self), Arc::clone(rim));
         let id = attempt.clone();
         let task = tokio::spawn(async move {
             follow.run().await;
             watchers.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             rim.prompts().forget(&id);
+            watchers.tidings.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
         tasks.insert(attempt.clone(), task.abort_handle());
     }
@@ -94,6 +111,8 @@ struct Follow {
     /// What its program tells with `nightkeep tell`.
     commands: Commands,
     born: Instant,
+    /// What is found out of it elsewhere.
+    tidings: Arc<Tidings>,
 }
 
 /// What one look at the files led to.
@@ -127,20 +146,22 @@ impl Follow {
             attempt,
             files,
             output,
-            agent: session.agent.clone(),
+            agent: session.profile.clone().or_else(|| session.agent.clone()),
             ours: false,
             told_start: false,
             told_limits: 0,
             told_output: None,
             commands,
             born: Instant::now(),
+            tidings: Arc::default(),
         }
     }
 
     async fn run(mut self) {
         let socket = self.rim.instance().shim_socket(&self.attempt);
         if let (Some(output), Some(agent)) = (&mut self.output, &self.agent) {
-            output.eyes = Eyes::new(agent, zone(self.rim.plan_zone().await.as_deref()));
+            let zone = zone(self.rim.plan_zone().await.as_deref());
+            output.eyes = self.rim.profile(agent).map(|profile| Eyes::by(profile, zone));
             let hears = output.eyes.as_ref().is_some_and(Eyes::has_hooks);
             output.ears = hears.then(|| Ears::new(self.files.run_dir()));
         }
@@ -159,7 +180,7 @@ impl Follow {
                     let due = self.output.as_ref().and_then(|output| output.eyes.as_ref()?.due(Instant::now()));
                     let next = tokio::select! {
                         next = news.next() => next,
-                        () = wake(self.output.as_mut(), due) => {
+                        () = wake(self.output.as_mut(), due, &self.tidings) => {
                             self.catch_up(true).await;
                             continue;
                         }
@@ -272,6 +293,8 @@ impl Follow {
         self.catch_up(false).await;
         self.hear().await;
         self.rim.read_usage(&self.attempt, exit.at).await;
+        // What its transcript said last is part of how it ended.
+        self.catch_up(false).await;
         let zone = zone(self.rim.plan_zone().await.as_deref());
         let output = match &mut self.output {
             Some(output) => {
@@ -315,6 +338,12 @@ impl Follow {
     /// Reads what is new in the log, off the runtime's threads, and tells the core now and then.
     async fn catch_up(&mut self, tell: bool) {
         let Some(mut output) = self.output.take() else { return };
+        if let Some(eyes) = &mut output.eyes {
+            self.tidings.take().into_iter().for_each(|sign| eyes.tell(sign));
+            if let Some(profile) = self.agent.as_ref().and_then(|agent| self.rim.profile(agent)) {
+                eyes.see_by(profile);
+            }
+        }
         let files = self.files.clone();
         let read = tokio::task::spawn_blocking(move || {
             let result = output.read_on(&files);
@@ -326,6 +355,9 @@ impl Follow {
         })
         .await;
         let Ok((mut output, result, looked)) = read else { return };
+        if let Some(seen) = output.eyes.as_mut().and_then(Eyes::take_seen) {
+            self.tidings.judge(seen);
+        }
         if let Some((bytes, seen)) = looked {
             let event = Event::AgentSeen { attempt: self.attempt.clone(), bytes, seen: Box::new(seen) };
             let _ = self.inbox.tell(event).await;
@@ -354,8 +386,8 @@ impl Follow {
     }
 }
 
-/// Waits until a look is due, or an agent told its hooks something.
-async fn wake(output: Option<&mut Output>, due: Option<Duration>) {
+/// Waits until a look is due, an agent told its hooks something, or something was found out elsewhere.
+async fn wake(output: Option<&mut Output>, due: Option<Duration>, tidings: &Tidings) {
     let due = async {
         match due {
             Some(wait) => tokio::time::sleep(wait).await,
@@ -371,6 +403,7 @@ async fn wake(output: Option<&mut Output>, due: Option<Duration>) {
     tokio::select! {
         () = due => {}
         () = heard => {}
+        () = tidings.news() => {}
     }
 }
 

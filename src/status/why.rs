@@ -5,6 +5,7 @@ use super::table::{Style, Tone, sign};
 use super::text::{bytes, harmless, number, span, wrap};
 use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
+use crate::core::agent::AgentSeen;
 use crate::core::breaker::Phase;
 use crate::core::evidence::ToldKind;
 use crate::core::exit::FailureClass;
@@ -36,7 +37,7 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
     let mut steps: Vec<Step> = Vec::new();
     if let Some(run) = run {
         from_run(run, history, zone, &mut steps);
-        from_history(run, history, &mut steps);
+        from_history(run, history, zone, &mut steps);
         for note in state.notes.of(name) {
             steps.push(note_written(note));
         }
@@ -68,6 +69,23 @@ pub fn why(state: &State, name: &SessionName, history: &[Entry], now: At, zone: 
         next,
         usage: super::usage::of_session(state, name).map(Box::new),
     })
+}
+
+/// Adds what an agent is seen to do just now: the journal only holds what changed.
+pub fn add_now(why: &mut Why, seen: &AgentSeen, now: Wall, zone: &TimeZone) {
+    let what = format!("now: {} is {}", harmless(&seen.profile), seen.words());
+    why.chain.push(WhyStep { at: rfc3339(now), what, evidence: Some(evidence(seen, zone)) });
+}
+
+/// What an agent's state was read from, each with its time and how far it is trusted, where that is known.
+fn evidence(seen: &AgentSeen, zone: &TimeZone) -> String {
+    let line = |(i, text): (usize, &String)| match seen.weights.get(i).filter(|weight| weight.score > 0) {
+        Some(weight) => {
+            format!("{} ({}, {} %)", harmless(text), hh_mm_ss(weight.at, zone), weight.score)
+        }
+        None => harmless(text),
+    };
+    seen.evidence.iter().enumerate().map(line).collect::<Vec<_>>().join("; ")
 }
 
 struct Step {
@@ -184,7 +202,7 @@ fn note_written(note: &Note) -> Step {
     step(note.at, what, Some(harmless(&note.by.who)))
 }
 
-fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
+fn from_history(run: &Run, history: &[Entry], zone: &TimeZone, steps: &mut Vec<Step>) {
     for (i, entry) in history.iter().enumerate() {
         let at = entry.at.wall;
         let step = |at, what, evidence| Step { place: i + 1, ..step(at, what, evidence) };
@@ -235,8 +253,7 @@ fn from_history(run: &Run, history: &[Entry], steps: &mut Vec<Step>) {
             }
             Fact::AgentMoved { attempt, seen, .. } if attempt.run == run.id => {
                 let what = format!("attempt {}: {} is {}", attempt.number, harmless(&seen.profile), seen.words());
-                let evidence: Vec<String> = seen.evidence.iter().map(|text| harmless(text)).collect();
-                steps.push(step(at, what, Some(evidence.join("; ")).filter(|text| !text.is_empty())));
+                steps.push(step(at, what, Some(evidence(seen, zone)).filter(|text| !text.is_empty())));
             }
             Fact::AgentMoved { .. }
             | Fact::RunMoved { .. }

@@ -13,7 +13,7 @@ pub const MAY_USE: &[(&str, &[&str])] = &[
     ("recording", &["core"]),
     ("os", &["core"]),
     ("instance", &["core"]),
-    ("config", &["core"]),
+    ("config", &["core", "agents"]),
     ("protocol", &["core"]),
     ("observe", &["core", "terminal"]),
     ("agents", &["core", "terminal", "observe"]),

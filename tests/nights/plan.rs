@@ -305,6 +305,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         answers: super::prompts::rules(&mut rng.clone()),
         budget: Default::default(),
         agent: None,
+        profile: None,
         launch: None,
         worktree: None,
     }
@@ -347,6 +348,7 @@ pub fn plan(rng: &mut Rng) -> Plan {
         },
         timezone: None,
         budget: Default::default(),
+        profiles: Default::default(),
         concurrent,
         log_per_session: None,
         projects: BTreeMap::from([(

@@ -54,6 +54,7 @@ pub fn session(text: &str) -> SessionPlan {
         answers: Vec::new(),
         budget: nightkeep::core::usage::Budget::default(),
         agent: None,
+        profile: None,
         launch: None,
         worktree: None,
     }

@@ -89,7 +89,10 @@ impl Rollout {
                 let info = payload.info?;
                 let (total, last) = (info.total_token_usage?.tokens(), info.last_token_usage.map(Usage::tokens));
                 let tokens = self.grown(total, last)?;
-                Some(Note::Request(Request { at, model: self.model.clone(), tokens, ..Request::default() }))
+                // A copy of the session holds it again, with the same time and sums.
+                let key = at.map(|at| format!("{} {}", at.0, total.total()));
+                let model = self.model.clone();
+                Some(Note::Request(Request { at, key, model, tokens, by_sums: true, ..Request::default() }))
             }
             (Some(_) | None, _) => at.map(Note::At),
         }
@@ -101,7 +104,11 @@ impl Rollout {
         let grown = match self.told {
             // Of a session that was taken over from another file only the newest request is new.
             None => last.unwrap_or(total),
-            Some(_) if total.total() > told.total() => total.minus(told),
+            // Where lines are missing the sums grew by more than this request; those are counted where they stand.
+            Some(_) if total.total() > told.total() => {
+                let by = total.minus(told);
+                last.filter(|last| last.total() > 0 && last.total() < by.total()).unwrap_or(by)
+            }
             Some(_) if total.total() == told.total() || self.again => return None,
             // The sums begin anew within a session.
             Some(_) => last.unwrap_or(total),

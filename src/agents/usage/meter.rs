@@ -146,6 +146,9 @@ impl Meter {
         }
         request.model = name(&request.model);
         let known = request.key.as_ref().and_then(|key| self.known.get(key)).cloned();
+        if known.is_some() && request.by_sums {
+            return;
+        }
         let (model, day) = match &known {
             Some(known) => {
                 // Told again it can only be more: parts of a reply come one by one.

@@ -74,6 +74,8 @@ pub struct Request {
     pub cost: Option<Money>,
     /// Its numbers are rounded.
     pub rounded: bool,
+    /// It is what sums grew by: told again, where lines before it are missing, it would be more than it was.
+    pub by_sums: bool,
 }
 
 /// What a line of a transcript told.
@@ -137,7 +139,7 @@ fn moment(text: &str) -> Option<Wall> {
 }
 
 /// Whether a line may hold one of these, before it is read as JSON: most of a transcript is of no interest here.
-fn mentions(line: &[u8], words: &[&str]) -> bool {
+pub(super) fn mentions(line: &[u8], words: &[&str]) -> bool {
     words.iter().any(|word| find(line, word.as_bytes()).is_some())
 }
 

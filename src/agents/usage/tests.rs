@@ -168,7 +168,10 @@ fn a_codex_file_that_begins_anew_is_not_counted_twice() {
     assert_eq!(feed(&mut reader, &format!("{CODEX_HEAD}{first}{second}{third}")), 3030);
     reader.begins_anew();
     let other = CODEX_HEAD.replace("\"u1\"", "\"u2\"");
-    assert_eq!(feed(&mut reader, &format!("{other}{first}")), 4040, "another session in its place is new");
+    assert_eq!(feed(&mut reader, &format!("{other}{first}")), 3030, "a copy of it holds it again");
+    reader.begins_anew();
+    let (other, late) = (other.replace("u2", "u3"), first.replace("09:26:10", "09:29:10"));
+    assert_eq!(feed(&mut reader, &format!("{other}{late}")), 4040, "another session in its place is new");
 }
 
 #[test]

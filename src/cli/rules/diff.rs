@@ -3,8 +3,8 @@
 use super::super::context::Context;
 use super::super::failure::Failure;
 use super::super::{parts, report};
-use super::{rfc3339, rule};
-use crate::agents::profile;
+use super::{Profiles, rfc3339, rule};
+use crate::agents::profile::{self, Profile};
 use crate::agents::watch::Watcher;
 use crate::core::agent::AgentSeen;
 use crate::core::fact::{Entry, Fact};
@@ -14,9 +14,10 @@ use crate::instance::Instance;
 use crate::recording::attempt::AttemptFiles;
 use crate::recording::output::{About, OutputReader};
 use jiff::tz::TimeZone;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
+use std::sync::Arc;
 
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;
@@ -48,6 +49,8 @@ struct Changed {
 /// Runs the command.
 pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let instance = context.instance()?;
+    let profiles = Profiles::of(context)?;
+    let mut unknown = BTreeSet::new();
     let mut recorded: BTreeMap<AttemptId, Vec<Recorded>> = BTreeMap::new();
     let each = |entry: Entry| {
         if let Fact::AgentMoved { attempt, bytes, seen } = entry.fact {
@@ -58,7 +61,12 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
     let (mut looked, mut states, mut gone) = (0_usize, 0_usize, 0_usize);
     let mut changed = Vec::new();
     for (attempt, recorded) in recorded {
-        match replayed(&instance, &attempt, &recorded) {
+        let name = recorded.first().map_or(profile::GENERIC, |first| first.seen.profile.as_str());
+        let Some(profile) = profiles.get(name) else {
+            unknown.insert(name.to_owned());
+            continue;
+        };
+        match replayed(&instance, profile, &attempt, &recorded) {
             Ok(now) => {
                 looked += 1;
                 states += recorded.len();
@@ -70,6 +78,10 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
             Err(e) if e.kind() == io::ErrorKind::NotFound => gone += 1,
             Err(e) => context.out.talk(&format!("{attempt}: its output cannot be read: {e}")),
         }
+    }
+    for name in unknown {
+        let name = super::super::failure::harmless(&name);
+        context.out.talk(&format!("the file has no agent {name} any more, so what was seen of it is not compared"));
     }
     if context.json {
         let side = |seen: &AgentSeen| {
@@ -104,12 +116,15 @@ pub fn run(args: &Args, context: &Context) -> Result<(), Failure> {
 }
 
 /// What is seen now where something was recorded.
-fn replayed(instance: &Instance, attempt: &AttemptId, recorded: &[Recorded]) -> io::Result<Vec<AgentSeen>> {
+fn replayed(
+    instance: &Instance,
+    profile: Arc<Profile>,
+    attempt: &AttemptId,
+    recorded: &[Recorded],
+) -> io::Result<Vec<AgentSeen>> {
     let files = AttemptFiles::new(instance.run_dir(attempt), instance.output_log(attempt));
     let about = About::read(&files)?;
     let mut reader = OutputReader::new(files);
-    let name = recorded.first().map_or(profile::GENERIC, |first| first.seen.profile.as_str());
-    let profile = profile::built_in(name).or_else(|| profile::built_in(profile::GENERIC)).unwrap_or_default();
     let first = about.sizes.first().map_or((80, 24), |size| (size.cols, size.rows));
     let mut watcher = Watcher::new(profile, first.0, first.1, TimeZone::system());
     let mut sizes = about.sizes.iter().skip(1).peekable();
@@ -135,7 +150,8 @@ fn replayed(instance: &Instance, attempt: &AttemptId, recorded: &[Recorded]) -> 
         }
         watcher.look(state.at);
         // What was read from elsewhere is not in the output.
-        let elsewhere = ["hook/", "transcript/", "event/", "process/"].iter().any(|of| state.seen.rule.starts_with(of));
+        let decided = state.seen.evidence.first().map_or("", String::as_str);
+        let elsewhere = ["hook ", "transcript ", "event "].iter().any(|source| decided.starts_with(source));
         now.push(if elsewhere { state.seen.clone() } else { watcher.seen().cloned().unwrap_or_default() });
     }
     Ok(now)

@@ -27,6 +27,9 @@ const BUILTIN: [Builtin; 5] = [
     Builtin { name: "aider", command: &["aider"], before_prompt: &["--message"] },
 ];
 
+/// Most profiles that extend each other.
+pub(super) const DEPTH_MAX: usize = 20;
+
 /// Names of all agents: those of the file, then those that need no profile.
 fn agent_names(raw: &raw::File) -> Vec<&str> {
     let mut names: Vec<&str> = raw.agents.keys().map(String::as_str).collect();
@@ -139,7 +142,7 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
             match &own.extends {
                 // A profile named like a built-in one changes it.
                 Some(base) if *base != current => {
-                    if seen.contains(base) {
+                    if seen.contains(base) || seen.len() >= DEPTH_MAX {
                         return Err(NoProfile::Circle { name: current });
                     }
                     current.clone_from(base);
@@ -200,16 +203,22 @@ pub(super) fn base(raw: &raw::File, layers: &Layers<'_>) -> Option<String> {
             raw::CommandText::Line(line) => line.split_whitespace().next(),
             raw::CommandText::Words(words) => words.first().map(String::as_str),
         };
-        return program.and_then(|program| builtin(program.rsplit('/').next().unwrap_or(program)));
+        let program = program.map(|program| program.rsplit('/').next().unwrap_or(program))?;
+        return builtin(program).or_else(|| builtin(&root(raw, super::profiles::by_program(raw, program)?)));
     }
-    let mut current = layers.own.agent.clone().or_else(|| layers.defaults.agent.clone())?;
+    let current = layers.own.agent.clone().or_else(|| layers.defaults.agent.clone())?;
+    builtin(&root(raw, current))
+}
+
+/// The profile that one of the file starts from in the end.
+pub(super) fn root(raw: &raw::File, mut current: String) -> String {
     for _ in 0..=raw.agents.len() {
         match raw.agents.get(&current).and_then(|own| own.extends.clone()) {
             Some(base) if base != current => current = base,
             Some(_) | None => break,
         }
     }
-    builtin(&current)
+    current
 }
 
 /// How long an agent waits for its provider before it tries again by itself: the longest that was measured, and some more.
@@ -259,7 +268,7 @@ pub(super) fn check_profiles(build: &mut Build<'_, '_>) {
             }
             Err(NoProfile::Circle { name }) => {
                 let place = Place::root().key("agents").key(&name).key("extends");
-                build.problems.error(&place, "the profiles extend each other in a circle");
+                build.problems.error(&place, "the profiles extend each other in a circle, or too many times");
             }
             Err(NoProfile::NoCommand { name }) => {
                 let message = format!("the agent {} has no command", quoted(&name));

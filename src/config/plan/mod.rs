@@ -9,6 +9,7 @@ mod channels;
 mod graph;
 mod later;
 mod ping;
+mod profiles;
 mod report;
 pub(crate) mod requirement;
 mod retry;
@@ -23,6 +24,7 @@ use super::printable::quoted;
 use super::problems::Problems;
 use super::raw;
 use super::suggest;
+use crate::agents::profile::{Profile, built_in};
 use crate::core::exit::FailureClass;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::plan::{ClearSecrets, CollectPlan, OutputRule, Plan, ProjectPlan};
@@ -30,6 +32,7 @@ use crate::core::retention::Rules;
 use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 /// Most sessions of one file.
 pub const SESSIONS_MAX: usize = 1_000;
@@ -94,6 +97,18 @@ pub struct Settings {
     pub secret_variables: BTreeSet<String>,
     /// Everything as typed, for features that read their own part.
     pub raw: raw::File,
+    /// The profiles of agents that the file changes or adds, by name: how they are watched.
+    pub profiles: BTreeMap<String, Arc<Profile>>,
+}
+
+impl Settings {
+    /// How the agent of this name is watched: as the file says, else as is built in; `None` when nothing is known of it.
+    pub fn profile(&self, name: &str) -> Option<Arc<Profile>> {
+        match profiles::of(&self.raw, name) {
+            Some(own) => self.profiles.get(&own).cloned(),
+            None => built_in(&agents::root(&self.raw, name.to_owned())),
+        }
+    }
 }
 
 /// What is needed while a plan is built.
@@ -181,6 +196,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
         min_free_disk: raw.limits.min_free_disk.as_ref().map(|size| size.0),
         report: report::plan(&raw.report),
         budget: budget(raw.night.budget.as_ref()),
+        profiles: BTreeMap::new(),
     };
     let projects = root.key("projects");
     for (name, project) in &raw.projects {
@@ -213,6 +229,7 @@ pub(super) fn build(build: &mut Build<'_, '_>) -> (Plan, Settings) {
     plan.channels = channels::channels(build);
     plan.alerts.ping = ping::ping(build);
     let settings = settings(build, &plan);
+    plan.profiles = settings.profiles.iter().map(|(name, profile)| (name.clone(), profiles::hash(profile))).collect();
     (plan, settings)
 }
 
@@ -286,19 +303,23 @@ fn rules(build: &mut Build<'_, '_>) -> Vec<OutputRule> {
                 build.problems.warning(&place.item(j), message).maybe_help(hint);
             }
         }
-        let class = match rule.class {
-            raw::RuleClass::Transient => FailureClass::Transient,
-            raw::RuleClass::ProviderDown => FailureClass::ProviderDown,
-            raw::RuleClass::UsageLimit => FailureClass::UsageLimit,
-            raw::RuleClass::Auth => FailureClass::Auth,
-            raw::RuleClass::Billing => FailureClass::Billing,
-            raw::RuleClass::ContextFull => FailureClass::ContextFull,
-            raw::RuleClass::Permanent => FailureClass::Permanent,
-        };
+        let class = class(rule.class);
         let id = format!("rules[{}] {}", i + 1, rule.pattern.0);
         rules.push(OutputRule { id, regex: rule.pattern.0.clone(), class, sessions });
     }
     rules
+}
+
+fn class(typed: raw::RuleClass) -> FailureClass {
+    match typed {
+        raw::RuleClass::Transient => FailureClass::Transient,
+        raw::RuleClass::ProviderDown => FailureClass::ProviderDown,
+        raw::RuleClass::UsageLimit => FailureClass::UsageLimit,
+        raw::RuleClass::Auth => FailureClass::Auth,
+        raw::RuleClass::Billing => FailureClass::Billing,
+        raw::RuleClass::ContextFull => FailureClass::ContextFull,
+        raw::RuleClass::Permanent => FailureClass::Permanent,
+    }
 }
 
 /// Whether a name fits a pattern with `*` (any characters) and `?` (one character).
@@ -356,6 +377,7 @@ fn settings(build: &mut Build<'_, '_>, plan: &Plan) -> Settings {
         clear_secrets: channels::clear_secrets(raw),
         secret_variables: channels::secret_variables(raw),
         raw: raw.clone(),
+        profiles: profiles::profiles(build),
     }
 }
 

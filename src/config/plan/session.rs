@@ -4,7 +4,7 @@ use super::super::document::Place;
 use super::super::printable::quoted;
 use super::super::raw::{self, After, CommandText};
 use super::super::suggest;
-use super::{ARGUMENT_MAX, Build, agents, answers, requirement, retry, timing};
+use super::{ARGUMENT_MAX, Build, agents, answers, profiles, requirement, retry, timing};
 use crate::core::calendar::ClockTime;
 use crate::core::ids::{ProjectName, SessionName};
 use crate::core::limit::ResumePolicy;
@@ -104,6 +104,7 @@ pub(crate) fn session_plan(
         answers: answers::rules(build, layers),
         budget: budget(layers),
         agent: agents::base(build.raw, layers),
+        profile: profiles::of_session(build.raw, layers),
         launch: command.and_then(|(_, launch)| launch),
         worktree,
     })

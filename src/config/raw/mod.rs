@@ -5,18 +5,20 @@
 
 mod alerts;
 mod dashboard;
+mod profile;
 mod session;
 mod words;
 
 pub use alerts::{Address, Alerts, Channel, ChannelKind, Elsewhere, Escalation, Ping, Secret, Severity};
 pub use dashboard::{Dashboard, KeyTable, Keys, Theme};
+pub use profile::{ErrorRule, RuleActivity, ScreenCondition, ScreenLayout, ScreenPrompt, ScreenRule};
 pub use session::{
     After, AfterEntry, Answer, AnswerKind, Budget, CommandText, Exhausted, ExitCode, FailureWord, Metric, Resume,
     Retry, Session, Success,
 };
 pub use words::{
-    ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, KeyName, Pattern, Period, WORDS,
-    Weekday, Word, WrittenCondition, pattern,
+    ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, KeyName, Pattern, Period, ScreenPattern,
+    WORDS, Weekday, Word, WrittenCondition, pattern,
 };
 
 use schemars::JsonSchema;
@@ -196,6 +198,20 @@ pub struct Agent {
     pub resume: Option<Vec<String>>,
     /// Whose usage limits and outages it shares.
     pub provider: Option<String>,
+    /// Programs that it is, by file name: a session with such a command is one of it.
+    pub programs: Option<Vec<String>>,
+    /// Words on its first screens, all of which show that it is this agent; for `rules test`.
+    pub banner: Option<Vec<String>>,
+    /// Names it gives itself in the Program Status Protocol.
+    pub app: Option<Vec<String>>,
+    /// How its screen is laid out; what is left out is as in the profile it starts from.
+    pub layout: Option<ScreenLayout>,
+    /// Rules on its screen and title, besides those of the profile it starts from. One of a known id takes its place.
+    pub rules: Option<Vec<ScreenRule>>,
+    /// What its errors say, tried before those of the profile it starts from. One of a known id takes its place.
+    pub errors: Option<Vec<ErrorRule>>,
+    /// Ids of rules and errors of the profile it starts from that are not to be used.
+    pub without: Option<Vec<String>>,
 }
 
 /// The morning report.

@@ -3,6 +3,7 @@
 //! Each is one type with its reader, its JSON Schema and the words for "expected …", so that a form is written down
 //! once. The schema's definition name is how [`super::super::shape`] finds the reader again.
 
+use crate::agents::profile;
 use crate::config::calendar;
 use crate::config::plan::requirement;
 use crate::config::printable::quoted;
@@ -166,8 +167,14 @@ word! {
     key_name
 }
 
+word! {
+    /// A regular expression on a part of a screen, in which `^` and `$` stand for the ends of a row.
+    ScreenPattern(String), "ScreenRegex", "a regular expression", None,
+    |text| screen_pattern(text).map(|()| text.to_owned())
+}
+
 /// All forms of small values.
-pub const WORDS: [Word; 10] = [
+pub const WORDS: [Word; 11] = [
     Period::WORD,
     Delay::WORD,
     ByteSize::WORD,
@@ -178,6 +185,7 @@ pub const WORDS: [Word; 10] = [
     Condition::WORD,
     CrashLoop::WORD,
     KeyName::WORD,
+    ScreenPattern::WORD,
 ];
 
 const KEY_PATTERN: &str = "^(ctrl-|alt-)*(.|space|enter|esc|tab|shift-tab|backspace|delete|up|down|left|right|home|end|\
@@ -225,6 +233,16 @@ fn pattern_fault(text: &str, error: &regex::Error) -> Fault {
     } else {
         fault.with_help("in TOML a pattern is best written in 'single quotes', where \\ is not special")
     }
+}
+
+/// Checks a pattern of a rule on a screen; the limits are narrower, since many are tried again and again.
+fn screen_pattern(text: &str) -> Result<(), Fault> {
+    if text.len() > profile::PATTERN_MAX {
+        let most = profile::PATTERN_MAX;
+        return Err(Fault::new(format!("the regular expression has {} bytes, {most} are allowed", text.len())));
+    }
+    pattern(text)?;
+    profile::compile_within(text, profile::OWN_SIZE_MAX).map(drop).map_err(|error| pattern_fault(text, &error))
 }
 
 fn crash_loop(text: &str) -> Result<(u32, std::time::Duration), Fault> {

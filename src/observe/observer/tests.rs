@@ -50,6 +50,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         answers: Vec::new(),
         budget: crate::core::usage::Budget::default(),
         agent: None,
+        profile: None,
         launch: None,
         worktree: None,
     }

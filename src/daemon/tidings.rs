@@ -1,0 +1,45 @@
+//! What is found out of an agent elsewhere than in its output, for whoever watches it: signs of its transcript and its
+//! processes, and that it is to be watched by other rules.
+
+use crate::agents::sign::{Sign, Source};
+use crate::core::agent::AgentSeen;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use tokio::sync::Notify;
+
+/// The tidings of one attempt.
+#[derive(Default)]
+pub struct Tidings {
+    /// The newest of each source: nothing grows while nobody listens.
+    signs: Mutex<BTreeMap<Source, Sign>>,
+    judged: Mutex<Option<AgentSeen>>,
+    news: Notify,
+}
+
+impl Tidings {
+    /// Brings a sign.
+    pub fn tell(&self, sign: Sign) {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, sign);
+        self.news.notify_one();
+    }
+    /// Causes a look.
+    pub fn wake(&self) {
+        self.news.notify_one();
+    }
+    /// Waits until there is something. Can be cancelled without losing anything.
+    pub async fn news(&self) {
+        self.news.notified().await;
+    }
+    /// What came since the last call.
+    pub fn take(&self) -> Vec<Sign> {
+        std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect()
+    }
+    /// Notes the newest judgement.
+    pub fn judge(&self, seen: &AgentSeen) {
+        *self.judged.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen.clone());
+    }
+    /// The newest judgement.
+    pub fn judged(&self) -> Option<AgentSeen> {
+        self.judged.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
