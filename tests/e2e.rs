@@ -38,6 +38,8 @@ mod file_gone;
 mod first_night;
 #[path = "e2e/full_disk.rs"]
 mod full_disk;
+#[path = "e2e/gave_up.rs"]
+mod gave_up;
 #[path = "e2e/limits.rs"]
 mod limits;
 #[path = "e2e/look.rs"]

@@ -6,6 +6,7 @@
 
 use super::agent_exit;
 use super::exit::{Ending, ExitRecord, FailureClass, Verdict};
+use super::gave_up;
 use super::plan::{FailureMatch, OnTmuxLoss, OutputRule, RetryPolicy, SessionPlan};
 use super::run::{AfterStop, OutputSeen};
 
@@ -77,7 +78,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Deadline => verdict(FailureClass::Operator, "intent/deadline"),
         AfterStop::Timeout => verdict(FailureClass::Timeout, "intent/timeout"),
         AfterStop::Stalled => verdict(FailureClass::Stalled, "intent/stalled"),
-        AfterStop::GaveUp { class } => verdict(class, "intent/gave-up"),
+        AfterStop::GaveUp { class } => verdict(class, gave_up::RULE),
         AfterStop::Budget => verdict(FailureClass::BudgetExceeded, "intent/budget"),
     }
 }

@@ -5,7 +5,7 @@
 //! back-off, the end of the limit, the breaker of its provider. What only a person can mend is left for one to see.
 
 use super::agent::{Activity, AgentSeen, Confidence};
-use super::exit::FailureClass;
+use super::exit::{FailureClass, Verdict};
 use super::ids::AttemptId;
 use super::plan::SessionPlan;
 use super::run::{AfterStop, RunState};
@@ -47,6 +47,22 @@ pub fn given_up(seen: &AgentSeen, now: Wall) -> Option<FailureClass> {
         | FailureClass::BudgetExceeded
         | FailureClass::Infra => None,
     }
+}
+
+/// The rule of the verdict about an attempt that was ended because its agent gave up.
+pub const RULE: &str = "intent/gave-up";
+
+/// Whether a verdict is about one that gave up.
+pub(super) fn is_of(verdict: &Verdict) -> bool {
+    verdict.rule == RULE
+}
+
+/// Whether an agent that stands where it failed is ended and started again, once nothing moved for
+/// [`GIVEN_UP_AFTER`]. One that said that it goes on by itself is not meant.
+pub fn comes_again(session: &SessionPlan, seen: &AgentSeen) -> bool {
+    let long_after = seen.since.map(|since| since.plus(GIVEN_UP_AFTER));
+    let class = long_after.filter(|_| !seen.resumes).and_then(|then| given_up(seen, then));
+    class.is_some_and(|class| may_start_again(session, class))
 }
 
 /// Whether a session may be started again on its own: it was told what to do by the file, not by a person at its screen.
@@ -140,6 +156,22 @@ mod tests {
             let verdict = desk.run("a").last_attempt().unwrap().verdict.clone().unwrap();
             assert_eq!((verdict.class, verdict.rule.as_str()), (class, "intent/gave-up"));
         }
+    }
+
+    #[test]
+    fn one_that_stood_at_a_limit_comes_again_soon_after_its_end() {
+        let plan = SessionPlan { provider: Some("anthropic".into()), ..agent() };
+        let mut desk = Desk::open([plan]);
+        desk.started("a");
+        let resets = Some(desk.at.wall.plus(seconds(20)));
+        let limit = Some(LimitSeen { resets, ..LimitSeen::default() });
+        sees(&mut desk, AgentSeen { limit, ..idle(FailureClass::UsageLimit) });
+        silence(&mut desk, 120);
+        assert_eq!(desk.word("a"), "stopping");
+        stopped(&mut desk);
+        assert_eq!(desk.word("a"), "limited");
+        desk.wait(seconds(100));
+        assert_eq!((desk.word("a"), desk.run("a").attempts.len()), ("starting", 2), "{}", desk.run("a").reason);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::effect::Effect;
 use super::event::{Seen, Timer};
 use super::exit::{Ending, ExitRecord, FailureClass, Verdict};
 use super::fact::Fact;
+use super::gave_up;
 use super::ids::{AttemptId, ProjectName, RunId, SessionName};
 use super::limit;
 use super::plan::SessionPlan;
@@ -330,6 +331,8 @@ impl Turn<'_> {
                     self.blame(key, id, false, None, &cause);
                 }
             }
+            // It told of its limit while it ran, and stood there until it was ended: that says nothing new.
+            Some(FailureClass::UsageLimit) if verdict.is_some_and(gave_up::is_of) && provider.is_some() => {}
             Some(FailureClass::UsageLimit) => {
                 if let Some(key) = &provider {
                     let opened = self.state().breakers.by_key.get(key).map_or(0, |breaker| breaker.opened);

@@ -33,7 +33,7 @@ pub mod exit;
 pub mod fact;
 pub mod failure;
 pub mod finding;
-mod gave_up;
+pub mod gave_up;
 pub mod guard;
 pub mod ids;
 mod invariants;

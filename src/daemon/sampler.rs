@@ -65,6 +65,8 @@ struct Job {
     deadlines: BTreeMap<String, Wall>,
     /// Whether the core wants to hear of it in any case.
     always: bool,
+    /// Whether its agent stands where it failed: then its silence is told however long a stall takes.
+    stands: bool,
 }
 
 fn jobs(state: &State) -> Vec<Job> {
@@ -80,6 +82,8 @@ fn jobs(state: &State) -> Vec<Job> {
                 Some((metric.name.clone(), next_time_of_day(run.created.wall, metric.deadline?, &zone)))
             })
             .collect();
+        let agent = run.attempt(attempt.number)?.output.agent.as_ref();
+        let stands = agent.is_some_and(|seen| seen.class.is_some() && seen.activity == Activity::Idle);
         let stalled = run.finding(FindingKind::Stalled, "").is_some_and(Finding::is_open);
         Some(Job {
             attempt: attempt.clone(),
@@ -87,7 +91,8 @@ fn jobs(state: &State) -> Vec<Job> {
             limit: session.stall.after,
             dir: session.dir.clone(),
             deadlines,
-            always: stalled || !session.metrics.is_empty(),
+            always: stalled || stands || !session.metrics.is_empty(),
+            stands,
         })
     };
     state.runs.values().filter_map(job).collect()
@@ -137,7 +142,7 @@ async fn pass(rim: &Arc<Rim>, jobs: Vec<Job>) {
         }
         let over = job.limit.is_some_and(|limit| quiet.quiet >= limit);
         if over || job.always {
-            let quiet = job.limit.map(|_| quiet);
+            let quiet = (job.limit.is_some() || job.stands).then_some(quiet);
             let (attempt, deadlines) = (job.attempt.clone(), job.deadlines.clone());
             let _ = rim.inbox().tell(Event::Sampled { attempt, quiet, deadlines }).await;
         }

@@ -11,8 +11,9 @@ use crate::core::evidence::ToldKind;
 use crate::core::exit::FailureClass;
 use crate::core::fact::{Entry, Fact};
 use crate::core::finding::Finding;
+use crate::core::gave_up::comes_again;
 use crate::core::guard::{FOR_ALL, limit_words, thing};
-use crate::core::ids::SessionName;
+use crate::core::ids::{AttemptId, SessionName};
 use crate::core::note::Note;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{AfterStop, Attempt, Outcome, Run, RunState};
@@ -312,6 +313,12 @@ fn from_history(run: &Run, history: &[Entry], zone: &TimeZone, steps: &mut Vec<S
     }
 }
 
+/// Whether its agent gave up, and another start may mend that.
+fn stands(run: &Run, plan: Option<&SessionPlan>, id: &AttemptId) -> bool {
+    let seen = run.attempt(id.number).and_then(|attempt| attempt.output.agent.as_ref());
+    plan.zip(seen).is_some_and(|(plan, seen)| comes_again(plan, seen))
+}
+
 /// What happens next, in words.
 fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &TimeZone) -> String {
     let name = &run.id.session;
@@ -328,6 +335,9 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
             let offers = state.tickets.standing_of(attempt).map(Ticket::offers).unwrap_or_default();
             let offers = if offers.is_empty() { "with a text".to_owned() } else { harmless(&offers) };
             format!("it waits for you: `nightkeep answer {name} CHOICE` ({offers})")
+        }
+        RunState::Running { attempt } if stands(run, plan, attempt) => {
+            "once nothing moved for a minute it is ended, and started again with its conversation".to_owned()
         }
         RunState::Running { .. } => {
             let limit = plan.and_then(|p| p.timeout).zip(run.last_attempt().and_then(|a| a.started.as_ref()));

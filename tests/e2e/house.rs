@@ -127,8 +127,13 @@ impl House {
     }
     /// Waits for a condition.
     #[track_caller]
-    pub fn until(&self, what: &str, mut holds: impl FnMut() -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+    pub fn until(&self, what: &str, holds: impl FnMut() -> bool) {
+        self.until_within(PATIENCE, what, holds);
+    }
+    /// The same for what takes its time.
+    #[track_caller]
+    pub fn until_within(&self, patience: Duration, what: &str, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + patience;
         while !holds() {
             assert!(
                 Instant::now() < deadline,

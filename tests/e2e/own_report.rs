@@ -123,7 +123,7 @@ fn a_report_is_narrowed_to_a_project_and_shown_in_the_browser() {
 
     let unknown = house.run(&["approve", "a-0123456789"]);
     assert_eq!(unknown.code, 4, "{}", unknown.stderr);
-    assert!(unknown.stderr.contains("no artifact has the id \"a-0123456789\""), "{}", unknown.stderr);
+    assert!(unknown.stderr.contains("nothing that waits for you has the id \"a-0123456789\""), "{}", unknown.stderr);
     let mut inside = house.command(&["dismiss", "a-0123456789"]);
     assert_eq!(inside.env("NIGHTKEEP_ATTEMPT", "x").output().expect("it runs").status.code(), Some(5));
     let nights = house.json(&["nights", "--json"]);

@@ -23,17 +23,21 @@ pub struct Stage {
 impl Stage {
     /// One session for each script; `more` is put behind each of them in the file.
     pub fn new(scripts: &[(&str, &str)], more: &str) -> Self {
+        Self::with_attempts(scripts, more, 1)
+    }
+    /// The same, each with so many attempts.
+    pub fn with_attempts(scripts: &[(&str, &str)], more: &str, attempts: u32) -> Self {
         let house = House::new("");
         let mut toml = String::new();
         for (name, script) in scripts {
-            let _ = write!(toml, "{}", Self::session(&house, name, script));
+            let _ = write!(toml, "{}", Self::session(&house, name, script, attempts));
             let _ = writeln!(toml, "{}", more.replace("NAME", name));
         }
         house.write(&toml);
         house.ok(&["up", "--trust"]);
         Self { house }
     }
-    fn session(house: &House, name: &str, script: &str) -> String {
+    fn session(house: &House, name: &str, script: &str, attempts: u32) -> String {
         let program = house.path("claude");
         if !program.exists() {
             let me = std::env::current_exe().expect("this binary");
@@ -48,7 +52,11 @@ impl Stage {
         let env = format!("{{ {} = \"{file}\", {} = \"{}\" }}", agent::SCRIPT, agent::DIARY, diary.display());
         let profile = format!("[agents.player-{name}]\nextends = \"claude\"\ncommand = [\"{program}\"]\n");
         let runs = format!("agent = \"player-{name}\"\nprompt = \"do it\"\nenv = {env}");
-        format!("{profile}[sessions.{name}]\n{runs}\nretry = {{ max_attempts = 1 }}\n")
+        format!("{profile}[sessions.{name}]\n{runs}\nretry = {{ max_attempts = {attempts} }}\n")
+    }
+    /// What its next attempt plays.
+    pub fn script(&self, name: &str, script: &str) {
+        std::fs::write(self.house.path(&format!("{name}.script")), script).expect("written");
     }
     fn diary_of(house: &House, name: &str) -> PathBuf {
         house.path(&format!("{name}.diary"))

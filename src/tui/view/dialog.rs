@@ -82,7 +82,7 @@ pub fn line(question: &Question, typed: &Input, problem: Option<&str>, buf: &mut
         Question::Search => (" Search ".to_owned(), "Capitals count when there are some. Enter searches."),
         Question::Note { session } => (format!(" A note to {session} "), "Its next attempts are given it."),
         Question::Answer { session, .. } => {
-            (format!(" {session} asks "), "A number, a key, allow, deny; or a text where there is nothing to choose.")
+            (format!(" {session} asks "), "A number, a key, allow or deny; else a text.")
         }
         Question::Add => (" Add a session ".to_owned(), "NAME PROJECT COMMAND…"),
     };

@@ -393,7 +393,9 @@ fn needs(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     };
     let kept = put_right(buf, x, y, columns, &more, cx.theme.dim);
     let why = match worst.activity.as_deref() {
-        Some("prompting" | "stalled") => worst.activity_evidence.as_ref().unwrap_or(&worst.reason),
+        Some("prompting" | "stalled") if worst.prompt.is_none() => {
+            worst.activity_evidence.as_ref().unwrap_or(&worst.reason)
+        }
         Some(_) | None => &worst.reason,
     };
     let look = look(worst);

@@ -35,6 +35,18 @@ fn lines(session: &SessionStatus, cx: &Cx<'_>) -> Vec<(&'static str, String)> {
     if let Some(evidence) = &session.activity_evidence {
         lines.push(("seen", evidence.clone()));
     }
+    if let Some(prompt) = &session.prompt {
+        let choices = prompt.choices.iter().map(|choice| format!("{} {}", choice.number, choice.label));
+        let choices: Vec<String> = choices.collect();
+        if !choices.is_empty() {
+            lines.push(("choices", choices.join(", ")));
+        }
+        let by_hand = format!("{}, or nightkeep answer {}", cx.key("answer"), session.name);
+        lines.push(("answer", by_hand));
+        if let Some(note) = &prompt.note {
+            lines.push(("", note.clone()));
+        }
+    }
     if let Some(next) = at(session.next_at.as_ref()) {
         lines.push(("next", cx.countdown(next)));
     }

@@ -231,6 +231,7 @@ fn note(session: &SessionStatus) -> String {
     let last = session.output.as_ref().map_or("", |o| o.last_line.as_str());
     let prompting = session.activity.as_deref() == Some("prompting");
     let words = match session.state.as_str() {
+        "running" if session.prompt.is_some() => session.reason.clone(),
         "running" if prompting || session.activity.as_deref() == Some("stalled") => {
             session.activity_evidence.clone().unwrap_or_else(|| session.reason.clone())
         }
