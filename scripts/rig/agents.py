@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,9 +62,13 @@ class Agent:
         path = self.found(prefix)
         return path, "" if path else f"{self.package} brought no {self.program}"
 
-    def version(self, program, env):
-        done = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=120, env=env)
-        return " ".join(done.stdout.split())
+    def version(self, program):
+        """What it says of itself, asked in a folder that is thrown away."""
+        with tempfile.TemporaryDirectory() as home:
+            env = {"PATH": os.environ["PATH"], "HOME": home, "DISABLE_AUTOUPDATER": "1", "OPENCODE_DISABLE_AUTOUPDATE": "1"}
+            line = [str(program), "--version"]
+            done = subprocess.run(line, capture_output=True, text=True, timeout=120, env=env, stdin=subprocess.DEVNULL)
+        return " ".join(done.stdout.split()) or f"--version ended with {done.returncode}"
 
 
 def written(path, content):
@@ -108,7 +113,7 @@ def codex(house, api, program, folder):
         house.home / ".codex/config.toml",
         f"""model = "gpt-5.2-codex"
 model_provider = "loopback"
-approval_policy = "untrusted"
+approval_policy = "on-request"
 sandbox_mode = "read-only"
 check_for_update_on_startup = false
 

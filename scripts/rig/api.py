@@ -28,6 +28,8 @@ class Answer:
     kind: str = ""
     headers: dict = field(default_factory=dict)
     seconds: float = 0.0
+    # What an error tells beside its kind and its words.
+    more: dict = field(default_factory=dict)
 
 
 def says(text, seconds=0.0):
@@ -67,9 +69,13 @@ class Request:
 
 
 class Api:
-    """The server. Turns get the answers of the script in their order, the last one again and again."""
+    """The server. Turns get the answers of the script in their order, the last one again and again.
 
-    def __init__(self, *script):
+    A turn offers tools, unless the agent has none: then each request is one.
+    """
+
+    def __init__(self, *script, tools=True):
+        self.tools = tools
         self.script, self.requests, self.outside, self.lock = list(script), [], [], threading.Lock()
         self.closed = threading.Event()
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler(self))
@@ -87,7 +93,7 @@ class Api:
 
     def take(self, path, body):
         """Notes a request and gives its answer."""
-        turn = bool(body.get("tools")) or "aider" in json.dumps(body.get("messages", ""))[:20_000].lower()
+        turn = bool(body.get("tools")) or not self.tools
         with self.lock:
             if len(self.requests) >= REQUESTS_MAX:
                 return refuses(400, "invalid_request_error", "too many requests for a trial")
@@ -229,7 +235,7 @@ def responses(http, _, body, answer):
     """OpenAI's responses."""
     ident = f"{time.time_ns():x}"
     if answer.status != 200:
-        error = {"error": {"type": answer.kind, "code": answer.kind, "message": answer.text}}
+        error = {"error": {"type": answer.kind, "code": answer.kind, "message": answer.text} | answer.more}
         return http.reply(answer.status, error, **answer.headers)
     item = {
         "type": "message",
@@ -264,14 +270,16 @@ def completions(http, _, body, answer):
     """OpenAI's chat completions."""
     ident = f"{time.time_ns():x}"
     if answer.status != 200:
-        error = {"error": {"type": answer.kind, "code": answer.kind, "message": answer.text}}
+        error = {"error": {"type": answer.kind, "code": answer.kind, "message": answer.text} | answer.more}
         return http.reply(answer.status, error, **answer.headers)
     message = {"role": "assistant", "content": answer.text}
-    if answer.command:
+    if answer.command and not body.get("tools"):
+        message = {"role": "assistant", "content": f"Run this:\n\n```bash\n{answer.command}\n```\n"}
+    elif answer.command:
         name, given = shell(body.get("tools", []), answer.command)
         call = {"index": 0, "id": f"call_{ident}", "type": "function"}
         message = {"role": "assistant", "tool_calls": [call | {"function": {"name": name, "arguments": json.dumps(given)}}]}
-    why = "tool_calls" if answer.command else "stop"
+    why = "tool_calls" if "tool_calls" in message else "stop"
     usage = {"prompt_tokens": SENT, "completion_tokens": RECEIVED, "total_tokens": SENT + RECEIVED}
     whole = {"id": f"chatcmpl-{ident}", "created": int(time.time()), "model": body.get("model", "unknown")}
     if not body.get("stream"):
@@ -321,10 +329,11 @@ def shell(tools, command):
             break
     else:
         name = "Bash"
-    if name == "exec_command":
-        return name, {"cmd": command}
-    if name == "shell":
-        return name, {"command": ["bash", "-lc", command]}
+    if name in ("exec_command", "shell_command", "shell"):
+        # Codex asks about what is to run outside its sandbox.
+        ask = {"sandbox_permissions": "require_escalated", "justification": "May it run?"}
+        given = {"exec_command": {"cmd": command}, "shell": {"command": ["bash", "-lc", command]}}
+        return name, given.get(name, {"command": command}) | ask
     return name, {"command": command} | ({"description": "makes a file"} if name in ("Bash", "bash") else {})
 
 
