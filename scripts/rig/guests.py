@@ -59,11 +59,9 @@ retry = {{ initial_delay = "1s", max_delay = "2s" }}
         folder.mkdir(parents=True)
         try:
             (folder / "why").write_text(self.house.call("why", NAME).stdout)
-            sock = self.house.tmux_socket()
-            line = ["tmux", "-S", str(sock), "capture-pane", "-p", "-t", NAME]
-            (folder / "screen").write_text(subprocess.run(line, capture_output=True, text=True).stdout)
-            for log in (self.house.logs / "output" / NAME).glob("*.raw*"):
-                shutil.copy(log, folder / log.name)
+            (folder / "screen").write_text(self.screen())
+            for raw in (self.house.logs / "runs" / NAME).glob("*/output.raw"):
+                shutil.copy(raw, folder / f"{raw.parent.name}.raw")
         except (OSError, subprocess.SubprocessError):
             pass
         lines = [f"{r.at:.1f} {'turn' if r.turn else 'aside'} {r.path} {r.answer}" for r in self.api.requests]
@@ -102,13 +100,23 @@ retry = {{ initial_delay = "1s", max_delay = "2s" }}
         session = self.house.session(NAME)
         return f"{session['state']}: {session.get('reason')}"
 
-    def until_done(self, attempt=None, seconds=SLOW):
-        """Waits until it stands at its prompt without a failure, or has left well."""
+    def screen(self):
+        line = ["tmux", "-S", str(self.house.tmux_socket()), "capture-pane", "-p", "-t", NAME]
+        return subprocess.run(line, capture_output=True, text=True).stdout
+
+    def until_done(self, attempt=None, said=DONE, seconds=SLOW):
+        """Waits until it has shown its answer and stands at its prompt without a failure, or has left well."""
         if self.agent.name == "aider":
             # Given a message, it leaves when it has answered that.
             session = self.house.until_state(NAME, "succeeded", "failed", "dead_letter", seconds=seconds)
             expect(session["state"] == "succeeded", f"{session['state']}: {session['reason']}; seen: {self.story()}")
             return None
+        try:
+            until(f"{said!r} on the screen", lambda: said in self.screen(), seconds, pause=0.3)
+        except TimeoutError as late:
+            raise Failed(f"{late}; seen: {self.story()}; {self.end()}") from late
+        # What was idle before it began is no end: a look follows within a second.
+        time.sleep(1.5)
         return self.until_seen("it is done", lambda s: s["activity"] == "idle" and not s.get("class"), attempt, seconds)
 
     def said_by_status(self, *words):
@@ -231,8 +239,9 @@ def killed(guest):
     one = guest(api.says("My word is heron."), api.says(DONE))
     if one.agent.name == "aider":
         raise NotHere("given a message, it leaves by itself when it has answered")
-    one.until_done(attempt=1)
-    one.until_turns(1)
+    one.until_done(attempt=1, said="heron")
+    # Some write what was said a moment later than they show it.
+    time.sleep(3)
     one.kill()
     turns = one.until_turns(2)
     one.until_done(attempt=2)

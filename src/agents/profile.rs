@@ -85,6 +85,8 @@ pub struct Layout {
     pub ignore: Vec<Pattern>,
     /// Frames around a dialog are taken off before it is read.
     pub border: bool,
+    /// What stands in a row of choices of which one has a colour behind it, and no other mark.
+    pub lit: Option<String>,
 }
 
 /// A condition on another part of the screen.
