@@ -87,6 +87,8 @@ pub struct Layout {
     pub border: bool,
     /// What stands in a row of choices of which one has a colour behind it, and no other mark.
     pub lit: Option<String>,
+    /// Columns at the right that are a panel of their own on a wide screen, and no part of the conversation.
+    pub panel: Option<u16>,
 }
 
 /// A condition on another part of the screen.

@@ -40,10 +40,14 @@ impl Snapshot {
         let rows = (0..).zip(screen.rows(0, cols)).map(row).collect();
         Self { rows, title: emulator.title().to_owned() }
     }
-    /// The same with what has a colour behind it, in rows in which the layout looks for that.
-    pub fn lit(mut self, emulator: &Emulator, layout: &Layout) -> Self {
-        let Some(mark) = &layout.lit else { return self };
+    /// The same as a layout wants it: without its panel, and with what has a colour behind it where that is looked for.
+    pub fn fitted(mut self, emulator: &Emulator, layout: &Layout) -> Self {
         let (cols, _) = emulator.size();
+        if let Some(panel) = layout.panel.filter(|_| cols > WIDE) {
+            let rows = emulator.screen().rows(0, cols.saturating_sub(panel));
+            self.rows.iter_mut().zip(rows).for_each(|(row, text)| row.text = clean(&text));
+        }
+        let Some(mark) = &layout.lit else { return self };
         for (y, row) in (0..).zip(&mut self.rows).filter(|(_, row)| row.text.contains(mark)) {
             row.lit = lit(emulator.screen(), y, cols);
         }
@@ -115,6 +119,8 @@ pub enum Region {
     Dialog,
 }
 
+/// A screen with more columns than this is a wide one.
+const WIDE: u16 = 120;
 /// Rows of [`Region::End`].
 const END: usize = 12;
 
@@ -320,9 +326,22 @@ mod tests {
         emulator.feed(row(&format!(" Allow once  {on} Reject {off} ")).as_bytes());
         emulator.feed(format!("┃{off} no {on} row {off} of choices\x1b[0m").as_bytes());
         let layout = &profile::built_in("opencode").unwrap().layout;
-        let lit: Vec<_> = Snapshot::of(&emulator).lit(&emulator, layout).rows.into_iter().map(|row| row.lit).collect();
+        let lit: Vec<_> =
+            Snapshot::of(&emulator).fitted(&emulator, layout).rows.into_iter().map(|row| row.lit).collect();
         assert_eq!(lit, [vec!["Allow once".to_owned()], vec!["Reject".to_owned()], Vec::new(), Vec::new()]);
         let layout = &profile::built_in("claude").unwrap().layout;
-        assert!(Snapshot::of(&emulator).lit(&emulator, layout).rows.iter().all(|row| row.lit.is_empty()));
+        assert!(Snapshot::of(&emulator).fitted(&emulator, layout).rows.iter().all(|row| row.lit.is_empty()));
+    }
+
+    #[test]
+    fn a_panel_of_a_wide_screen_is_no_part_of_the_conversation() {
+        let layout = &profile::built_in("opencode").unwrap().layout;
+        let shown = |cols: u16| {
+            let mut emulator = Emulator::new(cols, 2, 0, true);
+            emulator.feed(format!("  ┃  said\x1b[1;{}Hpanel", cols - 39).as_bytes());
+            Snapshot::of(&emulator).fitted(&emulator, layout).rows.remove(0).text
+        };
+        assert_eq!(shown(200), "  ┃  said");
+        assert!(shown(120).ends_with("panel"), "there it has none");
     }
 }

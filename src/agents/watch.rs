@@ -94,7 +94,7 @@ impl Watcher {
             return false;
         }
         let place = Place { at, zone: self.zone.clone() };
-        let shot = Snapshot::of(&self.emulator).lit(&self.emulator, &self.profile.layout);
+        let shot = Snapshot::of(&self.emulator).fitted(&self.emulator, &self.profile.layout);
         let mut signs = rules::signs(&self.profile, &shot, &place);
         signs.extend(self.told.values().cloned());
         let mut now = fuse(&self.profile.name, &signs, at);

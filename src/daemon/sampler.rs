@@ -4,6 +4,7 @@
 //! nothing else shows that a session works. So a hundred sleeping sessions cost next to nothing.
 
 use super::perform::{Rim, zone};
+use crate::core::agent::Activity;
 use crate::core::event::Event;
 use crate::core::finding::{Finding, FindingKind};
 use crate::core::ids::AttemptId;
@@ -79,13 +80,16 @@ fn jobs(state: &State) -> Vec<Job> {
             })
             .collect();
         let stalled = run.finding(FindingKind::Stalled, "").is_some_and(Finding::is_open);
+        // One that stands there after a failure may have given up long before its limit of silence.
+        let failed = run.last_attempt().and_then(|attempt| attempt.output.agent.as_ref());
+        let failed = failed.is_some_and(|agent| agent.activity == Activity::Idle && agent.class.is_some());
         Some(Job {
             attempt: attempt.clone(),
             recorder,
             limit: session.stall.after,
             dir: session.dir.clone(),
             deadlines,
-            always: stalled || !session.metrics.is_empty(),
+            always: stalled || failed || !session.metrics.is_empty(),
         })
     };
     state.runs.values().filter_map(job).collect()
