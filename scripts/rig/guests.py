@@ -60,8 +60,8 @@ retry = {{ initial_delay = "1s", max_delay = "2s" }}
         try:
             (folder / "why").write_text(self.house.call("why", NAME).stdout)
             (folder / "screen").write_text(self.screen())
-            for raw in (self.house.logs / "runs" / NAME).glob("*/output.raw"):
-                shutil.copy(raw, folder / f"{raw.parent.name}.raw")
+            for raw in (self.house.logs / "output" / NAME).glob("*.log"):
+                shutil.copy(raw, folder / f"{raw.stem}.raw")
         except (OSError, subprocess.SubprocessError):
             pass
         lines = [f"{r.at:.1f} {'turn' if r.turn else 'aside'} {r.path} {r.answer}" for r in self.api.requests]
