@@ -95,6 +95,8 @@ impl Layout {
             dialog: or(&own.dialog, &self.dialog),
             ignore: self.ignore.iter().chain(&own.ignore).cloned().collect(),
             border: self.border || own.border,
+            lit: own.lit.clone().or_else(|| self.lit.clone()),
+            panel: own.panel.or(self.panel),
         }
     }
 }
@@ -121,6 +123,10 @@ pub struct Layout {
     pub ignore: Vec<Pattern>,
     /// Frames around a dialog are taken off before it is read.
     pub border: bool,
+    /// What stands in a row of choices of which one has a colour behind it, and no other mark.
+    pub lit: Option<String>,
+    /// Columns at the right that are a panel of their own on a wide screen, and no part of the conversation.
+    pub panel: Option<u16>,
 }
 
 /// A condition on another part of the screen.

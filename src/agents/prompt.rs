@@ -11,8 +11,9 @@ const CHOICES: usize = 12;
 /// Most characters of a command.
 const COMMAND: usize = 2000;
 
-/// Reads it. With `border` a frame around the dialog is taken off first.
-pub fn read(rule: &PromptRule, text: &str, border: bool, at: Wall) -> Prompt {
+/// Reads it. With `border` a frame around the dialog is taken off first; `lit` are pieces with a colour behind them, which
+/// tell the choice that the cursor is on where no mark does.
+pub fn read(rule: &PromptRule, text: &str, lit: &[String], border: bool, at: Wall) -> Prompt {
     let bare;
     let text = if border {
         bare = without_frame(text);
@@ -32,7 +33,7 @@ pub fn read(rule: &PromptRule, text: &str, border: bool, at: Wall) -> Prompt {
             let lines: Vec<String> = lines.map(|line| harmless(line).into_owned()).collect();
             shorten(&lines.join("\n"), COMMAND).into_owned()
         }),
-        choices: rule.choice.as_ref().map(|pattern| choices(pattern, text)).unwrap_or_default(),
+        choices: rule.choice.as_ref().map(|pattern| pointed(choices(pattern, text), lit)).unwrap_or_default(),
         stable_since: at,
     }
 }
@@ -62,6 +63,18 @@ fn choices(pattern: &Pattern, text: &str) -> Vec<Choice> {
     regex.captures_iter(text).take(CHOICES).map(one).collect()
 }
 
+/// The same with the one marked whose label alone has a colour behind it; none when that is not clear.
+fn pointed(mut choices: Vec<Choice>, lit: &[String]) -> Vec<Choice> {
+    if choices.iter().any(|choice| choice.selected) {
+        return choices;
+    }
+    let mut found = choices.iter_mut().filter(|choice| lit.contains(&choice.label));
+    if let (Some(choice), None) = (found.next(), found.next()) {
+        choice.selected = true;
+    }
+    choices
+}
+
 /// The rows of a text without the lines of a frame around them.
 fn without_frame(text: &str) -> String {
     let mark = |c: char| matches!(c, '│' | '┃' | '║' | '╎');
@@ -75,4 +88,22 @@ fn without_frame(text: &str) -> String {
         row
     });
     rows.filter(|row| !row.starts_with(['╭', '╰', '┌', '└'])).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_choice_that_stands_out_is_the_one_the_cursor_is_on() {
+        let offered =
+            || ["Allow once", "Reject"].map(|label| Choice { label: label.to_owned(), ..Choice::default() }).to_vec();
+        let at = |lit: &[&str]| {
+            let lit: Vec<String> = lit.iter().map(|&piece| piece.to_owned()).collect();
+            pointed(offered(), &lit).iter().map(|choice| choice.selected).collect::<Vec<_>>()
+        };
+        assert_eq!(at(&["Reject", "ctrl+p"]), [false, true]);
+        assert_eq!(at(&[]), [false, false]);
+        assert_eq!(at(&["Allow once", "Reject"]), [false, false], "not clear");
+    }
 }

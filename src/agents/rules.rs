@@ -101,7 +101,7 @@ fn sign(profile: &Profile, rule: &Rule, found: Found, cut: &Cut<'_>, place: &Pla
         sign.limit = Some(limit(&sign.rule, error.as_deref().unwrap_or(text), cut, place));
     }
     if let Some(prompt) = &rule.prompt {
-        sign.prompt = Some(prompt::read(prompt, text, profile.layout.border, place.at));
+        sign.prompt = Some(prompt::read(prompt, text, &found.part.lit, profile.layout.border, place.at));
     }
     sign
 }

@@ -14,6 +14,8 @@ pub struct Row {
     pub text: String,
     /// The colour of its first character that is none of blank, as six hexadecimal digits; `None` for the default one.
     pub color: Option<String>,
+    /// Pieces of it that have a colour of their own behind them, where that is looked for.
+    pub lit: Vec<String>,
 }
 
 /// A screen at a moment.
@@ -33,14 +35,27 @@ impl Snapshot {
         let row = |(y, text): (u16, String)| {
             let text = clean(&text);
             let color = first_color(screen, y, &text);
-            Row { text, color }
+            Row { text, color, lit: Vec::new() }
         };
         let rows = (0..).zip(screen.rows(0, cols)).map(row).collect();
         Self { rows, title: emulator.title().to_owned() }
     }
+    /// The same as a layout wants it: without its panel, and with what has a colour behind it where that is looked for.
+    pub fn fitted(mut self, emulator: &Emulator, layout: &Layout) -> Self {
+        let (cols, _) = emulator.size();
+        if let Some(panel) = layout.panel.filter(|_| cols > WIDE) {
+            let rows = emulator.screen().rows(0, cols.saturating_sub(panel));
+            self.rows.iter_mut().zip(rows).for_each(|(row, text)| row.text = clean(&text));
+        }
+        let Some(mark) = &layout.lit else { return self };
+        for (y, row) in (0..).zip(&mut self.rows).filter(|(_, row)| row.text.contains(mark)) {
+            row.lit = lit(emulator.screen(), y, cols);
+        }
+        self
+    }
     /// A screen given as text.
     pub fn of_text(text: &str, title: &str) -> Self {
-        let row = |line: &str| Row { text: clean(line), color: None };
+        let row = |line: &str| Row { text: clean(line), ..Row::default() };
         Self { rows: text.lines().map(row).collect(), title: title.to_owned() }
     }
 }
@@ -61,6 +76,23 @@ fn first_color(screen: &vt100::Screen, y: u16, text: &str) -> Option<String> {
         vt100::Color::Idx(index) => Some(format!("{index}")),
         vt100::Color::Rgb(r, g, b) => Some(format!("{r:02x}{g:02x}{b:02x}")),
     }
+}
+
+/// The pieces of a row with a colour behind them that is neither before nor after them, but the same on both sides.
+fn lit(screen: &vt100::Screen, y: u16, cols: u16) -> Vec<String> {
+    let mut pieces: Vec<(vt100::Color, String)> = Vec::new();
+    for cell in (0..cols).filter_map(|x| screen.cell(y, x)) {
+        let text = if cell.has_contents() { cell.contents() } else { " " };
+        match pieces.last_mut() {
+            Some((color, piece)) if *color == cell.bgcolor() => piece.push_str(text),
+            Some(_) | None => pieces.push((cell.bgcolor(), text.to_owned())),
+        }
+    }
+    let island = |around: &[(vt100::Color, String)]| match around {
+        [(before, _), (_, piece), (after, _)] if before == after => Some(clean(piece).trim().to_owned()),
+        _ => None,
+    };
+    pieces.windows(3).filter_map(island).filter(|piece| !piece.is_empty()).collect()
 }
 
 /// A part of a screen that a rule looks at.
@@ -87,6 +119,8 @@ pub enum Region {
     Dialog,
 }
 
+/// A screen with more columns than this is a wide one.
+const WIDE: u16 = 120;
 /// Rows of [`Region::End`].
 const END: usize = 12;
 
@@ -187,7 +221,7 @@ impl<'s> Cut<'s> {
     /// The text of a part, a line a row, and the colour of each line; `None` when the screen has no such part.
     pub fn text(&self, region: Region) -> Option<Part> {
         if region == Region::Title {
-            return Some(Part { text: self.shot.title.clone(), colors: vec![None] });
+            return Some(Part { text: self.shot.title.clone(), colors: vec![None], lit: Vec::new() });
         }
         let mut part = Part::default();
         let cut_ignored = region != Region::Screen && region != Region::Dialog;
@@ -201,6 +235,7 @@ impl<'s> Cut<'s> {
             }
             part.text.push_str(&row.text);
             part.colors.push(row.color.clone());
+            part.lit.extend(row.lit.iter().cloned());
         }
         Some(part)
     }
@@ -213,6 +248,8 @@ pub struct Part {
     pub text: String,
     /// The colour of each row.
     pub colors: Vec<Option<String>>,
+    /// Pieces with a colour behind them.
+    pub lit: Vec<String>,
 }
 
 impl Part {
@@ -277,5 +314,34 @@ mod tests {
         let colors: Vec<Option<&str>> = rows.iter().map(|row| row.color.as_deref()).collect();
         assert_eq!(colors, [None, Some("ff0010"), Some("1"), None]);
         assert_eq!(rows[1].text, "  red");
+    }
+
+    #[test]
+    fn a_choice_with_a_colour_behind_it_stands_out_where_that_is_looked_for() {
+        let mut emulator = Emulator::new(60, 4, 0, true);
+        let on = "\x1b[48;2;245;167;66m";
+        let off = "\x1b[48;2;30;30;30m";
+        let row = |text: &str| format!("\x1b[0m┃{off}  {text}   ⇆ select\x1b[0m\r\n");
+        emulator.feed(row(&format!("{on} Allow once {off}  Allow always   Reject")).as_bytes());
+        emulator.feed(row(&format!(" Allow once  {on} Reject {off} ")).as_bytes());
+        emulator.feed(format!("┃{off} no {on} row {off} of choices\x1b[0m").as_bytes());
+        let layout = &profile::built_in("opencode").unwrap().layout;
+        let lit: Vec<_> =
+            Snapshot::of(&emulator).fitted(&emulator, layout).rows.into_iter().map(|row| row.lit).collect();
+        assert_eq!(lit, [vec!["Allow once".to_owned()], vec!["Reject".to_owned()], Vec::new(), Vec::new()]);
+        let layout = &profile::built_in("claude").unwrap().layout;
+        assert!(Snapshot::of(&emulator).fitted(&emulator, layout).rows.iter().all(|row| row.lit.is_empty()));
+    }
+
+    #[test]
+    fn a_panel_of_a_wide_screen_is_no_part_of_the_conversation() {
+        let layout = &profile::built_in("opencode").unwrap().layout;
+        let shown = |cols: u16| {
+            let mut emulator = Emulator::new(cols, 2, 0, true);
+            emulator.feed(format!("  ┃  said\x1b[1;{}Hpanel", cols - 39).as_bytes());
+            Snapshot::of(&emulator).fitted(&emulator, layout).rows.remove(0).text
+        };
+        assert_eq!(shown(200), "  ┃  said");
+        assert!(shown(120).ends_with("panel"), "there it has none");
     }
 }

@@ -99,7 +99,8 @@ impl Watcher {
             return false;
         }
         let place = Place { at, zone: self.zone.clone() };
-        let mut signs = rules::signs(&self.profile, &Snapshot::of(&self.emulator), &place);
+        let shot = Snapshot::of(&self.emulator).fitted(&self.emulator, &self.profile.layout);
+        let mut signs = rules::signs(&self.profile, &shot, &place);
         signs.extend(self.told.values().cloned());
         let mut now = fuse(&self.profile.name, &signs, at);
         if let (Some(prompt), Some(old)) = (&mut now.prompt, self.seen.as_ref().and_then(|seen| seen.prompt.as_ref())) {

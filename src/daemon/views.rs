@@ -31,7 +31,10 @@ impl Rim {
             if attempt.exit.is_none()
                 && let Some(live) = self.watchers.live(&attempt.id)
             {
+                // What its agent does is not in the output itself.
+                let known = attempt.output.agent.take();
                 attempt.output = live;
+                attempt.output.agent = attempt.output.agent.take().or(known);
             }
         }
         let context = status::StatusContext {

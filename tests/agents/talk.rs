@@ -40,6 +40,7 @@ fn saying(agent: &str, shot: &Snapshot, words: &[String]) -> Snapshot {
     let rows = words.iter().enumerate().map(|(i, row)| Row {
         text: format!("{}{}", if i == 0 { first } else { others }, row).trim_end().to_owned(),
         color: color.map(str::to_owned),
+        lit: Vec::new(),
     });
     let mut all = shot.rows.clone();
     all.splice(at..=at, rows);

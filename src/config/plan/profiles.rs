@@ -328,6 +328,7 @@ fn layout(build: &mut Build<'_, '_>, typed: &raw::ScreenLayout, place: &Place) -
         dialog: some(&typed.dialog),
         ignore: typed.ignore.iter().map(pattern).collect(),
         border: typed.border,
+        ..Layout::default()
     }
 }
 
