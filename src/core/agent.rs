@@ -221,10 +221,11 @@ impl AgentSeen {
     /// Whether it waits for something that no restart and no nudge brings nearer: an answer, the end of a limit, its own
     /// next try.
     pub fn waits(&self) -> bool {
-        self.prompt.is_some()
-            || self.activity == Activity::Prompting
-            || self.retries
-            || (self.activity == Activity::Idle && self.class == Some(FailureClass::UsageLimit))
+        self.prompt.is_some() || self.activity == Activity::Prompting || self.retries || self.is_at_limit()
+    }
+    /// Whether it stands at a usage limit.
+    pub fn is_at_limit(&self) -> bool {
+        self.activity == Activity::Idle && self.class == Some(FailureClass::UsageLimit)
     }
     /// The failure that a program that left with a good exit code showed at its end, if it did and that is sure enough.
     pub fn failed_at_end(&self) -> Option<FailureClass> {

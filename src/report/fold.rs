@@ -235,11 +235,14 @@ impl Folder {
                     self.moment(at, Some(&note.session), format!("note {}: {}", note.id(), note.text), 1);
                 }
             }
-            Fact::TicketMoved { ticket, why } if tonight => {
-                self.facts.tickets.moved(ticket);
-                let weight = if ticket.is_open() { 3 } else { 2 };
-                let what = format!("{} {}: {why}", ticket.id(), ticket.word());
-                self.moment(at, Some(ticket.session()), what, weight);
+            Fact::TicketMoved { ticket, why } => {
+                if tonight {
+                    self.facts.tickets.moved(ticket);
+                    let weight = if ticket.is_open() { 3 } else { 2 };
+                    let what = format!("{} {}: {why}", ticket.id(), ticket.word());
+                    self.moment(at, Some(ticket.session()), what, weight);
+                }
+                return self.run_fact(entry) || tonight;
             }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
@@ -305,7 +308,6 @@ impl Folder {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
-            | Fact::TicketMoved { .. }
             | Fact::Worded { .. } => return false,
         }
         true

@@ -2,7 +2,7 @@
 
 use super::facts::{AttemptFacts, RunFacts};
 use super::fold::{Folder, Phase};
-use super::passage::{Elapsed, Gap, Segments};
+use super::passage::{Elapsed, Gap, Segments, Shade};
 use crate::core::exit::ExitRecord;
 use crate::core::fact::{Entry, Fact};
 use crate::core::finding::{Finding, FindingKind};
@@ -83,7 +83,9 @@ impl Folder {
             }
             Fact::AgentMoved { attempt, seen, .. } => {
                 attempt_of(run, attempt, at).output.agent = Some(seen.clone());
+                shade(run, attempt, Shade::AtLimit, seen.is_at_limit(), now);
             }
+            Fact::TicketMoved { ticket, .. } => shade(run, &ticket.attempt, Shade::Asks, ticket.is_open(), now),
             Fact::AttemptEnded { attempt, exit, verdict, counted } => {
                 let known = attempt_of(run, attempt, at);
                 known.exit = Some(exit.clone());
@@ -105,9 +107,8 @@ impl Folder {
             }
             Fact::AttemptUsed { attempt, used } => attempt_of(run, attempt, at).used = Some((**used).clone()),
             Fact::Finding { finding, .. } => {
-                let runs = matches!(run.state, RunState::Starting { .. } | RunState::Running { .. });
-                if finding.kind == FindingKind::Stalled && (runs || !finding.is_open()) {
-                    run.segments.stalled(finding.is_open(), now);
+                if finding.kind == FindingKind::Stalled && (runs(run) || !finding.is_open()) {
+                    run.segments.shade(Shade::Stalled, finding.is_open(), now);
                 }
                 told = found(finding, run);
             }
@@ -152,13 +153,23 @@ impl Folder {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
-            | Fact::TicketMoved { .. }
             | Fact::Worded { .. } => {}
         }
         if let Some((what, weight)) = told {
             self.moment(at, Some(&id.session), what, weight);
         }
         true
+    }
+}
+
+fn runs(run: &RunFacts) -> bool {
+    matches!(run.state, RunState::Starting { .. } | RunState::Running { .. })
+}
+
+/// Something about its newest attempt is so, or no longer.
+fn shade(run: &mut RunFacts, attempt: &AttemptId, shade: Shade, on: bool, now: Elapsed) {
+    if run.segments.is_of(attempt.number) && (runs(run) || !on) {
+        run.segments.shade(shade, on, now);
     }
 }
 

@@ -4,6 +4,7 @@
 use super::timeline::Doing;
 use crate::core::run::RunState;
 use crate::core::time::{At, Wall};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -119,6 +120,41 @@ pub struct Segments {
     last: Option<(Doing, u32, Elapsed)>,
     /// The number of its newest attempt, 0 before the first.
     attempt: u32,
+    /// What keeps its program from work while it runs.
+    #[serde(default)]
+    shade: Option<Shade>,
+}
+
+/// What keeps a program that runs from work. The greater one is what is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Shade {
+    /// Nothing shows that it works.
+    Stalled,
+    /// Its agent stands at a usage limit.
+    AtLimit,
+    /// Its agent asks something.
+    Asks,
+}
+
+impl Shade {
+    /// What it is then said to do.
+    pub fn doing(self) -> Doing {
+        match self {
+            Self::Stalled => Doing::Stalled,
+            Self::AtLimit => Doing::Limited,
+            Self::Asks => Doing::Held,
+        }
+    }
+    /// What is shown once this is so, or no longer; `None` when that changes nothing. `works`: nothing kept it from work.
+    pub(super) fn after(known: Option<Self>, works: bool, this: Self, on: bool) -> Option<Option<Self>> {
+        match (known, on) {
+            (None, true) if works => Some(Some(this)),
+            (Some(known), true) if this > known => Some(Some(this)),
+            (Some(known), false) if this == known => Some(None),
+            (None | Some(_), _) => None,
+        }
+    }
 }
 
 impl Segments {
@@ -129,6 +165,7 @@ impl Segments {
         if self.last.map(|(known, attempt, _)| (known, attempt)) != doing.map(|doing| (doing, self.attempt)) {
             self.last = doing.map(|doing| (doing, self.attempt, now));
         }
+        self.shade = None;
         if self.open.map(|(spent, _)| spent) == next {
             return;
         }
@@ -138,6 +175,10 @@ impl Segments {
     /// What follows is of this attempt.
     pub fn attempt(&mut self, number: u32) {
         self.attempt = number;
+    }
+    /// Whether that is its newest attempt.
+    pub fn is_of(&self, number: u32) -> bool {
+        self.attempt == number
     }
     /// The program was found to have ended while nobody watched: the rest of that gap was no work.
     pub fn ended_unseen(&mut self, ended: Elapsed, watched_again: Elapsed) {
@@ -151,12 +192,13 @@ impl Segments {
             }
         }
     }
-    /// Nothing shows that the program works, or something does so again.
-    pub fn stalled(&mut self, stalled: bool, now: Elapsed) {
-        let (from, to) = if stalled { (Use::Working, Use::Stalled) } else { (Use::Stalled, Use::Working) };
-        if self.open.is_some_and(|(spent, _)| spent == from) {
+    /// Its program runs, and something is known, or no longer, that keeps it from work.
+    pub fn shade(&mut self, shade: Shade, on: bool, now: Elapsed) {
+        let Some((spent, _)) = self.open else { return };
+        if let Some(to) = Shade::after(self.shade, spent == Use::Working, shade, on) {
             self.close(now);
-            self.open = Some((to, now));
+            self.open = Some((to.map_or(Use::Working, |shade| shade.doing().spent()), now));
+            self.shade = to;
         }
     }
     /// Ends the open stretch.

@@ -4,7 +4,7 @@
 //! with the facts after its [`Timeline::seq`]. Its axis is time as it passed, in milliseconds since the night began: a
 //! wall clock that jumps moves nothing on it. [`Timeline::wall`] gives the time of day of a place on it.
 
-use super::passage::{Elapsed, Passage, Use};
+use super::passage::{Elapsed, Passage, Shade, Use};
 use crate::core::run::RunState;
 use crate::core::time::Wall;
 use crate::protocol::SCHEMA;
@@ -245,6 +245,9 @@ pub struct Lane {
     pub(super) attempt: u32,
     /// How its newest program ended, until that has ended a stretch.
     pub(super) death: Option<String>,
+    /// What keeps its program from work while it runs.
+    #[serde(default)]
+    pub(super) shade: Option<Shade>,
 }
 
 /// A night by session.

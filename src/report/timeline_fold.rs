@@ -1,6 +1,6 @@
 //! How a timeline takes a fact in.
 
-use super::passage::Elapsed;
+use super::passage::{Elapsed, Shade};
 use super::timeline::{ClockStep, Doing, GAPS_MAX, Lane, Mark, MarkKind, Phase, Timeline, Unwatched};
 use super::timeline_lane::{put, told};
 use crate::core::alert::Alert;
@@ -119,7 +119,9 @@ impl Timeline {
             | Fact::AttemptIntended { .. }
             | Fact::AttemptStarted { .. }
             | Fact::AttemptEnded { .. }
-            | Fact::Finding { .. } => return self.run_fact(entry),
+            | Fact::Finding { .. }
+            | Fact::TicketMoved { .. }
+            | Fact::AgentMoved { .. } => return self.run_fact(entry),
             Fact::OutputObserved { attempt, .. } => return open && attempt.run.night.as_str() == self.night,
             Fact::NightClosing { .. }
             | Fact::NightClosed { .. }
@@ -156,14 +158,12 @@ impl Timeline {
             | Fact::DaemonCrashed { .. }
             | Fact::SafeMode { .. }
             | Fact::StoodStill { .. }
-            | Fact::AgentMoved { .. }
             | Fact::NoteMoved { .. }
             | Fact::DocumentRead { .. }
             | Fact::FilesSeen { .. }
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
-            | Fact::TicketMoved { .. }
             | Fact::Worded { .. } => return open,
         }
         true
@@ -309,10 +309,18 @@ fn tell_run(lane: &mut Lane, id: &RunId, fact: &Fact, now: Elapsed, gaps: &[Unwa
     } else if let Fact::Finding { finding, .. } = fact
         && finding.kind == FindingKind::Stalled
     {
-        lane.shade(finding.is_open(), now, &finding.what);
+        lane.shaded(Shade::Stalled, finding.is_open(), now, &finding.what);
         if finding.is_open() && finding.acted.is_none() {
             lane.mark(now, MarkKind::Stall, &finding.what);
         }
+    } else if let Fact::TicketMoved { ticket, why } = fact
+        && ticket.attempt.number == lane.attempt
+    {
+        lane.shaded(Shade::Asks, ticket.is_open(), now, why);
+    } else if let Fact::AgentMoved { attempt, seen, .. } = fact
+        && attempt.number == lane.attempt
+    {
+        lane.shaded(Shade::AtLimit, seen.is_at_limit(), now, &seen.rule);
     }
     true
 }

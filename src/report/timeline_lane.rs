@@ -1,6 +1,6 @@
 //! One session of a timeline: stretches that follow one another, and marks, both bounded.
 
-use super::passage::Elapsed;
+use super::passage::{Elapsed, Shade};
 use super::timeline::{Doing, Lane, MARKS_MAX, Mark, MarkKind, SPANS_MAX, Span, TEXT_MAX, Unwatched};
 use crate::core::time::Wall;
 use crate::status::text::{cut_at_word, harmless};
@@ -13,6 +13,7 @@ pub(super) fn told(text: &str) -> String {
 impl Lane {
     /// From now on it does this; `None` once its run has ended. `why` is what ended what it did before.
     pub(super) fn turn(&mut self, to: Option<Doing>, run: u32, now: Elapsed, why: &str) {
+        self.shade = None;
         let same = |open: &Span| Some(open.doing) == to && open.run == run && open.attempt == self.attempt;
         if self.open.as_ref().is_some_and(same) {
             return;
@@ -29,26 +30,14 @@ impl Lane {
         };
         self.push(Span { to: now.max(open.from), end, ..open });
     }
-    /// Something is known that makes a program that runs another kind of running: it stalls, or does so no longer.
-    pub(super) fn shade(&mut self, stalled: bool, now: Elapsed, why: &str) {
+    /// Its program runs, and something is known, or no longer, that keeps it from work.
+    pub(super) fn shaded(&mut self, shade: Shade, on: bool, now: Elapsed, why: &str) {
         let Some(open) = &self.open else { return };
-        let (run, to) = match (open.doing, stalled) {
-            (Doing::Working, true) => (open.run, Doing::Stalled),
-            (Doing::Stalled, false) => (open.run, Doing::Working),
-            (
-                Doing::Working
-                | Doing::Stalled
-                | Doing::Checking
-                | Doing::Stopping
-                | Doing::BackingOff
-                | Doing::Limited
-                | Doing::Held
-                | Doing::Waiting
-                | Doing::Down,
-                _,
-            ) => return,
-        };
-        self.turn(Some(to), run, now, why);
+        let run = open.run;
+        if let Some(to) = Shade::after(self.shade, open.doing == Doing::Working, shade, on) {
+            self.turn(Some(to.map_or(Doing::Working, Shade::doing)), run, now, why);
+            self.shade = to;
+        }
     }
     /// Nobody watched: what waited stood still. A program ran on, as far as is known.
     pub(super) fn gap(&mut self, gap: &Unwatched) {

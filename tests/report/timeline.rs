@@ -1,11 +1,14 @@
 //! A night as stretches of time: without a hole, without an overlap, and the same however it was made.
 
 use crate::builder::{Journal, anna, class, ended, name, plan, session, wall, work};
+use nightkeep::core::agent::{Activity, AgentSeen, Prompt, PromptKind};
 use nightkeep::core::exit::{Ending, FailureClass};
 use nightkeep::core::fact::Fact;
 use nightkeep::core::finding::{Finding, FindingKind};
+use nightkeep::core::ids::AttemptId;
 use nightkeep::core::note::Note;
 use nightkeep::core::run::{AfterStop, Due, Outcome, RunState};
+use nightkeep::core::ticket::{Stage, Ticket, mark};
 use nightkeep::report::fold;
 use nightkeep::report::passage::Use;
 use nightkeep::report::timeline::{Doing, MARKS_MAX, MarkKind, SPANS_MAX, Span, Timeline};
@@ -177,6 +180,62 @@ fn a_thousand_retries_stay_bounded_and_lose_no_second() {
     assert!(text.len() < 150_000, "{}", text.len());
 }
 
+/// An attempt asks something, or it was answered.
+fn asks(journal: &mut Journal, attempt: AttemptId, open: bool) {
+    let stage = if open { Stage::Open } else { Stage::Gone { at: journal.at.wall } };
+    let prompt = Prompt {
+        kind: PromptKind::Permission,
+        about: "bash-command".into(),
+        question: "May it?".into(),
+        command: None,
+        choices: Vec::new(),
+        stable_since: journal.at.wall,
+    };
+    let ticket = Ticket {
+        number: 1,
+        attempt,
+        mark: mark(&prompt),
+        prompt,
+        profile: "claude".into(),
+        rule: String::new(),
+        version: None,
+        since: journal.at.wall,
+        stage,
+        judged: true,
+        note: None,
+        parked: false,
+    };
+    journal.add(Fact::TicketMoved { ticket: Box::new(ticket), why: "so it goes".into() });
+}
+
+/// What keeps a program that runs from work is time of its own: a question waits for a person, a limit for its end.
+#[test]
+fn what_is_asked_waits_for_you_and_a_limit_is_waited_for_while_the_program_runs() {
+    let mut j = Journal::begin("2026-11-21", "2026-11-21T22:00:00Z", plan([session("load")]));
+    j.queue("load", RunState::Queued, "up");
+    j.start("load", 1);
+    let attempt = j.attempt_id("load", 1);
+    j.wait(10);
+    asks(&mut j, attempt.clone(), true);
+    j.wait(100);
+    asks(&mut j, attempt.clone(), false);
+    j.wait(20);
+    let idle = |class| AgentSeen { activity: Activity::Idle, class, ..AgentSeen::default() };
+    let limit = Box::new(idle(Some(FailureClass::UsageLimit)));
+    j.add(Fact::AgentMoved { attempt: attempt.clone(), bytes: 1, seen: limit });
+    j.wait(200);
+    j.add(Fact::AgentMoved { attempt, bytes: 2, seen: Box::new(idle(None)) });
+    j.wait(5);
+    j.end("load", 1, 335, Ending::Code { code: 0 }, None);
+    j.moved("load", ended(Outcome::Succeeded), "all checks hold");
+    let facts = fold(&j.night, j.entries.iter().map(|(seq, entry)| (*seq, entry)));
+    let run = facts.runs.values().next().unwrap();
+    let spent: Vec<_> = run.spent(&facts.gaps).iter().map(|s| (s.spent, (s.to - s.from) / 1000)).collect();
+    let expected = [(Use::Working, 10), (Use::Held, 100), (Use::Working, 20), (Use::Limited, 200), (Use::Working, 5)];
+    assert_eq!(spent, expected);
+    hold_together(&j, 3).unwrap();
+}
+
 /// One thing that may happen next to a session.
 #[derive(Debug, Clone, Copy)]
 enum Next {
@@ -193,10 +252,14 @@ enum Next {
     Over,
     Gap,
     Jump,
+    Asks,
+    Answered,
+    AtLimit,
+    Works,
     Nothing,
 }
 
-const NEXT: [Next; 14] = [
+const NEXT: [Next; 18] = [
     Next::Start,
     Next::End,
     Next::BackOff,
@@ -210,6 +273,10 @@ const NEXT: [Next; 14] = [
     Next::Over,
     Next::Gap,
     Next::Jump,
+    Next::Asks,
+    Next::Answered,
+    Next::AtLimit,
+    Next::Works,
     Next::Nothing,
 ];
 
@@ -249,6 +316,10 @@ fn drawn(steps: &[(usize, usize, u64)]) -> Journal {
             | Next::Stop
             | Next::Stall
             | Next::Wake
+            | Next::Asks
+            | Next::Answered
+            | Next::AtLimit
+            | Next::Works
             | Next::Over => {}
         }
         let run = |j: &Journal, runs: &[u32; 3]| j.run_id(session, runs[who]);
@@ -261,7 +332,7 @@ fn drawn(steps: &[(usize, usize, u64)]) -> Journal {
             continue;
         }
         let run = run(&j, &runs);
-        let attempt = |number: u32| nightkeep::core::ids::AttemptId { run: run.clone(), number: number.max(1) };
+        let attempt = |number: u32| AttemptId { run: run.clone(), number: number.max(1) };
         let due = || Due { wall: j.at.wall, mono: j.at.mono, boot_id: "b".into(), delay: Duration::from_secs(1) };
         let to = match what {
             Next::Start => {
@@ -288,6 +359,21 @@ fn drawn(steps: &[(usize, usize, u64)]) -> Journal {
                 if kept == 1 {
                     stall(&mut j, session, finding);
                 }
+                continue;
+            }
+            Next::Asks | Next::Answered => {
+                let attempt = attempt(number[who]);
+                asks(&mut j, attempt, matches!(what, Next::Asks));
+                continue;
+            }
+            Next::AtLimit | Next::Works => {
+                let (attempt, at_limit) = (attempt(number[who]), matches!(what, Next::AtLimit));
+                let seen = AgentSeen {
+                    activity: if at_limit { Activity::Idle } else { Activity::Working },
+                    class: at_limit.then_some(FailureClass::UsageLimit),
+                    ..AgentSeen::default()
+                };
+                j.add(Fact::AgentMoved { attempt, bytes: 1, seen: Box::new(seen) });
                 continue;
             }
             Next::Over => {
