@@ -30,6 +30,8 @@ mod prompts;
 mod rim;
 #[path = "nights/sim.rs"]
 mod sim;
+#[path = "nights/runaways.rs"]
+mod runaways;
 #[path = "nights/spending.rs"]
 mod spending;
 #[path = "nights/told.rs"]

@@ -14,7 +14,7 @@
 //! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
 //! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does ·
 //! `conversation`: which of its conversations an attempt goes on with ·
-//! `gave_up`: what is done about one that stays where it failed · `ticket`: what one asks, and who answers.
+//! `gave_up`: what is done about one that stays where it failed · `runaway`: about one that asks its model for nothing · `ticket`: what one asks, and who answers.
 
 pub mod agent;
 mod agent_exit;
@@ -53,6 +53,7 @@ pub mod retry;
 mod review;
 pub mod rows;
 pub mod run;
+pub mod runaway;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;

@@ -21,6 +21,7 @@ use crate::core::event::Event;
 use crate::core::ids::AttemptId;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{Attempt, RunState};
+use crate::core::runaway::{Pace, is_calm, judge};
 use crate::core::state::State;
 use crate::core::time::Wall;
 use crate::core::usage::{Money, Used};
@@ -65,6 +66,14 @@ impl Usage {
     pub fn started(&self) {
         self.started.notify_one();
     }
+    /// Takes it that the agent of an attempt asked its model at that time and nothing came of it, where no transcript
+    /// shows that: by an event of the agent, say. One that waits for a second or more before it tries again is not meant.
+    pub fn tried(&self, attempt: &AttemptId, at: Wall) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(metered) = held.meters.get_mut(attempt) {
+            metered.meter.tried(at);
+        }
+    }
 }
 
 #[derive(Default)]
@@ -84,6 +93,8 @@ struct Metered {
     conversations: BTreeMap<String, Wall>,
     /// The names of all transcripts that were found beside its own: one of an id that was chosen for it is its own.
     beside: BTreeSet<String>,
+    /// What was told last of how it asks its model; `None` before anything was.
+    paced: Option<Option<bool>>,
     /// What was found of a database, by its and its log's size and time.
     database: Option<[Option<(u64, i64)>; 2]>,
 }
@@ -272,6 +283,7 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
     for told in told {
         let event = match told {
             Told::Used(attempt, used) => Event::Used { attempt, used },
+            Told::Paced(attempt, pace) => Event::Paced { attempt, pace },
             Told::Nothing(attempt) => Event::Trouble {
                 part: format!("the budget of {}", attempt.run.session),
                 what: "no transcript of it is found, so nothing is known of what it uses".to_owned(),
@@ -284,6 +296,7 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
 /// What a look has to tell.
 enum Told {
     Used(AttemptId, Box<Used>),
+    Paced(AttemptId, Box<Pace>),
     Nothing(AttemptId),
 }
 
@@ -377,6 +390,7 @@ impl Held {
                 complained: false,
                 conversations: BTreeMap::new(),
                 beside: BTreeSet::new(),
+                paced: None,
                 database: None,
             });
             metered.choose(job, all, transcripts, zone, &mut self.listing);
@@ -393,6 +407,7 @@ impl Held {
                 }
                 metered.meter.take(0, message.note.clone());
             }
+            told.extend(metered.pace(job).filter(|_| job.span.to.is_none()));
             let used = metered.meter.used();
             if used != metered.told {
                 metered.told.clone_from(&used);
@@ -411,6 +426,19 @@ impl Held {
 }
 
 impl Metered {
+    /// How it asks its model, when that is something new: it is judged otherwise than when it was told last.
+    fn pace(&mut self, job: &Job) -> Option<Told> {
+        let pace = self.meter.pace(clock::wall());
+        let policy = &job.session.runaway;
+        let judged = match judge(&pace, policy) {
+            Some(judged) => Some(judged.stop),
+            // What is told of holds until it is well below of that.
+            None if is_calm(&pace, policy) => None,
+            None => self.paced.flatten(),
+        };
+        (self.paced.replace(judged) != Some(judged)).then(|| Told::Paced(job.attempt.clone(), Box::new(pace)))
+    }
+
     /// Takes up the transcripts that are this attempt's.
     fn choose(&mut self, job: &Job, all: &[Job], found: Vec<Transcript>, zone: &TimeZone, listing: &mut Listing) {
         let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();

@@ -231,7 +231,8 @@ fn worth_another_try(class: FailureClass) -> bool {
         | FailureClass::Permanent
         | FailureClass::OomKilled
         | FailureClass::CrashLoop
-        | FailureClass::BudgetExceeded => false,
+        | FailureClass::BudgetExceeded
+        | FailureClass::Runaway => false,
     }
 }
 

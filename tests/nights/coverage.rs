@@ -76,6 +76,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Prompted { attempt, .. } => ("prompted", About::Run(&attempt.run)),
         Event::Answer { session, .. } => ("answer", About::Session(session)),
         Event::AnswerTyped { .. } => ("answer typed", About::All),
+        Event::Paced { attempt, .. } => ("paced", About::Run(&attempt.run)),
     }
 }
 

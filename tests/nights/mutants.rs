@@ -76,6 +76,8 @@ pub enum Mutant {
     TypesWithoutLooking,
     AnswersWithoutARule,
     ForgetsTheSpending,
+    LetsItRunAway,
+    CallsHelpersARunaway,
 }
 
 impl Mutant {
@@ -135,6 +137,8 @@ impl Mutant {
         Self::TypesWithoutLooking,
         Self::AnswersWithoutARule,
         Self::ForgetsTheSpending,
+        Self::LetsItRunAway,
+        Self::CallsHelpersARunaway,
     ];
 
     /// The invariants of which one must find it.
@@ -191,6 +195,8 @@ impl Mutant {
             Self::TypesWithoutLooking => &["T1"],
             Self::AnswersWithoutARule => &["T2"],
             Self::ForgetsTheSpending => &["B1", "B2"],
+            Self::LetsItRunAway => &["R2"],
+            Self::CallsHelpersARunaway => &["R1"],
         }
     }
 
@@ -458,8 +464,8 @@ impl Mutant {
                     run.findings.retain(|finding| !asks(finding.kind));
                 }
             }
-            // This one is the rim's: see `Sim::types`.
-            Self::TypesWithoutLooking => {}
+            // These are the rim's: see `Sim::types` and `Sim::look_at_pace`.
+            Self::TypesWithoutLooking | Self::LetsItRunAway | Self::CallsHelpersARunaway => {}
             Self::AnswersWithoutARule => {
                 let open = step.facts.iter().find_map(|entry| match &entry.fact {
                     Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => {
