@@ -28,10 +28,10 @@ mod post;
 mod prompts;
 #[path = "nights/rim.rs"]
 mod rim;
-#[path = "nights/sim.rs"]
-mod sim;
 #[path = "nights/runaways.rs"]
 mod runaways;
+#[path = "nights/sim.rs"]
+mod sim;
 #[path = "nights/spending.rs"]
 mod spending;
 #[path = "nights/told.rs"]

@@ -82,6 +82,7 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
         evidence,
         weights,
         since: Some(now),
+        ..AgentSeen::default()
     }
 }
 

@@ -297,7 +297,9 @@ mod tests {
         for class in [C::ProviderDown, C::UsageLimit, C::Operator, C::Lost, C::Infra, C::BudgetExceeded] {
             assert!(!counts(class), "{class:?}");
         }
-        for class in [C::Transient, C::Stalled, C::Timeout, C::OomKilled, C::KilledOther, C::CrashLoop, C::Permanent, C::Runaway] {
+        for class in
+            [C::Transient, C::Stalled, C::Timeout, C::OomKilled, C::KilledOther, C::CrashLoop, C::Permanent, C::Runaway]
+        {
             assert!(counts(class), "{class:?}");
         }
     }

@@ -31,6 +31,8 @@ pub enum FindingKind {
     UsageLimit,
     /// Its agent asks its model again and again for nothing, or more than it may.
     Runaway,
+    /// A good end of an agent that was denied permissions, with nobody to ask.
+    Denied,
 }
 
 impl FindingKind {
@@ -45,13 +47,14 @@ impl FindingKind {
             Self::Unkillable => "unkillable",
             Self::UsageLimit => "usage_limit",
             Self::Runaway => "runaway",
+            Self::Denied => "denied",
         }
     }
     /// Whether it is about a program that runs, so that its end is the finding's end too.
     fn ends_with_its_attempt(self) -> bool {
         match self {
             Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress | Self::Unkillable | Self::Runaway => true,
-            Self::DeadlineMissed | Self::ZeroResult | Self::UsageLimit => false,
+            Self::DeadlineMissed | Self::ZeroResult | Self::UsageLimit | Self::Denied => false,
         }
     }
 }

@@ -68,7 +68,7 @@ fn one_that_runs_away_is_told_of_once_and_then_stopped() {
     desk.started("a");
     asks(&mut desk, pace(MINUTES, 92, 13));
     stopped(&mut desk);
-    assert_eq!((desk.word("a"), desk.run("a").reason.as_str()), ("failed", "ran away 2 times"));
+    assert_eq!((desk.word("a"), desk.run("a").reason.as_str()), ("failed", "killed by signal 15; ran away 2 times"));
 }
 
 #[test]
