@@ -154,7 +154,8 @@ impl Meter {
     }
 
     fn count(&mut self, file: u32, at: Option<Wall>, mut request: Request) {
-        if let Some(at) = at {
+        // What is rounded bears the time of its chat, not its own.
+        if let Some(at) = at.filter(|_| !request.rounded) {
             let key = request.key.as_deref();
             let (sent, received) = (request.tokens.sent(), request.tokens.output);
             self.recent.take(at, key, Tried { sent, received, empty: request.empty });
