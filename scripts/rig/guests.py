@@ -326,6 +326,9 @@ def context(guest):
     return one.told(f"context full by {seen['rule']}; another conversation with a hand-over")
 
 
+RULE = "prompt = \"bash-command\"\ncommand = '^touch '\nanswer = \"allow\"\n"
+
+
 def noted(guest):
     one = guest(api.says("My word is heron.", seconds=8), api.says("Minded."), api.says(DONE))
     one.until_turns(1)
@@ -346,9 +349,8 @@ def noted(guest):
 
 
 def policy(guest):
-    rule = "prompt = \"bash-command\"\ncommand = '^touch '\nanswer = \"allow\"\n"
     script = api.runs("touch made_by_agent.txt"), api.runs("mkdir made_by_agent"), api.says(DONE)
-    one = guest(*script, more=f"[[sessions.{NAME}.answers]]\n{rule}")
+    one = guest(*script, more=f"[[sessions.{NAME}.answers]]\n{RULE}")
     until("the file", lambda: (one.folder / "made_by_agent.txt").exists(), SLOW)
 
     def asked():
@@ -370,13 +372,16 @@ def policy(guest):
 
 def budget(guest):
     sent, received = agents_tokens(guest.agent.name)
-    one = guest(api.runs(COMMAND), api.says(DONE), more=f"budget = {{ tokens = {sent + received - 1} }}\n")
+    # Codex tells what an answer used when what it asked for is decided.
+    more = f"budget = {{ tokens = {sent + received - 1} }}\n[[sessions.{NAME}.answers]]\n{RULE}"
+    one = guest(api.runs("touch made_by_agent.txt"), api.runs("mkdir made_by_agent"), api.says(DONE), more=more)
     session = one.house.until_state(NAME, "failed", seconds=SLOW)
     ends = one.house.kinds("attempt_ended")
     found = [(f["verdict"] or {}).get("class") for f in ends]
     expect(found == ["budget_exceeded"] and not ends[0]["counted"], f"it ended with {found}: {session['reason']}")
+    before = len(one.api.turns())
     time.sleep(5)
-    expect(len(one.api.turns()) == 1, f"{len(one.api.turns())} requests came")
+    expect(before <= 2 and len(one.api.turns()) == before, f"{len(one.api.turns())} requests came")
     expect(not one.house.session(NAME)["pid"], "its program runs on")
     return one.told(session["reason"])
 

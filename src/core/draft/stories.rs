@@ -1,3 +1,5 @@
+//! What becomes of drafts, by stories.
+
 use super::*;
 use crate::core::agent::{Activity, AgentSeen, Choice, Confidence, Prompt, PromptKind};
 use crate::core::effect::Effect;
