@@ -12,6 +12,8 @@ const MEDIUM: u8 = 50;
 const HIGH: u8 = 80;
 /// The word of a hook or a transcript counts alone for so long.
 const MOMENT: Duration = Duration::from_secs(5);
+/// What an agent said of itself so long after it called a hook was surely said after it: its output is read once a second.
+const SURELY_LATER: Duration = Duration::from_millis(1_200);
 /// What the processes do is a sign for so long.
 const PROCESSES: Duration = Duration::from_secs(90);
 /// Signs beside the first that are kept as evidence.
@@ -95,7 +97,12 @@ fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
         let differs = other.activity.is_some_and(|activity| Some(activity) != sign.activity);
         lasts(other.source) && differs && other.score >= HIGH && other.at > sign.at
     };
+    // A dialog is over as soon as its own program says so, and must not be asked about again.
+    let answered =
+        |other: &Sign| other.source == Source::Status && overtakes(other) && other.at.since(sign.at) > SURELY_LATER;
+    let asks = sign.source == Source::Hook && sign.activity == Some(Activity::Prompting);
     match sign.source {
+        Source::Hook if asks && signs.iter().any(answered) => true,
         Source::Hook | Source::Transcript => now.since(sign.at) > MOMENT && signs.iter().any(overtakes),
         Source::Process => now.since(sign.at) > PROCESSES,
         Source::Status | Source::Screen | Source::Title | Source::Events | Source::Headless => false,
@@ -193,6 +200,23 @@ mod tests {
         let screen = Sign { at: Wall(9_000), ..sign(Source::Screen, 86, Activity::Working) };
         let seen = fuse("test", &[hook, screen], Wall(9_000));
         assert_eq!((seen.activity, seen.class), (Activity::Working, None), "it went on by itself");
+    }
+
+    #[test]
+    fn a_dialog_is_over_when_its_program_says_so() {
+        let mut hook = sign(Source::Hook, 94, Activity::Prompting);
+        hook.at = Wall(1_000);
+        let after = |ms: i64, activity: Activity| {
+            let status = Sign { at: Wall(ms), ..sign(Source::Status, 93, activity) };
+            fuse("test", &[hook.clone(), status], Wall(ms)).activity
+        };
+        assert_eq!(
+            after(1_500, Activity::Working),
+            Activity::Prompting,
+            "it may have been said before the dialog came"
+        );
+        assert_eq!(after(2_500, Activity::Idle), Activity::Idle, "somebody said no");
+        assert_eq!(after(2_500, Activity::Prompting), Activity::Prompting);
     }
 
     #[test]
