@@ -443,7 +443,7 @@ TRIED = [
     ("credit", "400: no credit", "class billing, left standing", no_credit, ("claude",), 200),
     ("context", "400: the context is full", "another conversation with a hand-over", context, ("claude", "codex"), 500),
     ("note", "answers", "each note is typed once, at its next prompt", noted, ("claude", "codex", "gemini", "opencode"), 300),
-    ("policy", "two commands, a rule for one", "the rule allows one, a person the other", policy, EVERY, 300),
+    ("policy", "two commands, a rule for one", "the rule allows one, a person the other", policy, ("claude", "codex", "gemini", "opencode"), 300),
     ("budget", "an answer that uses it up", "stopped, not tried again", budget, ("claude", "codex", "gemini"), 200),
 ]
 

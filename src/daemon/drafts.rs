@@ -52,8 +52,10 @@ struct Live {
     since: Instant,
     /// Of how much of the output that is.
     bytes: u64,
-    /// When it last began to work.
+    /// When it last began to work, or something was sent off: what was typed before that is gone from its composer.
     began: Option<Mono>,
+    /// The last thing it was asked, as its screen showed it.
+    asked: String,
 }
 
 /// What the recorder knows of keys.
@@ -94,13 +96,26 @@ impl Drafts {
             since: Instant::now(),
             bytes,
             began: None,
+            asked: String::new(),
         });
         live.bytes = bytes;
-        if now == Now::Works && live.now != Now::Works {
+        let asked = composer.map_or("", |composer| composer.asked.as_str());
+        // A turn may be over before anybody looks. A question that is no longer to be seen says nothing.
+        let other = !asked.is_empty() && !live.asked.is_empty() && live.asked != asked;
+        if other || (now == Now::Works && live.now != Now::Works) {
             live.began = Some(clock::mono());
+        }
+        if !asked.is_empty() {
+            asked.clone_into(&mut live.asked);
         }
         if live.now != now || live.composer.as_ref() != composer {
             (live.now, live.composer, live.since) = (now, composer.cloned(), Instant::now());
+        }
+    }
+    /// What was typed was seen to be sent off.
+    fn sent_off(&self, attempt: &AttemptId) {
+        if let Some(live) = locked(&self.live).get_mut(attempt) {
+            live.began = Some(clock::mono());
         }
     }
     /// The attempt is over.
@@ -186,6 +201,9 @@ impl Rim {
             return;
         }
         let (typed, outcome) = self.paste(&wanted).await;
+        if matches!(outcome, Typed::Taken { .. }) {
+            self.drafts().sent_off(&wanted.attempt);
+        }
         tracing::info!(draft = wanted.draft, attempt = %wanted.attempt, ?outcome, "a draft");
         let _ = self.inbox.tell(Event::DraftTyped { draft: wanted.draft, typed, outcome }).await;
         locked(&self.drafts().typing).remove(&wanted.draft);
