@@ -429,6 +429,8 @@ FULL = {
     ),
 }
 
+# Given a message, aider leaves when it has answered that.
+STAYS = ("claude", "codex", "gemini", "opencode")
 EVERY = ("claude", "codex", "gemini", "opencode", "aider")
 # Name, what the API does, what is expected, what plays it, for whom, seconds at most.
 TRIED = [
@@ -442,8 +444,8 @@ TRIED = [
     ("overloaded", "529 three times", "provider down; gave up, started again, no attempt taken", overloaded, ("claude",), 600),
     ("credit", "400: no credit", "class billing, left standing", no_credit, ("claude",), 200),
     ("context", "400: the context is full", "another conversation with a hand-over", context, ("claude", "codex"), 500),
-    ("note", "answers", "each note is typed once, at its next prompt", noted, ("claude", "codex", "gemini", "opencode"), 300),
-    ("policy", "two commands, a rule for one", "the rule allows one, a person the other", policy, ("claude", "codex", "gemini", "opencode"), 300),
+    ("note", "answers", "each note is typed once, at its next prompt", noted, STAYS, 300),
+    ("policy", "two commands, a rule for one", "the rule allows one, a person the other", policy, STAYS, 300),
     ("budget", "an answer that uses it up", "stopped, not tried again", budget, ("claude", "codex", "gemini"), 200),
 ]
 

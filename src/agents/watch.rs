@@ -179,3 +179,49 @@ impl Watcher {
         self.emulator.text()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::profile;
+    use super::*;
+
+    fn composer(agent: &str, drawn: &str) -> Option<Composer> {
+        let mut watcher = Watcher::new(profile::built_in(agent).unwrap(), 60, 20, TimeZone::UTC);
+        watcher.feed(drawn.as_bytes(), Wall(1));
+        watcher.look(Wall(2));
+        watcher.composer().cloned()
+    }
+    fn claude(typed: &str) -> Composer {
+        let rule = "─".repeat(40);
+        let screen = format!(
+            "\x1b[?2004h❯ do it\r\n\r\n● Ok.\r\n\r\n✻ Baked for 3s · done 9:26 AM\r\n{rule}\r\n❯ {typed}\x1b[0m\r\n{rule}\r\n"
+        );
+        composer("claude", &screen).unwrap()
+    }
+
+    #[test]
+    fn a_hint_that_is_drawn_faintly_is_not_what_somebody_typed() {
+        let hint = claude("\x1b[7mT\x1b[27m\x1b[2mry \"fix the tests\"");
+        assert!(hint.bare && hint.brackets && hint.text.contains("Try"), "{hint:?}");
+        assert_eq!(hint.asked, "❯ do it");
+        assert!(claude("").bare);
+        assert!(!claude("half a line").bare);
+        let codex = "› do it\r\n\r\n• Ok.\r\n\r\n\x1b[1m›\x1b[0m \x1b[2mExplain this codebase\x1b[0m\r\n\r\n  gpt-5.2-codex\r\n";
+        assert!(composer("codex", codex).is_some_and(|composer| composer.bare && !composer.brackets));
+        let typed = codex.replace("\x1b[2mExplain", "Explain");
+        assert!(composer("codex", &typed).is_some_and(|composer| !composer.bare));
+    }
+
+    #[test]
+    fn one_that_works_or_asks_has_no_composer_to_type_into() {
+        let rule = "─".repeat(40);
+        let works = format!(
+            "❯ do it\r\n\r\n✶ Burrowing… (3s · ↓ 12 tokens)\r\n\r\n{rule}\r\n❯ \r\n{rule}\r\n  esc to interrupt\r\n"
+        );
+        assert_eq!(composer("claude", &works), None);
+        let asks = format!(
+            "❯ do it\r\n\r\n{rule}\r\n Bash command\r\n\r\n Do you want to proceed?\r\n ❯ 1. Yes\r\n   2. No\r\n"
+        );
+        assert_eq!(composer("claude", &asks), None);
+    }
+}
