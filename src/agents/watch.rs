@@ -6,10 +6,10 @@ use super::fuse::fuse;
 use super::headless::{self, Lines};
 use super::profile::Profile;
 use super::rules::{self, Place};
-use super::screen::Snapshot;
+use super::screen::{Cut, Region, Snapshot};
 use super::sign::{Sign, Source};
 use super::status;
-use crate::core::agent::{AgentSeen, Denied};
+use crate::core::agent::{Activity, AgentSeen, Denied};
 use crate::core::time::Wall;
 use crate::terminal::emulator::Emulator;
 use jiff::tz::TimeZone;
@@ -34,13 +34,55 @@ pub struct Watcher {
     seen: Option<AgentSeen>,
     /// What it was denied, each once.
     denied: Vec<(String, String)>,
+    composer: Option<Composer>,
+}
+
+/// What stands in the composer of an agent, and around it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Composer {
+    /// Its rows.
+    pub text: String,
+    /// Nothing stands in it but its own marks, or words that are drawn faintly: a hint.
+    pub bare: bool,
+    /// The program takes a text as a paste.
+    pub brackets: bool,
+    /// The row that it was last asked something in.
+    pub asked: String,
+}
+
+/// Characters that programs draw around and before what is typed.
+const MARKS: &[char] = &['❯', '›', '>', '*', '!', '┃', '│', '╹', '▀', '▄', '─', '╭', '╮', '╰', '╯', ' ', '\u{a0}'];
+
+impl Composer {
+    fn of(emulator: &Emulator, shot: &Snapshot, layout: &super::profile::Layout) -> Option<Self> {
+        let cut = Cut::new(shot, layout);
+        let rows = cut.composer_rows()?;
+        let texts: Vec<&str> = rows.clone().filter_map(|at| shot.rows.get(at)).map(|row| row.text.as_str()).collect();
+        let screen = emulator.screen();
+        let (cols, _) = emulator.size();
+        let faint = |y: usize| {
+            let cells = (0..cols).filter_map(|x| screen.cell(u16::try_from(y).ok()?, x));
+            // The cursor stands on the first character of a hint.
+            cells
+                .filter(|cell| cell.has_contents() && !cell.contents().trim_matches(MARKS).is_empty())
+                .all(|cell| cell.dim() || cell.inverse())
+        };
+        let asked = cut.text(Region::Asked).map(|part| part.text).unwrap_or_default();
+        Some(Self {
+            text: texts.join("\n"),
+            bare: rows.into_iter().all(faint),
+            brackets: screen.bracketed_paste(),
+            asked,
+        })
+    }
 }
 
 impl Watcher {
     /// Watches an agent on a terminal of that size. Times that name no zone are of `zone`.
     pub fn new(profile: Arc<Profile>, cols: u16, rows: u16, zone: TimeZone) -> Self {
         let (emulator, lines, told) = (Emulator::new(cols, rows, 0, true), Lines::default(), BTreeMap::new());
-        Self { profile, emulator, lines, zone, told, dirty: true, seen: None, denied: Vec::new() }
+        let (seen, denied, composer) = (None, Vec::new(), None);
+        Self { profile, emulator, lines, zone, told, dirty: true, seen, denied, composer }
     }
     /// The profile it is watched by.
     pub fn profile(&self) -> &Arc<Profile> {
@@ -139,11 +181,68 @@ impl Watcher {
             }
             Some(_) | None => true,
         };
+        self.composer = match now.activity {
+            // What works is not typed into.
+            Activity::Working => None,
+            Activity::Idle | Activity::Prompting | Activity::Stalled | Activity::Unknown => {
+                Composer::of(&self.emulator, &shot, &self.profile.layout)
+            }
+        };
         self.seen = Some(now);
         changed
+    }
+    /// What stood in its composer at the last look, unless it worked; `None` when none was to be seen.
+    pub fn composer(&self) -> Option<&Composer> {
+        self.composer.as_ref()
     }
     /// The screen as text.
     pub fn text(&self) -> String {
         self.emulator.text()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::profile;
+    use super::*;
+
+    fn composer(agent: &str, drawn: &str) -> Option<Composer> {
+        let mut watcher = Watcher::new(profile::built_in(agent).unwrap(), 60, 20, TimeZone::UTC);
+        watcher.feed(drawn.as_bytes(), Wall(1));
+        watcher.look(Wall(2));
+        watcher.composer().cloned()
+    }
+    fn claude(typed: &str) -> Composer {
+        let rule = "─".repeat(40);
+        let screen = format!(
+            "\x1b[?2004h❯ do it\r\n\r\n● Ok.\r\n\r\n✻ Baked for 3s · done 9:26 AM\r\n{rule}\r\n❯ {typed}\x1b[0m\r\n{rule}\r\n"
+        );
+        composer("claude", &screen).unwrap()
+    }
+
+    #[test]
+    fn a_hint_that_is_drawn_faintly_is_not_what_somebody_typed() {
+        let hint = claude("\x1b[7mT\x1b[27m\x1b[2mry \"fix the tests\"");
+        assert!(hint.bare && hint.brackets && hint.text.contains("Try"), "{hint:?}");
+        assert_eq!(hint.asked, "❯ do it");
+        assert!(claude("").bare);
+        assert!(!claude("half a line").bare);
+        let codex = "› do it\r\n\r\n• Ok.\r\n\r\n\x1b[1m›\x1b[0m \x1b[2mExplain this codebase\x1b[0m\r\n\r\n  gpt-5.2-codex\r\n";
+        assert!(composer("codex", codex).is_some_and(|composer| composer.bare && !composer.brackets));
+        let typed = codex.replace("\x1b[2mExplain", "Explain");
+        assert!(composer("codex", &typed).is_some_and(|composer| !composer.bare));
+    }
+
+    #[test]
+    fn one_that_works_or_asks_has_no_composer_to_type_into() {
+        let rule = "─".repeat(40);
+        let works = format!(
+            "❯ do it\r\n\r\n✶ Burrowing… (3s · ↓ 12 tokens)\r\n\r\n{rule}\r\n❯ \r\n{rule}\r\n  esc to interrupt\r\n"
+        );
+        assert_eq!(composer("claude", &works), None);
+        let asks = format!(
+            "❯ do it\r\n\r\n{rule}\r\n Bash command\r\n\r\n Do you want to proceed?\r\n ❯ 1. Yes\r\n   2. No\r\n"
+        );
+        assert_eq!(composer("claude", &asks), None);
     }
 }

@@ -77,6 +77,9 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Answer { session, .. } => ("answer", About::Session(session)),
         Event::AnswerTyped { .. } => ("answer typed", About::All),
         Event::Paced { attempt, .. } => ("paced", About::Run(&attempt.run)),
+        Event::Say { attempt, .. } => ("say", About::Run(&attempt.run)),
+        Event::Rests { attempt } => ("rests", About::Run(&attempt.run)),
+        Event::DraftTyped { .. } => ("draft typed", About::All),
     }
 }
 

@@ -78,6 +78,7 @@ pub enum Mutant {
     ForgetsTheSpending,
     LetsItRunAway,
     CallsHelpersARunaway,
+    PastesAgain,
 }
 
 impl Mutant {
@@ -139,6 +140,7 @@ impl Mutant {
         Self::ForgetsTheSpending,
         Self::LetsItRunAway,
         Self::CallsHelpersARunaway,
+        Self::PastesAgain,
     ];
 
     /// The invariants of which one must find it.
@@ -197,6 +199,7 @@ impl Mutant {
             Self::ForgetsTheSpending => &["B1", "B2"],
             Self::LetsItRunAway => &["R2"],
             Self::CallsHelpersARunaway => &["R1"],
+            Self::PastesAgain => &["D1", "D2"],
         }
     }
 
@@ -464,8 +467,8 @@ impl Mutant {
                     run.findings.retain(|finding| !asks(finding.kind));
                 }
             }
-            // These are the rim's: see `Sim::types` and `Sim::look_at_pace`.
-            Self::TypesWithoutLooking | Self::LetsItRunAway | Self::CallsHelpersARunaway => {}
+            // These are the rim's: see `Sim::types`, `Sim::look_at_pace` and `Sim::pastes`.
+            Self::TypesWithoutLooking | Self::LetsItRunAway | Self::CallsHelpersARunaway | Self::PastesAgain => {}
             Self::AnswersWithoutARule => {
                 let open = step.facts.iter().find_map(|entry| match &entry.fact {
                     Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => {
