@@ -148,8 +148,9 @@ fn a_good_end_of_an_agent_that_was_denied_something_says_so() {
     house.ok(&["down"]);
     let report = house.json(&["report", "--format", "json"]);
     let needs = report["needs_you"].as_array().cloned().unwrap_or_default();
-    let denied: Vec<&str> =
+    let mut denied: Vec<&str> =
         needs.iter().filter(|need| need["kind"] == "denied").filter_map(|need| need["session"].as_str()).collect();
+    denied.sort_unstable();
     assert_eq!(denied, ["claude", "codex"], "{needs:#?}");
     let markdown = house.ok(&["report", "--format", "md"]);
     assert!(markdown.contains("was denied what it asked for"), "{markdown}");
