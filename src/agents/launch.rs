@@ -24,15 +24,17 @@ pub struct With<'a> {
     pub before: Option<&'a str>,
     /// The file with settings for this attempt only.
     pub settings: Option<&'a str>,
+    /// Its prompt is no argument: it is typed.
+    pub types_prompt: bool,
 }
 
 /// The program and its arguments.
 pub fn argv(launch: &Launch, with: &With<'_>) -> Vec<String> {
     let own = Starting::default();
     let starting = with.starting.unwrap_or(&own);
-    let chosen = launch.command.iter().skip(1).any(|word| starting.is_chosen(word));
+    let chosen = starting.has_chosen(&launch.command);
     let id = with.conversation.and_then(|conversation| conversation.id.as_deref()).filter(|id| is_id(id));
-    let resumed = with.conversation.is_some_and(|conversation| conversation.resumed) && can_resume(launch, starting);
+    let resumed = is_resumed(launch, with, starting);
     let filled = |words: &[String]| filled(words, "{id}", id);
     let mut argv = match &launch.resume {
         Some(resume) if resumed => filled(resume).unwrap_or_else(|| launch.command.clone()),
@@ -48,11 +50,22 @@ pub fn argv(launch: &Launch, with: &With<'_>) -> Vec<String> {
     if !starting.settings.first().is_some_and(has) {
         argv.extend(super::launch::filled(&starting.settings, "{file}", with.settings).unwrap_or_default());
     }
-    if let Some(prompt) = prompt(launch, with, resumed) {
+    if let Some(prompt) = prompt(launch, with, resumed).filter(|_| !with.types_prompt) {
         argv.extend(launch.before_prompt.iter().cloned());
         argv.push(prompt);
     }
     argv
+}
+
+/// What is to be typed as its prompt, where that is no argument.
+pub fn typed(launch: &Launch, with: &With<'_>) -> Option<String> {
+    let own = Starting::default();
+    let resumed = is_resumed(launch, with, with.starting.unwrap_or(&own));
+    prompt(launch, with, resumed).filter(|_| with.types_prompt)
+}
+
+fn is_resumed(launch: &Launch, with: &With<'_>, starting: &Starting) -> bool {
+    with.conversation.is_some_and(|conversation| conversation.resumed) && can_resume(launch, starting)
 }
 
 /// Settings for one start by which an agent calls a program as its hook, as JSON; `None` for one that has no such hooks.
@@ -75,8 +88,7 @@ fn shell_word(text: &str) -> String {
 
 /// Whether a conversation that was kept can be taken up by this command.
 pub fn can_resume(launch: &Launch, starting: &Starting) -> bool {
-    let chosen = launch.command.iter().skip(1).any(|word| starting.is_chosen(word));
-    launch.resume.is_some() || (!chosen && !starting.resume.is_empty())
+    launch.resume.is_some() || (!starting.has_chosen(&launch.command) && !starting.resume.is_empty())
 }
 
 /// Words with a value in the place of its name; `None` when they need one and there is none.
@@ -152,7 +164,7 @@ mod tests {
     }
     fn launch(command: &[&str], before_prompt: &[&str]) -> Launch {
         let (command, before_prompt) = (words(command), words(before_prompt));
-        Launch { command, before_prompt, prompt: Some("do it".into()), resume: None }
+        Launch { command, before_prompt, prompt: Some("do it".into()), ..Launch::default() }
     }
     fn conversation(resumed: bool, id: Option<&str>) -> Conversation {
         Conversation { id: id.map(str::to_owned), resumed, kept: resumed, why: String::new() }

@@ -5,6 +5,7 @@
 use super::screen::Region;
 use crate::core::agent::{Activity, PromptKind};
 use crate::core::exit::FailureClass;
+use crate::core::plan::TypesPrompt;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -258,12 +259,18 @@ pub struct Starting {
     pub hooks: Vec<String>,
     /// Arguments that say which conversation it has: a command with one of them keeps its own.
     pub chosen: Vec<String>,
+    /// When its prompt is no argument, but typed.
+    pub types_prompt: TypesPrompt,
 }
 
 impl Starting {
     /// Whether an argument says which conversation it has.
     pub fn is_chosen(&self, word: &str) -> bool {
         self.chosen.iter().any(|known| known == word.split('=').next().unwrap_or(word))
+    }
+    /// Whether a command says so itself.
+    pub fn has_chosen(&self, command: &[String]) -> bool {
+        command.iter().skip(1).any(|word| self.is_chosen(word))
     }
 }
 

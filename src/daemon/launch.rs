@@ -58,6 +58,7 @@ impl Launch {
         let settings = self.settings.as_ref().map(|(file, _)| file.to_string_lossy());
         let file = self.file.to_string_lossy();
         let with = With {
+            types_prompt: false,
             starting: profile.as_ref().map(|profile| &profile.start),
             conversation: self.conversation.as_ref(),
             brief: self.brief.tells.then_some(&*file),

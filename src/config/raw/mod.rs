@@ -212,6 +212,9 @@ pub struct Agent {
     pub errors: Option<Vec<ErrorRule>>,
     /// Ids of rules and errors of the profile it starts from that are not to be used.
     pub without: Option<Vec<String>>,
+    /// When the prompt is typed into its empty composer instead of handed over as an argument: `never`, `resumed` (when it
+    /// goes on with a conversation) or `always`.
+    pub types_prompt: Option<crate::core::plan::TypesPrompt>,
 }
 
 /// The morning report.
