@@ -12,6 +12,8 @@ mod clock;
 mod coverage;
 #[path = "nights/daemon.rs"]
 mod daemon;
+#[path = "nights/drafts.rs"]
+mod drafts;
 #[path = "nights/judge.rs"]
 mod judge;
 #[path = "nights/limits.rs"]

@@ -218,6 +218,10 @@ impl<'s> Cut<'s> {
     fn is_ignored(&self, at: usize) -> bool {
         self.ignored.get(at).copied().unwrap_or(false)
     }
+    /// The rows of the composer with what stands around it; `None` when there is none.
+    pub fn composer_rows(&self) -> Option<Range<usize>> {
+        self.composer.map(|at| self.above.end..at + 1)
+    }
     /// The text of a part, a line a row, and the colour of each line; `None` when the screen has no such part.
     pub fn text(&self, region: Region) -> Option<Part> {
         if region == Region::Title {

@@ -6,10 +6,10 @@ use super::fuse::fuse;
 use super::headless::{self, Lines};
 use super::profile::Profile;
 use super::rules::{self, Place};
-use super::screen::Snapshot;
+use super::screen::{Cut, Region, Snapshot};
 use super::sign::{Sign, Source};
 use super::status;
-use crate::core::agent::AgentSeen;
+use crate::core::agent::{Activity, AgentSeen};
 use crate::core::time::Wall;
 use crate::terminal::emulator::Emulator;
 use jiff::tz::TimeZone;
@@ -27,13 +27,54 @@ pub struct Watcher {
     told: BTreeMap<Source, Sign>,
     dirty: bool,
     seen: Option<AgentSeen>,
+    composer: Option<Composer>,
+}
+
+/// What stands in the composer of an agent, and around it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Composer {
+    /// Its rows.
+    pub text: String,
+    /// Nothing stands in it but its own marks, or words that are drawn faintly: a hint.
+    pub bare: bool,
+    /// The program takes a text as a paste.
+    pub brackets: bool,
+    /// The row that it was last asked something in.
+    pub asked: String,
+}
+
+/// Characters that programs draw around and before what is typed.
+const MARKS: &[char] = &['❯', '›', '>', '*', '!', '┃', '│', '╹', '▀', '▄', '─', '╭', '╮', '╰', '╯', ' ', '\u{a0}'];
+
+impl Composer {
+    fn of(emulator: &Emulator, shot: &Snapshot, layout: &super::profile::Layout) -> Option<Self> {
+        let cut = Cut::new(shot, layout);
+        let rows = cut.composer_rows()?;
+        let texts: Vec<&str> = rows.clone().filter_map(|at| shot.rows.get(at)).map(|row| row.text.as_str()).collect();
+        let screen = emulator.screen();
+        let (cols, _) = emulator.size();
+        let faint = |y: usize| {
+            let cells = (0..cols).filter_map(|x| screen.cell(u16::try_from(y).ok()?, x));
+            // The cursor stands on the first character of a hint.
+            cells
+                .filter(|cell| cell.has_contents() && !cell.contents().trim_matches(MARKS).is_empty())
+                .all(|cell| cell.dim() || cell.inverse())
+        };
+        let asked = cut.text(Region::Asked).map(|part| part.text).unwrap_or_default();
+        Some(Self {
+            text: texts.join("\n"),
+            bare: rows.into_iter().all(faint),
+            brackets: screen.bracketed_paste(),
+            asked,
+        })
+    }
 }
 
 impl Watcher {
     /// Watches an agent on a terminal of that size. Times that name no zone are of `zone`.
     pub fn new(profile: Arc<Profile>, cols: u16, rows: u16, zone: TimeZone) -> Self {
         let (emulator, lines, told) = (Emulator::new(cols, rows, 0, true), Lines::default(), BTreeMap::new());
-        Self { profile, emulator, lines, zone, told, dirty: true, seen: None }
+        Self { profile, emulator, lines, zone, told, dirty: true, seen: None, composer: None }
     }
     /// The profile it is watched by.
     pub fn profile(&self) -> &Arc<Profile> {
@@ -119,8 +160,19 @@ impl Watcher {
             }
             Some(_) | None => true,
         };
+        self.composer = match now.activity {
+            // What works is not typed into.
+            Activity::Working => None,
+            Activity::Idle | Activity::Prompting | Activity::Stalled | Activity::Unknown => {
+                Composer::of(&self.emulator, &shot, &self.profile.layout)
+            }
+        };
         self.seen = Some(now);
         changed
+    }
+    /// What stood in its composer at the last look, unless it worked; `None` when none was to be seen.
+    pub fn composer(&self) -> Option<&Composer> {
+        self.composer.as_ref()
     }
     /// The screen as text.
     pub fn text(&self) -> String {

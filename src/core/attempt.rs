@@ -32,6 +32,7 @@ impl Turn<'_> {
         match state {
             RunState::Starting { attempt } if attempt == *id => {
                 self.go(&id.run, RunState::Running { attempt }, format!("attempt {} runs", id.number));
+                self.await_rest(id);
             }
             // The stop may have come before there was anything to stop.
             RunState::Stopping { attempt, .. } if attempt == *id => self.ask_stop(id, None),

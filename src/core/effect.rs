@@ -95,4 +95,26 @@ pub enum Effect {
         /// A daemon before this one may have typed it already.
         again: bool,
     },
+    /// Wait until the agent of an attempt stands at its empty composer and nobody types, then report `Rests`, once. One
+    /// wait for each attempt; it is over with the attempt.
+    AwaitRest {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// Not before so long.
+        after: Duration,
+    },
+    /// Type a draft into the composer of an agent that still rests, send it off, and see that it is taken; then report
+    /// `DraftTyped`.
+    TypeDraft {
+        /// Its number.
+        draft: u64,
+        /// Which attempt.
+        attempt: AttemptId,
+        /// It.
+        text: String,
+        /// When it was decided: what the recorder typed later may be this.
+        since: super::time::Mono,
+        /// A daemon before this one may have typed it already.
+        again: bool,
+    },
 }

@@ -331,6 +331,27 @@ pub enum Event {
         /// The conversation's id; `None` for an agent that gives it none.
         id: Option<String>,
     },
+    /// Something is to be typed at the first rest of an attempt, as its agent could not be started with it.
+    Say {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// What.
+        text: String,
+    },
+    /// An agent stands at its empty composer and nobody types: asked for by `AwaitRest`.
+    Rests {
+        /// Which attempt.
+        attempt: AttemptId,
+    },
+    /// What came of typing a draft.
+    DraftTyped {
+        /// Its number.
+        draft: u64,
+        /// What was typed, a key or text each.
+        typed: Vec<String>,
+        /// What came of it.
+        outcome: super::ticket::Typed,
+    },
     /// The coding agent in an attempt does something else now.
     AgentSeen {
         /// Which attempt.

@@ -410,6 +410,14 @@ pub enum Fact {
         /// What it does, and why one thinks so.
         seen: Box<AgentSeen>,
     },
+    /// A text is to be typed into an agent, is typed, or it is over; the whole of it, not a difference. Journaled before
+    /// anything is typed.
+    DraftMoved {
+        /// It.
+        draft: Box<super::draft::Draft>,
+        /// Why, in words.
+        why: String,
+    },
 }
 
 impl Fact {
@@ -435,6 +443,7 @@ impl Fact {
             | Self::Conversation { attempt, .. }
             | Self::AgentMoved { attempt, .. } => Some(&attempt.run),
             Self::TicketMoved { ticket, .. } => Some(&ticket.attempt.run),
+            Self::DraftMoved { draft, .. } => Some(&draft.attempt.run),
             Self::DaemonStarted { .. }
             | Self::DaemonStopped { .. }
             | Self::PlanAdopted { .. }

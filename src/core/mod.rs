@@ -14,7 +14,8 @@
 //! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
 //! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does ·
 //! `conversation`: which of its conversations an attempt goes on with ·
-//! `gave_up`: what is done about one that stays where it failed · `ticket`: what one asks, and who answers.
+//! `gave_up`: what is done about one that stays where it failed · `ticket`: what one asks, and who answers · `draft`: what is typed
+//! into the composer of one that rests.
 
 pub mod agent;
 mod agent_exit;
@@ -25,6 +26,7 @@ pub mod calendar;
 pub mod collected;
 pub mod conversation;
 pub mod delivery;
+pub mod draft;
 pub mod effect;
 mod evening;
 pub mod event;

@@ -1,8 +1,10 @@
 //! Notes from the operator to a session: carried over attempts and nights until somebody says that they are settled.
 //!
 //! A note is given to every attempt that starts while it is open. Which ones those were follows from the journal: an
-//! attempt that is intended takes all notes of its session that are open at that moment.
+//! attempt that is intended takes all notes of its session that are open at that moment. To an agent that runs already it
+//! is typed when that comes to rest (`draft`).
 
+use super::draft::{Draft, Purpose};
 use super::fact::{Actor, Fact};
 use super::ids::{AttemptId, NightId, SessionName};
 use super::time::Wall;
@@ -19,6 +21,15 @@ const SETTLED_KEPT: usize = 200;
 /// Attempts of which a note remembers that they got it; more are only counted.
 const GIVEN_KEPT: usize = 20;
 
+/// That a note was typed into a running program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TypedNote {
+    /// Of which attempt.
+    pub attempt: AttemptId,
+    /// When it was seen to be taken.
+    pub at: Wall,
+}
+
 /// A note.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Note {
@@ -34,7 +45,7 @@ pub struct Note {
     pub at: Wall,
     /// The night in which it was written; `None` when none was open.
     pub night: Option<NightId>,
-    /// The last attempts that were started with it, oldest first.
+    /// The last attempts that were given it, at their start or by typing, oldest first.
     #[serde(default)]
     pub given: Vec<AttemptId>,
     /// How many there were in all.
@@ -43,6 +54,9 @@ pub struct Note {
     /// Who said that it is settled; `None` while it is open.
     #[serde(default)]
     pub settled: Option<SettledNote>,
+    /// When it was typed into running programs, oldest first: the last of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub typed: Vec<TypedNote>,
 }
 
 /// That a note is settled.
@@ -121,6 +135,21 @@ impl Notes {
             note.give(attempt);
         }
     }
+    /// A draft moved: the notes of one that was taken are given.
+    pub(super) fn typed(&mut self, draft: &Draft, at: Wall) {
+        let Purpose::Notes { notes } = &draft.purpose else { return };
+        if !draft.is_taken() {
+            return;
+        }
+        for note in notes {
+            let Some(note) = self.known.get_mut(note) else { continue };
+            note.give(&draft.attempt);
+            note.typed.push(TypedNote { attempt: draft.attempt.clone(), at });
+            if note.typed.len() > GIVEN_KEPT {
+                note.typed.remove(0);
+            }
+        }
+    }
     /// Another night has begun: what is settled is history.
     pub(super) fn new_night(&mut self) {
         self.known.retain(|_, note| note.is_open());
@@ -163,10 +192,15 @@ impl Turn<'_> {
             given: Vec::new(),
             times_given: 0,
             settled: None,
+            typed: Vec::new(),
         };
         let id = note.id();
         self.fact(Fact::NoteMoved { note: Box::new(note) });
-        format!("done: {id}, given to its next attempt")
+        let Some(attempt) = self.with_composer(session) else {
+            return format!("done: {id}, given to its next attempt");
+        };
+        self.await_rest(&attempt);
+        format!("done: {id}, typed when its agent next stands at its prompt, else given to its next attempt")
     }
 
     /// A night begins: what is carried into it is told among its facts.

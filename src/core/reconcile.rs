@@ -45,6 +45,7 @@ impl Turn<'_> {
         }
         self.take_up_breakers();
         self.take_up_answers();
+        self.take_up_drafts();
         self.note_bases();
         let Some(night) = &self.state().night else { return };
         let (id, closed, reported) = (night.id.clone(), night.closed.is_some(), night.reported);

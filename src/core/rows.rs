@@ -4,7 +4,7 @@
 //! Kinds and keys: `run` by run id, `night` by night id, `work` and `collected` by `<night>/<project>` (they can be large and seldom
 //! change),
 //! `alert` by number, and `world` with the keys `plan`, `added`, `daemon`, `tmux`, `last`, `alerts`, `breakers`,
-//! `calendar`, `notes`, `tickets`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
+//! `calendar`, `notes`, `tickets`, `drafts`, `summed` and `last_nights`. Bodies are JSON. Rows of older nights stay; [`State::from_rows`] takes what the fold would
 //! still hold.
 
 use super::alert::{Alert, Alerts};
@@ -81,6 +81,7 @@ enum Part {
     Tickets,
     Collected(ProjectName),
     Summed,
+    Drafts,
 }
 
 impl State {
@@ -135,6 +136,7 @@ impl State {
                 ("world", "breakers") => serde_json::from_str(&body).map(|breakers| state.breakers = breakers),
                 ("world", "notes") => serde_json::from_str(&body).map(|notes| state.notes = notes),
                 ("world", "tickets") => serde_json::from_str(&body).map(|tickets| state.tickets = tickets),
+                ("world", "drafts") => serde_json::from_str(&body).map(|drafts| state.drafts = drafts),
                 ("world", "summed") => serde_json::from_str(&body).map(|summed| state.summed = summed),
                 ("world", "last") => serde_json::from_str(&body).map(|last| state.last = last),
                 _ => Ok(()),
@@ -212,6 +214,7 @@ impl State {
             Part::Notes => row("world", "notes".into(), &self.notes),
             Part::Tickets => row("world", "tickets".into(), &self.tickets),
             Part::Summed => row("world", "summed".into(), &self.summed),
+            Part::Drafts => row("world", "drafts".into(), &self.drafts),
         }
     }
 
@@ -265,8 +268,13 @@ impl State {
                 parts.extend(self.notes.open(&attempt.run.session).next().map(|_| Part::Notes));
             }
             Fact::TicketMoved { .. } => parts.extend([Part::Tickets]),
+            Fact::DraftMoved { draft, .. } => {
+                parts.insert(Part::Drafts);
+                parts.extend(draft.is_taken().then_some(Part::Notes));
+            }
             Fact::AttemptEnded { attempt, .. } => {
                 parts.insert(Part::Run(attempt.run.clone()));
+                parts.extend((self.drafts.last > 0).then_some(Part::Drafts));
                 parts.extend((self.tickets.last > 0).then_some(Part::Tickets));
             }
             Fact::AttemptStarted { attempt, .. }

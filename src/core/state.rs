@@ -53,6 +53,9 @@ pub struct State {
     /// What agents ask.
     #[serde(default)]
     pub tickets: super::ticket::Tickets,
+    /// What is typed into agents.
+    #[serde(default)]
+    pub drafts: super::draft::Drafts,
     /// What the night came to whose report was written last, for the one after it.
     #[serde(default)]
     pub summed: Option<super::evidence::NightSummary>,
@@ -207,6 +210,10 @@ impl State {
             }
             Fact::NoteMoved { note } => self.notes.moved(note),
             Fact::TicketMoved { ticket, why: _ } => self.tickets.moved(ticket),
+            Fact::DraftMoved { draft, why: _ } => {
+                self.drafts.moved(draft);
+                self.notes.typed(draft, at.wall);
+            }
             Fact::AttemptStarted { attempt, started } => {
                 if let Some(attempt) = self.attempt_mut(attempt) {
                     attempt.started = Some(started.clone());
@@ -221,6 +228,7 @@ impl State {
             }
             Fact::AttemptEnded { attempt: id, exit, verdict, counted } => {
                 self.tickets.attempt_ended(id, at.wall);
+                self.drafts.attempt_ended(id);
                 if let Some(attempt) = self.attempt_mut(id) {
                     attempt.exit = Some(exit.clone());
                     attempt.verdict = verdict.clone();

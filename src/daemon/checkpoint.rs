@@ -19,7 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Grows with every change of what the fold keeps or does.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Facts of the journal after which one is written.
 pub const EVERY: i64 = 10_000;
 /// Nights of which one is kept.

@@ -6,7 +6,7 @@ use super::ears::Ears;
 use crate::agents::profile;
 use crate::agents::profile::Profile;
 use crate::agents::sign::Sign;
-use crate::agents::watch::Watcher;
+use crate::agents::watch::{Composer, Watcher};
 use crate::core::agent::AgentSeen;
 use crate::core::time::Wall;
 use crate::recording::attempt::AttemptFiles;
@@ -184,6 +184,10 @@ impl Eyes {
     pub fn judged(&self) -> Option<(u64, &AgentSeen, Option<&str>)> {
         let seen = self.watcher.seen().filter(|_| !self.watcher.is_dirty())?;
         Some((self.offset, seen, self.version.as_deref()))
+    }
+    /// What stood in its composer at the last look.
+    pub fn composer(&self) -> Option<&Composer> {
+        self.watcher.composer()
     }
     /// Whether its agent calls hooks.
     pub fn has_hooks(&self) -> bool {

@@ -16,6 +16,7 @@ mod collect;
 mod crashes;
 pub mod details;
 mod doorway;
+mod drafts;
 mod earlier;
 mod ears;
 mod environment;

@@ -3,6 +3,7 @@
 use super::checks;
 use super::collect::{self, Collector};
 use super::details::Details;
+use super::drafts::{Drafts, ToPaste};
 use super::inbox::{Closed, Inbox};
 use super::letters;
 use super::output::LastRead;
@@ -64,6 +65,7 @@ pub struct Rim {
     last_read: LastRead,
     details: Details,
     prompts: Prompts,
+    drafts: Drafts,
     collector: Collector,
 }
 
@@ -123,6 +125,7 @@ impl Rim {
             last_read: LastRead::default(),
             details: Details::default(),
             prompts: Prompts::default(),
+            drafts: Drafts::default(),
             collector: Collector::default(),
         };
         (Arc::new(rim), ending)
@@ -155,6 +158,10 @@ impl Rim {
     /// What agents ask.
     pub fn prompts(&self) -> &Prompts {
         &self.prompts
+    }
+    /// What stands in the composers of agents.
+    pub fn drafts(&self) -> &Drafts {
+        &self.drafts
     }
     /// Who looks at the projects' folders.
     pub fn collector(&self) -> &Collector {
@@ -359,6 +366,13 @@ impl Rim {
             Effect::Answer { ticket, attempt, mark, say, since, again } => {
                 let wanted = ToType { ticket, attempt, mark, say, since, again };
                 tokio::spawn(async move { rim.answer(wanted).await });
+            }
+            Effect::AwaitRest { attempt, after } => {
+                tokio::spawn(async move { rim.await_rest(attempt, after).await });
+            }
+            Effect::TypeDraft { draft, attempt, text, since, again } => {
+                let wanted = ToPaste { draft, attempt, text, since, again };
+                tokio::spawn(async move { rim.type_draft(wanted).await });
             }
             // The loop keeps the waits; it never hands one on.
             Effect::Arm { .. } => {}

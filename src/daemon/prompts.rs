@@ -165,32 +165,32 @@ impl Prompts {
 }
 
 /// How a program draws while an answer is typed: by its log, as that is nearer than any look.
-struct Drawing {
+pub(super) struct Drawing {
     log: PathBuf,
     /// Bytes of output now, and when there last were more.
-    bytes: u64,
-    drawn: Instant,
+    pub(super) bytes: u64,
+    pub(super) drawn: Instant,
     /// When something was pressed last, and the bytes before it.
-    pressed: Instant,
-    before: u64,
+    pub(super) pressed: Instant,
+    pub(super) before: u64,
 }
 
 impl Drawing {
-    fn new(log: PathBuf) -> Self {
+    pub(super) fn new(log: PathBuf) -> Self {
         let now = Instant::now();
         let mut drawing = Self { log, bytes: 0, drawn: now, pressed: now, before: 0 };
         drawing.look();
         drawing.before = drawing.bytes;
         drawing
     }
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         let bytes = std::fs::metadata(&self.log).map_or(self.bytes, |about| about.len());
         if bytes != self.bytes {
             (self.bytes, self.drawn) = (bytes, Instant::now());
         }
     }
     /// Something is about to be pressed.
-    fn press(&mut self) {
+    pub(super) fn press(&mut self) {
         self.look();
         (self.before, self.pressed) = (self.bytes, Instant::now());
     }
@@ -259,7 +259,7 @@ impl Rim {
         loop {
             drawing.look();
             let mut look = self.prompts().look(&wanted.attempt, &wanted.mark, &drawing);
-            if !self.prompts().live().contains_key(&wanted.attempt) && self.has_ended(wanted).await {
+            if !self.prompts().live().contains_key(&wanted.attempt) && self.has_ended(&wanted.attempt).await {
                 look.now = Now::Ended;
             }
             let act = typist.next(&look);
@@ -294,16 +294,16 @@ impl Rim {
     async fn typed_since(&self, wanted: &ToType) -> bool {
         let since = wanted.since.0;
         let typed = move |line: &Line| line.m / 1_000_000 >= since && matches!(line.event, RecorderEvent::Input { .. });
-        self.recorded(wanted, typed).await.unwrap_or(wanted.again)
+        self.recorded(&wanted.attempt, typed).await.unwrap_or(wanted.again)
     }
     /// Whether the recorder saw the program end.
-    async fn has_ended(&self, wanted: &ToType) -> bool {
+    pub(super) async fn has_ended(&self, attempt: &AttemptId) -> bool {
         let ended = |line: &Line| matches!(line.event, RecorderEvent::End { .. } | RecorderEvent::ExecFailed { .. });
-        self.recorded(wanted, ended).await.unwrap_or(false)
+        self.recorded(attempt, ended).await.unwrap_or(false)
     }
     /// Whether the recorder noted such a thing; `None` when that cannot be read.
-    async fn recorded(&self, wanted: &ToType, such: impl Fn(&Line) -> bool + Send + 'static) -> Option<bool> {
-        let path = self.instance.run_dir(&wanted.attempt).join(EVENTS_FILE);
+    async fn recorded(&self, attempt: &AttemptId, such: impl Fn(&Line) -> bool + Send + 'static) -> Option<bool> {
+        let path = self.instance.run_dir(attempt).join(EVENTS_FILE);
         let look = move || read_events(&path).ok().map(|lines| lines.iter().rev().any(such));
         tokio::task::spawn_blocking(look).await.ok().flatten()
     }

@@ -80,6 +80,7 @@ impl Watchers {
             follow.run().await;
             watchers.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             rim.prompts().forget(&id);
+            rim.drafts().forget(&id);
             watchers.tidings.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
         tasks.insert(attempt.clone(), task.abort_handle());
@@ -362,8 +363,11 @@ impl Follow {
             let event = Event::AgentSeen { attempt: self.attempt.clone(), bytes, seen: Box::new(seen) };
             let _ = self.inbox.tell(event).await;
         }
-        if let Some((bytes, seen, version)) = output.eyes.as_ref().and_then(Eyes::judged) {
+        if let Some(eyes) = &output.eyes
+            && let Some((bytes, seen, version)) = eyes.judged()
+        {
             self.rim.prompts().judged(&self.rim, &self.attempt, seen, bytes, version);
+            self.rim.drafts().judged(&self.attempt, seen, bytes, eyes.composer());
         }
         if let Err(e) = result {
             tracing::warn!(attempt = %self.attempt, "the output cannot be read: {e}");

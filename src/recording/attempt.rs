@@ -228,6 +228,7 @@ fn seen(lines: &[Line], recorder_lives: bool, log_bytes: u64) -> AttemptSeen {
             RecorderEvent::ExecFailed { .. }
             | RecorderEvent::Resize { .. }
             | RecorderEvent::Input { .. }
+            | RecorderEvent::Keys
             | RecorderEvent::Lost { .. } => {}
             RecorderEvent::Limits { missing, oom_kills, refused } => {
                 limits.extend(missing.iter().cloned());

@@ -79,6 +79,8 @@ pub enum RecorderEvent {
         /// How many bytes; never the bytes.
         bytes: u64,
     },
+    /// Somebody typed at the terminal itself; told once in a while at most, and never what.
+    Keys,
     /// A stop was asked through the socket.
     StopAsked {
         /// The grace in milliseconds.

@@ -87,6 +87,7 @@ impl About {
                 | RecorderEvent::Resize { .. }
                 | RecorderEvent::Signal { .. }
                 | RecorderEvent::Input { .. }
+                | RecorderEvent::Keys
                 | RecorderEvent::StopAsked { .. }
                 | RecorderEvent::Lost { .. }
                 | RecorderEvent::Limits { .. } => {}

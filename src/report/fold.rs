@@ -244,6 +244,10 @@ impl Folder {
                 }
                 return self.run_fact(entry) || tonight;
             }
+            Fact::DraftMoved { draft, why } if tonight && draft.is_over() => {
+                let (what, weight) = (format!("{} {}: {why}", draft.purpose.words(), draft.word()), 1);
+                self.moment(at, Some(draft.session()), what, weight);
+            }
             Fact::RunCreated { .. }
             | Fact::RunMoved { .. }
             | Fact::CounterReset { .. }
@@ -308,6 +312,7 @@ impl Folder {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
+            | Fact::DraftMoved { .. }
             | Fact::Worded { .. } => return false,
         }
         true

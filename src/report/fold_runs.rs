@@ -153,6 +153,7 @@ impl Folder {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
+            | Fact::DraftMoved { .. }
             | Fact::Worded { .. } => {}
         }
         if let Some((what, weight)) = told {

@@ -164,6 +164,7 @@ impl Timeline {
             | Fact::Told { .. }
             | Fact::Reviewed { .. }
             | Fact::NightSummed { .. }
+            | Fact::DraftMoved { .. }
             | Fact::Worded { .. } => return open,
         }
         true

@@ -98,6 +98,7 @@ fn matters(event: &RecorderEvent) -> bool {
         | RecorderEvent::StopAsked { .. } => true,
         RecorderEvent::Resize { .. }
         | RecorderEvent::Input { .. }
+        | RecorderEvent::Keys
         | RecorderEvent::Signal { .. }
         | RecorderEvent::Lost { .. } => false,
     }

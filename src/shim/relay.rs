@@ -16,7 +16,7 @@ use super::signals::Signals;
 use super::sync::Syncer;
 use super::sys::{self, Reap, Status};
 use super::terminal::{self, Got, Outer};
-use super::typing::{Typed, Typing};
+use super::typing::{Hand, Typed, Typing};
 use super::viewer::{self, Viewer};
 use crate::core::exit::ResourceUsage;
 use crate::os::clock;
@@ -90,6 +90,7 @@ pub struct Relay {
     buffer: Vec<u8>,
     viewer: Viewer,
     typing: Typing,
+    hand: Hand,
     brackets: BracketedPaste,
     query: StatusQuery,
     /// While the program has its terminal closed: when to look again.
@@ -148,6 +149,7 @@ impl Relay {
             buffer: vec![0; CHUNK],
             viewer: Viewer::default(),
             typing: Typing::default(),
+            hand: Hand::default(),
             brackets: BracketedPaste::default(),
             query: StatusQuery::new(parts.answers_status),
             closed_until: None,
@@ -398,6 +400,9 @@ impl Relay {
         let mut buffer = [0; 4096];
         match terminal::read(keys, &mut buffer) {
             Got::Bytes(n) => {
+                if self.hand.types(&buffer[..n], now) {
+                    self.record(RecorderEvent::Keys);
+                }
                 self.typing.add(buffer[..n].to_vec(), None, now);
                 self.flush_typing(now);
             }

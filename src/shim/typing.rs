@@ -7,6 +7,9 @@ use std::os::fd::BorrowedFd;
 /// A program that takes nothing for so long is not waited for any more, in nanoseconds.
 const STALL: u64 = 10_000_000_000;
 
+/// Least time between two tellings that somebody types, in nanoseconds.
+const TOLD_EVERY: u64 = 2_000_000_000;
+
 /// The queue.
 #[derive(Debug, Default)]
 pub struct Typing {
@@ -78,9 +81,59 @@ impl Typing {
     }
 }
 
+/// Whether a person types at the terminal. Told of once in a while: that they do, never what.
+#[derive(Debug, Default)]
+pub struct Hand {
+    told: Option<u64>,
+}
+
+impl Hand {
+    /// Takes what came from the outer terminal; says whether it is to be told that somebody types.
+    pub fn types(&mut self, bytes: &[u8], now: u64) -> bool {
+        let due = self.told.is_none_or(|told| now.saturating_sub(told) >= TOLD_EVERY);
+        let tells = due && !is_answer(bytes);
+        if tells {
+            self.told = Some(now);
+        }
+        tells
+    }
+}
+
+/// Whether a terminal answers a program with this, or tells it that a person looks at it: nobody typed it.
+fn is_answer(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x1b, b']' | b'P' | b'_', ..] => true,
+        [0x1b, b'[', rest @ .., end] => {
+            let told = rest.iter().all(|byte| byte.is_ascii_digit() || matches!(byte, b'?' | b'>' | b';' | b'$'));
+            told && matches!(end, b'c' | b'R' | b'n' | b'y' | b't' | b'I' | b'O')
+        }
+        _ => false,
+    }
+}
+
 impl Piece {
     fn through(self) -> Option<Typed> {
         let all = self.taken == self.bytes.len();
         self.client.map(|client| Typed { client, bytes: self.taken, all })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_from_a_terminal_that_answers() {
+        let types = |bytes: &[u8]| Hand::default().types(bytes, 0);
+        for answer in
+            [b"\x1b[?62;1;2c".as_slice(), b"\x1b[12;4R", b"\x1b]11;rgb:0/0/0\x07", b"\x1b[I", b"\x1bP1$r\x1b\\"]
+        {
+            assert!(!types(answer), "{answer:?}");
+        }
+        for key in [b"a".as_slice(), b"\r", b"\x1b", b"\x1b[A", b"\x1bOP", "ü".as_bytes(), b"\x1b[200~c"] {
+            assert!(types(key), "{key:?}");
+        }
+        let mut hand = Hand::default();
+        assert!(hand.types(b"a", 5) && !hand.types(b"b", 6) && hand.types(b"c", 5 + TOLD_EVERY));
     }
 }

@@ -212,6 +212,11 @@ fn told(fact: &Fact) -> Option<Line> {
             let what = format!("{} {}: {}", ticket.id(), ticket.word(), harmless(why));
             line("ticket_moved", weight, what).shown_by(harmless(&format!("{}; rule {}", ticket.words(), ticket.rule)))
         }
+        Fact::DraftMoved { draft, why } => {
+            let weight = if matches!(draft.stage, crate::core::draft::Stage::Failed { .. }) { 3 } else { 1 };
+            let what = format!("{} {}: {}", draft.purpose.words(), draft.word(), harmless(why));
+            line("draft_moved", weight, what)
+        }
     })
 }
 

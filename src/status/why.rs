@@ -7,6 +7,7 @@ use super::words;
 use super::zone::{hh_mm_near, hh_mm_ss, parse, rfc3339};
 use crate::core::agent::AgentSeen;
 use crate::core::breaker::Phase;
+use crate::core::draft::Stage as Draft;
 use crate::core::evidence::ToldKind;
 use crate::core::exit::FailureClass;
 use crate::core::fact::{Entry, Fact};
@@ -239,6 +240,10 @@ fn from_history(run: &Run, history: &[Entry], zone: &TimeZone, steps: &mut Vec<S
                 let seen = format!("{} of {}: {}", ticket.rule, ticket.profile, ticket.words());
                 steps.push(step(at, what, Some(harmless(&seen))));
             }
+            Fact::DraftMoved { draft, why } if draft.attempt.run == run.id => {
+                let what = format!("{} {}: {}", draft.purpose.words(), draft.word(), harmless(why));
+                steps.push(step(at, what, typed(&draft.stage)));
+            }
             Fact::AlertMoved { alert, why } if alert.session.as_deref() == Some(run.id.session.as_str()) => {
                 let what = format!("alert {} ({}): {}", alert.id(), alert.severity.as_str(), harmless(why));
                 steps.push(step(at, what, Some(harmless(&alert.title))));
@@ -308,8 +313,19 @@ fn from_history(run: &Run, history: &[Entry], zone: &TimeZone, steps: &mut Vec<S
             | Fact::Reviewed { .. }
             | Fact::TicketMoved { .. }
             | Fact::NightSummed { .. }
+            | Fact::DraftMoved { .. }
             | Fact::Worded { .. } => {}
         }
+    }
+}
+
+/// What was typed of a draft.
+fn typed(stage: &Draft) -> Option<String> {
+    match stage {
+        Draft::Taken { typed, .. } | Draft::Failed { typed, .. } => {
+            (!typed.is_empty()).then(|| harmless(&format!("typed {}", typed.join(", "))))
+        }
+        Draft::Waiting | Draft::Typing { .. } | Draft::Dropped { .. } => None,
     }
 }
 

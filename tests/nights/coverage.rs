@@ -76,6 +76,9 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Prompted { attempt, .. } => ("prompted", About::Run(&attempt.run)),
         Event::Answer { session, .. } => ("answer", About::Session(session)),
         Event::AnswerTyped { .. } => ("answer typed", About::All),
+        Event::Say { attempt, .. } => ("say", About::Run(&attempt.run)),
+        Event::Rests { attempt } => ("rests", About::Run(&attempt.run)),
+        Event::DraftTyped { .. } => ("draft typed", About::All),
     }
 }
 

@@ -141,6 +141,7 @@ impl Judge {
         self.outages.fact(event, entry, state, world)?;
         self.limits.fact(entry, state, world)?;
         self.answers.fact(event, entry, state, world)?;
+        super::drafts::fact(event, entry, state, world)?;
         self.spending.fact(entry, state, world)?;
         match &entry.fact {
             Fact::RunCreated { run, state: at_first, .. } => {
@@ -377,7 +378,9 @@ impl Judge {
             | Effect::NightOver { .. }
             | Effect::LookForRemains { .. }
             | Effect::Send { .. }
-            | Effect::Answer { .. } => Ok(()),
+            | Effect::Answer { .. }
+            | Effect::AwaitRest { .. }
+            | Effect::TypeDraft { .. } => Ok(()),
         }
     }
 

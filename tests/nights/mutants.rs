@@ -76,6 +76,7 @@ pub enum Mutant {
     TypesWithoutLooking,
     AnswersWithoutARule,
     ForgetsTheSpending,
+    PastesAgain,
 }
 
 impl Mutant {
@@ -135,6 +136,7 @@ impl Mutant {
         Self::TypesWithoutLooking,
         Self::AnswersWithoutARule,
         Self::ForgetsTheSpending,
+        Self::PastesAgain,
     ];
 
     /// The invariants of which one must find it.
@@ -191,6 +193,7 @@ impl Mutant {
             Self::TypesWithoutLooking => &["T1"],
             Self::AnswersWithoutARule => &["T2"],
             Self::ForgetsTheSpending => &["B1", "B2"],
+            Self::PastesAgain => &["D1", "D2"],
         }
     }
 
@@ -458,8 +461,8 @@ impl Mutant {
                     run.findings.retain(|finding| !asks(finding.kind));
                 }
             }
-            // This one is the rim's: see `Sim::types`.
-            Self::TypesWithoutLooking => {}
+            // These are the rim's: see `Sim::types` and `Sim::pastes`.
+            Self::TypesWithoutLooking | Self::PastesAgain => {}
             Self::AnswersWithoutARule => {
                 let open = step.facts.iter().find_map(|entry| match &entry.fact {
                     Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => {

@@ -32,6 +32,11 @@ pub struct Asking {
     typed: Vec<Mono>,
 }
 
+/// Whether a question stands on the screen of a program.
+pub fn asks(world: &World, attempt: &AttemptId) -> bool {
+    world.asking.get(attempt).is_some_and(|asking| asking.stands.is_some())
+}
+
 /// The rules of a session.
 pub fn rules(rng: &mut Rng) -> Vec<AnswerRule> {
     let rule = |command: &str, answer, max_per_hour| AnswerRule {

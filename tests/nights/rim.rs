@@ -86,7 +86,11 @@ impl Sim {
                 self.soon(2_000, Event::Remains { attempt, left });
                 Ok(())
             }
-            Effect::Answer { .. } => {
+            Effect::AwaitRest { attempt, after } => {
+                self.awaits_rest(&attempt, u64::try_from(after.as_millis()).unwrap());
+                Ok(())
+            }
+            Effect::Answer { .. } | Effect::TypeDraft { .. } => {
                 let after = self.sequence % 7 * 300;
                 self.after(after, Coming::Types(self.generation, effect));
                 Ok(())
@@ -179,6 +183,7 @@ impl Sim {
             }
         }
         self.may_ask(attempt);
+        self.may_be_told(attempt)?;
         self.tell(attempt, false);
         self.watch(attempt);
         self.meter(attempt);

@@ -85,6 +85,8 @@ pub(super) enum Coming {
     Types(u32, nightkeep::core::effect::Effect),
     /// The daemon of this generation looks at a transcript.
     Meter(u32, AttemptId),
+    /// The daemon of this generation sees an agent come to rest.
+    Rests(u32, AttemptId),
 }
 
 /// What a simulated night came to.
@@ -359,7 +361,11 @@ impl Sim {
             }
             Coming::SeesPrompt(generation, attempt) if generation == self.generation => self.sees_prompt(&attempt),
             Coming::AnswersPrompt(attempt) => self.answers_prompt(&attempt),
-            Coming::Types(generation, effect) if generation == self.generation => self.types(&effect),
+            Coming::Types(generation, effect) if generation == self.generation => {
+                self.types(&effect)?;
+                self.pastes(&effect)
+            }
+            Coming::Rests(generation, attempt) if generation == self.generation => self.rests(&attempt),
             Coming::Meter(generation, attempt) if generation == self.generation => self.look_at_use(&attempt),
             Coming::SeesPrompt(..)
             | Coming::Types(..)
@@ -369,6 +375,7 @@ impl Sim {
             | Coming::Reconcile(..)
             | Coming::Sample(..)
             | Coming::Sense(..)
+            | Coming::Rests(..)
             | Coming::Meter(..) => Ok(()),
             Coming::DaemonStarts => self.daemon_starts(),
             Coming::Fault => self.fault(),

@@ -80,6 +80,8 @@ pub struct World {
     pub slept: u64,
     /// What programs ask.
     pub asking: BTreeMap<AttemptId, super::prompts::Asking>,
+    /// What was typed into their composers.
+    pub composers: BTreeMap<AttemptId, super::drafts::Composer>,
 }
 
 fn fail_of_outage(way: &mut Behaviour) {
@@ -112,6 +114,7 @@ impl World {
             woke: 0,
             slept: 0,
             asking: BTreeMap::new(),
+            composers: BTreeMap::new(),
         }
     }
     pub fn at(&self) -> At {

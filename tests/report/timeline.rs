@@ -67,6 +67,7 @@ fn a_night_is_told_as_it_went() {
         given: Vec::new(),
         times_given: 0,
         settled: None,
+        typed: Vec::new(),
     };
     j.add(Fact::NoteMoved { note: Box::new(note) });
     j.add(Fact::ProjectSeen {

@@ -223,6 +223,7 @@ pub fn story() -> Story {
         given: Vec::new(),
         times_given: 0,
         settled: None,
+        typed: Vec::new(),
     };
     s.add(820, Fact::NoteMoved { note: Box::new(note) });
     let commit = |second: i64, subject: &str| Commit {

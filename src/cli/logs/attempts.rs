@@ -33,6 +33,7 @@ pub fn lost_bytes(instance: &Instance, attempt: &AttemptId) -> u64 {
         | RecorderEvent::Resize { .. }
         | RecorderEvent::Signal { .. }
         | RecorderEvent::Input { .. }
+        | RecorderEvent::Keys
         | RecorderEvent::Limits { .. }
         | RecorderEvent::StopAsked { .. } => None,
     };
