@@ -1,9 +1,10 @@
 //! The command line of an attempt of an agent: its program, its conversation, what it is to do, and what to read first.
 
-use super::profile::Starting;
+use super::profile::{Starting, Streaming};
 use crate::core::conversation::{Conversation, is_id};
 use crate::core::plan::Launch;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Longest argument that the system takes, in bytes; a hand-over is left out of a prompt that would grow beyond it.
 const ARGUMENT_MAX: usize = 128 * 1024 - 1;
@@ -26,6 +27,8 @@ pub struct With<'a> {
     pub settings: Option<&'a str>,
     /// Its prompt is no argument: it is typed.
     pub types_prompt: bool,
+    /// A free port, for one that serves its events.
+    pub port: Option<u16>,
 }
 
 /// The program and its arguments.
@@ -50,11 +53,67 @@ pub fn argv(launch: &Launch, with: &With<'_>) -> Vec<String> {
     if !starting.settings.first().is_some_and(has) {
         argv.extend(super::launch::filled(&starting.settings, "{file}", with.settings).unwrap_or_default());
     }
+    if let Some((streaming, port)) = starting.stream.as_ref().zip(with.port)
+        && streaming.is_for(&argv)
+        && streaming.port(&argv).is_none()
+    {
+        for [name, value] in &streaming.arguments {
+            if !argv.iter().any(|word| is_option(word, name)) {
+                argv.extend([name.clone(), value.replace("{port}", &port.to_string())]);
+            }
+        }
+    }
     if let Some(prompt) = prompt(launch, with, resumed).filter(|_| !with.types_prompt) {
         argv.extend(launch.before_prompt.iter().cloned());
         argv.push(prompt);
     }
     argv
+}
+
+/// Whether a word is this option, with or without its value.
+fn is_option(word: &str, name: &str) -> bool {
+    word.split('=').next() == Some(name)
+}
+
+impl Streaming {
+    /// Whether a command is one that can serve its events.
+    pub fn is_for(&self, argv: &[String]) -> bool {
+        !argv.iter().skip(1).any(|word| self.unless.iter().any(|other| is_option(word, other)))
+    }
+    /// The port that a command names: the value as it stands there.
+    fn port<'a>(&self, argv: &'a [String]) -> Option<&'a str> {
+        let [name, _] = self.arguments.first()?;
+        let at = argv.iter().position(|word| is_option(word, name))?;
+        argv.get(at)?.split_once('=').map(|(_, value)| value).or_else(|| argv.get(at + 1).map(String::as_str))
+    }
+    /// Where a program that was started so serves its events; `None` where that is not known.
+    pub fn served(&self, argv: &[String], env: &BTreeMap<String, String>) -> Option<Served> {
+        let port: u16 = self.port(argv).filter(|_| self.is_for(argv))?.parse().ok().filter(|port| *port != 0)?;
+        let of = |name: &String| env.get(name).filter(|value| !value.is_empty()).cloned();
+        Some(Served {
+            port,
+            user: of(&self.user_variable).unwrap_or_else(|| self.user.clone()),
+            password: of(&self.password),
+        })
+    }
+}
+
+/// Where a program serves its events: on the loopback.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The port.
+    pub port: u16,
+    /// The name that goes with the password.
+    pub user: String,
+    /// What it asks for.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Served {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").field("port", &self.port).finish_non_exhaustive()
+    }
 }
 
 /// What is to be typed as its prompt, where that is no argument.
@@ -265,6 +324,7 @@ mod tests {
             brief: Some("/run/brief.md"),
             before: Some("exit 1"),
             settings: Some("/run/settings.json"),
+            ..With::default()
         };
         let begun = argv(&launch(&["claude"], &[]), &with(&begun));
         assert_eq!(begun[3..5], ["--settings", "/run/settings.json"]);

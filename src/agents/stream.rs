@@ -70,7 +70,8 @@ mod tests {
 
     #[test]
     fn any_cut_of_the_bytes_gives_the_same_events() {
-        let text = ": hello\ndata: {\"a\":\"\u{e4}\"}\n\nevent: x\r\ndata:x\r\ndata: y\r\n\r\n\n\ndata: z\n\ndata: not yet\n";
+        let text =
+            ": hello\ndata: {\"a\":\"\u{e4}\"}\n\nevent: x\r\ndata:x\r\ndata: y\r\n\r\n\n\ndata: z\n\ndata: not yet\n";
         let expected = ["{\"a\":\"\u{e4}\"}", "x\ny", "z"];
         for cut in 0..=text.len() {
             let (a, b) = text.as_bytes().split_at(cut);

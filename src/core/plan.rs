@@ -229,6 +229,14 @@ impl TypesPrompt {
     fn is_never(&self) -> bool {
         *self == Self::Never
     }
+    /// Whether it is typed into an attempt that goes on with a conversation, or begins one.
+    pub fn holds(self, resumed: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Resumed => resumed,
+            Self::Always => true,
+        }
+    }
 }
 
 impl SessionPlan {

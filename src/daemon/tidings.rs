@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 #[derive(Default)]
 pub struct Tidings {
     /// The newest of each source: nothing grows while nobody listens.
-    signs: Mutex<BTreeMap<Source, Sign>>,
+    signs: Mutex<BTreeMap<Source, Option<Sign>>>,
     judged: Mutex<Option<AgentSeen>>,
     news: Notify,
 }
@@ -19,7 +19,12 @@ pub struct Tidings {
 impl Tidings {
     /// Brings a sign.
     pub fn tell(&self, sign: Sign) {
-        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, sign);
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, Some(sign));
+        self.news.notify_one();
+    }
+    /// A source says nothing any more, and what it said last is not known to hold.
+    pub fn lost(&self, source: Source) {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(source, None);
         self.news.notify_one();
     }
     /// Causes a look.
@@ -31,8 +36,8 @@ impl Tidings {
         self.news.notified().await;
     }
     /// What came since the last call.
-    pub fn take(&self) -> Vec<Sign> {
-        std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect()
+    pub fn take(&self) -> BTreeMap<Source, Option<Sign>> {
+        std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner))
     }
     /// Notes the newest judgement.
     pub fn judge(&self, seen: &AgentSeen) {

@@ -186,9 +186,7 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
             (None, _) if own.is_none() => {
                 Err(NoProfile::Unknown { name: current, extended_by: seen.pop().unwrap_or_default() })
             }
-            (None, Some(command)) => {
-                Ok(Profile { command, before_prompt: &[], resume, types_prompt, builtin: None })
-            }
+            (None, Some(command)) => Ok(Profile { command, before_prompt: &[], resume, types_prompt, builtin: None }),
             (None, None) => Err(NoProfile::NoCommand { name: name.to_owned() }),
         };
     }
