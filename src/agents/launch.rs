@@ -341,6 +341,59 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_that_is_typed_is_no_argument() {
+        let opencode = built_in("opencode").unwrap();
+        let taken_up = conversation(true, Some("ses_1"));
+        let launch = launch(&["opencode"], &["--prompt"]);
+        let with = With {
+            starting: Some(&opencode.start),
+            conversation: Some(&taken_up),
+            before: Some("exit 1"),
+            types_prompt: true,
+            ..With::default()
+        };
+        assert_eq!(argv(&launch, &with).join(" "), "opencode --session ses_1");
+        assert_eq!(
+            typed(&launch, &with).as_deref(),
+            Some("You were interrupted (exit 1). Go on with your task where you left off.")
+        );
+        assert_eq!(typed(&launch, &With { types_prompt: false, ..with.clone() }), None);
+        assert_eq!(typed(&Launch { prompt: None, ..launch }, &with), None, "nobody said what it is to do");
+        assert_eq!(opencode.start.types_prompt, crate::core::plan::TypesPrompt::Resumed);
+    }
+
+    #[test]
+    fn one_that_serves_its_events_is_given_a_port_unless_it_has_one_or_is_none() {
+        let opencode = built_in("opencode").unwrap();
+        let (begun, streaming) = (conversation(false, Some(ID)), opencode.start.stream.as_ref().unwrap());
+        let with =
+            With { starting: Some(&opencode.start), conversation: Some(&begun), port: Some(4711), ..With::default() };
+        let line = |command: &[&str]| argv(&launch(command, &["--prompt"]), &with);
+        let env = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let served = |command: &[&str], pairs: &[(&str, &str)]| streaming.served(&line(command), &env(pairs));
+        let plain = line(&["opencode", "-m", "x"]).join(" ");
+        assert_eq!(plain, "opencode -m x --port 4711 --hostname 127.0.0.1 --prompt do it");
+        assert_eq!(line(&["opencode", "--port=5"]).join(" "), "opencode --port=5 --prompt do it");
+        let other = line(&["opencode", "--hostname", "::1"]).join(" ");
+        assert_eq!(other, "opencode --hostname ::1 --port 4711 --prompt do it");
+        assert!(!line(&["opencode", "run", "-m", "x"]).contains(&"--port".to_owned()));
+        assert!(!line(&["opencode", "--mdns"]).contains(&"--port".to_owned()));
+        let plain = served(&["opencode"], &[]).unwrap();
+        assert_eq!((plain.port, plain.user.as_str(), plain.password), (4711, "opencode", None));
+        let own = [("OPENCODE_SERVER_PASSWORD", "hunter2"), ("OPENCODE_SERVER_USERNAME", "anna")];
+        let own = served(&["opencode", "--port", "5"], &own).unwrap();
+        assert!(!format!("{own:?}").contains("hunter2"));
+        assert_eq!((own.port, own.user.as_str(), own.password.as_deref()), (5, "anna", Some("hunter2")));
+        for command in
+            [&["opencode", "--port", "0"][..], &["opencode", "--port", "x"], &["opencode", "run", "--port", "5"]]
+        {
+            assert_eq!(served(command, &[]), None, "{command:?}");
+        }
+    }
+
+    #[test]
     fn hooks_are_for_agents_that_have_them_and_paths_stay_words() {
         let claude = built_in("claude").unwrap();
         let text = settings(&claude.start, "/opt/night keep/nightkeep", "/run/it's/hooks.jsonl").unwrap();

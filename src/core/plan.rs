@@ -210,6 +210,9 @@ pub struct Launch {
     /// When the prompt is no argument, but typed.
     #[serde(skip_serializing_if = "TypesPrompt::is_never")]
     pub types_prompt: TypesPrompt,
+    /// It is not made to serve its events, and those that it serves are not listened to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_events: bool,
 }
 
 /// When the prompt of an agent is typed into it, because it takes none on its command line.

@@ -116,6 +116,8 @@ struct Follow {
     born: Instant,
     /// What is found out of it elsewhere.
     tidings: Arc<Tidings>,
+    /// Events that its program serves are listened to.
+    has_events: bool,
 }
 
 /// What one look at the files led to.
@@ -157,6 +159,7 @@ impl Follow {
             commands,
             born: Instant::now(),
             tidings: Arc::default(),
+            has_events: session.launch.as_ref().is_some_and(|launch| !launch.no_events),
         }
     }
 
@@ -174,6 +177,7 @@ impl Follow {
         let _stream = self
             .agent
             .as_deref()
+            .filter(|_| self.has_events)
             .and_then(|agent| self.rim.profile(agent))
             .and_then(|profile| Stream::listen(&profile, self.files.run_dir(), Arc::clone(&self.tidings)));
         // A recorder binds its socket within milliseconds of its start; this bridges that, and a lost socket later.

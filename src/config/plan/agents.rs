@@ -46,6 +46,7 @@ struct Profile {
     before_prompt: &'static [&'static str],
     resume: Option<Vec<String>>,
     types_prompt: Option<TypesPrompt>,
+    events: Option<bool>,
     /// The built-in one that it starts from.
     builtin: Option<&'static str>,
 }
@@ -94,8 +95,10 @@ pub(super) fn command(
         argv.extend(before_prompt.iter().cloned());
         argv.push(prompt.clone());
     }
+    let no_events = profile.events == Some(false);
     let types_prompt = if own && profile.types_prompt.is_none() { TypesPrompt::Never } else { profile.types_prompt() };
-    let launch = Launch { command: profile.command, before_prompt, prompt, resume: profile.resume, types_prompt };
+    let launch =
+        Launch { command: profile.command, before_prompt, prompt, resume: profile.resume, types_prompt, no_events };
     Some((Command::Argv(argv), launch))
 }
 
@@ -151,7 +154,7 @@ enum NoProfile {
 
 fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
     let (mut command, mut resume): (Option<Vec<String>>, Option<Vec<String>>) = (None, None);
-    let mut types_prompt = None;
+    let (mut types_prompt, mut events) = (None, None);
     let mut current = name.to_owned();
     let mut seen = vec![];
     loop {
@@ -162,6 +165,7 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
             resume = resume.or_else(|| own.resume.clone().filter(|_| command.is_none()));
             command = command.or_else(|| own.command.clone());
             types_prompt = types_prompt.or(own.types_prompt);
+            events = events.or(own.events);
             match &own.extends {
                 // A profile named like a built-in one changes it.
                 Some(base) if *base != current => {
@@ -181,12 +185,15 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
                 before_prompt: builtin.before_prompt,
                 resume,
                 types_prompt,
+                events,
                 builtin: Some(builtin.name),
             }),
             (None, _) if own.is_none() => {
                 Err(NoProfile::Unknown { name: current, extended_by: seen.pop().unwrap_or_default() })
             }
-            (None, Some(command)) => Ok(Profile { command, before_prompt: &[], resume, types_prompt, builtin: None }),
+            (None, Some(command)) => {
+                Ok(Profile { command, before_prompt: &[], resume, types_prompt, events, builtin: None })
+            }
             (None, None) => Err(NoProfile::NoCommand { name: name.to_owned() }),
         };
     }
