@@ -28,16 +28,14 @@ fn one_that_takes_no_prompt_beside_its_conversation_is_told_once_it_waits() {
     let first = "transcript\nsay My word is heron.\nwork 1s\nsay Done.\nprompt";
     let stage = stage(first, "extends = \"claude\"\ntypes_prompt = \"resumed\"\n");
     let house = &stage.house;
-    house.until("its conversation is kept", || {
-        house.facts_of("conversation").iter().any(|fact| fact["conversation"]["kept"] == true)
-    });
+    house.until("it is done", || house.session("one")["activity"] == "idle");
     assert!(
         stage.diary("one")[0].ends_with(" do it"),
         "the first is told by its command line: {:?}",
         stage.diary("one")
     );
     // What its next attempt shows first is how it failed before.
-    stage.script("one", "transcript\nsay My word is heron.\nwork 1s\nerror API Error: 529 Overloaded\nwork 1s\nexit 0");
+    stage.script("one", "transcript\nsay My word is heron.\nerror API Error: 529 Overloaded\nwork 1s\nexit 0");
     let pid = house.session("one")["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).expect("a program");
     kill(pid, "KILL");
     let begun = || stage.diary("one").iter().filter(|line| line.starts_with("began ")).count();
@@ -89,8 +87,10 @@ fn what_an_agent_serves_of_its_events_is_known_also_to_a_new_daemon_and_to_nobod
     let stage = stage(&script, "extends = \"opencode\"\n");
     let house = &stage.house;
     let reach = |name: &str| std::fs::write(house.path(&format!("home/{name}")), "").unwrap();
-    house.until("it works", || house.session("one")["activity"] == "working");
-    assert!(house.ok(&["why", "one"]).contains("event event/session.status@1 says working"));
+    let evidence = |fact: &serde_json::Value| fact["seen"]["evidence"][0].as_str().unwrap_or_default().to_owned();
+    house.until("it is seen to work", || {
+        house.facts_of("agent_moved").iter().any(|fact| evidence(fact) == "event event/session.status@1 says working")
+    });
 
     let began = stage.diary("one")[0].clone();
     let words: Vec<&str> = began.split(' ').collect();
