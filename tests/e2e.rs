@@ -46,6 +46,8 @@ mod limits;
 mod look;
 #[path = "e2e/new_journal.rs"]
 mod new_journal;
+#[path = "e2e/notes.rs"]
+mod notes;
 #[path = "e2e/operator.rs"]
 mod operator;
 #[path = "e2e/outage.rs"]

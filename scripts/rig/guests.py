@@ -310,11 +310,80 @@ def no_credit(guest):
 
 
 def context(guest):
-    one = guest(
-        api.refuses(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"), api.says(DONE)
-    )
+    one = guest(api.says("My word is heron."), FULL[guest.agent.name])
+    one.until_done(attempt=1, said="heron")
+    one.house.ok("note", NAME, "mind the gap")
     seen = one.until_seen("class context_full", lambda s: s.get("class") == "context_full")
-    return one.told(f"context full by {seen['rule']}")
+    # Some made their conversation smaller and tried again until here.
+    before = len(one.api.turns())
+    one.api.script[:] = [api.says(DONE)]
+    turns = one.until_turns(before + 1, 300)
+    one.until_done(attempt=2)
+    last = turns[before]
+    expect(not last.holds("heron"), "the second attempt sent the full conversation")
+    expect(last.holds(PROMPT, "brief.md"), "the second attempt was not told what to do, or of the hand-over")
+    expect([f["counted"] for f in one.house.kinds("attempt_ended")] == [True], "the full one did not take its attempt")
+    return one.told(f"context full by {seen['rule']}; another conversation with a hand-over")
+
+
+RULE = "prompt = \"bash-command\"\ncommand = '^touch '\nanswer = \"allow\"\n"
+
+
+def noted(guest):
+    one = guest(api.says("My word is heron.", seconds=8), api.says("Minded."), api.says(DONE))
+    one.until_turns(1)
+    one.house.ok("note", NAME, "mind the gap\nand the step, as in @README.md")
+    turns = one.until_turns(2)
+    expect(turns[1].holds("heron", "A note from the operator (n1)", "mind the gap", "and the step"), "not what was noted")
+    one.until_done(said="Minded.")
+    one.house.ok("note", NAME, "do no more")
+    turns = one.until_turns(3)
+    one.until_done()
+    expect(turns[2].holds("do no more"), "the second note is not in the third request")
+    expect(json.dumps(turns[2].body).count("mind the gap") == 1, "the first note was sent twice")
+    time.sleep(5)
+    expect(len(one.api.turns()) == 3, f"{len(one.api.turns())} requests came")
+    notes = json.loads(one.house.ok("note", NAME, "--json"))["notes"]
+    expect([len(n["typed"]) for n in notes] == [1, 1], f"typed: {notes}")
+    return one.told("each note once, the first after the turn in which it was written")
+
+
+def policy(guest):
+    script = api.runs("touch made_by_agent.txt"), api.runs("mkdir made_by_agent"), api.says(DONE)
+    one = guest(*script, more=f"[[sessions.{NAME}.answers]]\n{RULE}")
+    until("the file", lambda: (one.folder / "made_by_agent.txt").exists(), SLOW)
+
+    def asked():
+        found = one.house.session(NAME)["prompt"]
+        return found and found["command"] == "mkdir made_by_agent" and found["state"] == "open" and found
+
+    prompt = until("a ticket for the other command", asked, SLOW)
+    time.sleep(4)
+    expect(asked(), "somebody answered what no rule is for")
+    expect(not (one.folder / "made_by_agent").exists(), "the other command ran")
+    one.house.ok("answer", NAME, "allow")
+    one.until_done()
+    expect((one.folder / "made_by_agent").exists(), "the other command did not run")
+    moved = [f["ticket"] for f in one.house.kinds("ticket_moved")]
+    by = sorted({(t["answer"].get("rule") or {}).get("words", "a person") for t in moved if t.get("stage") == "answered"})
+    expect(len(by) == 2, f"answered by {by}")
+    return one.told(f"answered by {' and '.join(by)}; {prompt['note'] or 'asked'}")
+
+
+def budget(guest):
+    sent, received = agents_tokens(guest.agent.name)
+    # Codex tells what an answer used when what it asked for is decided.
+    more = f"budget = {{ tokens = {sent + received - 1} }}\n[[sessions.{NAME}.answers]]\n{RULE}"
+    one = guest(api.runs("touch made_by_agent.txt"), api.runs("mkdir made_by_agent"), api.says(DONE), more=more)
+    session = one.house.until_state(NAME, "failed", seconds=SLOW)
+    ends = one.house.kinds("attempt_ended")
+    found = [(f["verdict"] or {}).get("class") for f in ends]
+    expect(found == ["budget_exceeded"] and not ends[0]["counted"], f"it ended with {found}: {session['reason']}")
+    before = len(one.api.turns())
+    time.sleep(5)
+    expect(before <= 2 and len(one.api.turns()) == before, f"{len(one.api.turns())} requests came")
+    expect(not one.house.session(NAME)["pid"], "its program runs on")
+    return one.told(session["reason"])
 
 
 def limited(reset):
@@ -351,6 +420,15 @@ BAD_KEY = {
     "aider": api.refuses(401, "invalid_api_key", "Incorrect API key provided: dummy."),
 }
 
+FULL = {
+    "claude": api.refuses(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum"),
+    "codex": api.refuses(
+        400,
+        "context_length_exceeded",
+        "Your input exceeds the context window of this model. Please adjust your input and try again.",
+    ),
+}
+
 EVERY = ("claude", "codex", "gemini", "opencode", "aider")
 # Name, what the API does, what is expected, what plays it, for whom, seconds at most.
 TRIED = [
@@ -363,7 +441,10 @@ TRIED = [
     ("busy", "429 three times", "it tries again by itself and is let be", busy, ("claude",), 300),
     ("overloaded", "529 three times", "provider down; gave up, started again, no attempt taken", overloaded, ("claude",), 600),
     ("credit", "400: no credit", "class billing, left standing", no_credit, ("claude",), 200),
-    ("context", "400: prompt too long", "class context_full", context, ("claude",), 200),
+    ("context", "400: the context is full", "another conversation with a hand-over", context, ("claude", "codex"), 500),
+    ("note", "answers", "each note is typed once, at its next prompt", noted, ("claude", "codex", "gemini", "opencode"), 300),
+    ("policy", "two commands, a rule for one", "the rule allows one, a person the other", policy, EVERY, 300),
+    ("budget", "an answer that uses it up", "stopped, not tried again", budget, ("claude", "codex", "gemini"), 200),
 ]
 
 

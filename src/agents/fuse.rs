@@ -12,6 +12,8 @@ const MEDIUM: u8 = 50;
 const HIGH: u8 = 80;
 /// The word of a hook or a transcript counts alone for so long.
 const MOMENT: Duration = Duration::from_secs(5);
+/// What an agent said of itself so long after it called a hook was surely said after it: its output is read once a second.
+const SURELY_LATER: Duration = Duration::from_millis(1_200);
 /// What the processes do is a sign for so long.
 const PROCESSES: Duration = Duration::from_secs(90);
 /// A question that only events tell of is one after so long: its screen shows it better, and a little later.
@@ -97,7 +99,12 @@ fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
         let differs = other.activity.is_some_and(|activity| Some(activity) != sign.activity);
         lasts(other.source) && differs && other.score >= HIGH && other.at > sign.at
     };
+    // A dialog is over as soon as its own program says so, and must not be asked about again.
+    let answered =
+        |other: &Sign| other.source == Source::Status && overtakes(other) && other.at.since(sign.at) > SURELY_LATER;
+    let asks = sign.source == Source::Hook && sign.activity == Some(Activity::Prompting);
     match sign.source {
+        Source::Hook if asks && signs.iter().any(answered) => true,
         Source::Hook | Source::Transcript => now.since(sign.at) > MOMENT && signs.iter().any(overtakes),
         Source::Process => now.since(sign.at) > PROCESSES,
         // Its stream tells all the time what it does, but not of every dialog that it shows.
@@ -238,6 +245,23 @@ mod tests {
         let mut screen = sign(Source::Screen, 95, Activity::Prompting);
         screen.prompt = Some(Prompt { question: "Shell command".into(), ..prompt });
         assert_eq!(at(&[event, screen], 100).prompt.unwrap().question, "Shell command");
+    }
+
+    #[test]
+    fn a_dialog_is_over_when_its_program_says_so() {
+        let mut hook = sign(Source::Hook, 94, Activity::Prompting);
+        hook.at = Wall(1_000);
+        let after = |ms: i64, activity: Activity| {
+            let status = Sign { at: Wall(ms), ..sign(Source::Status, 93, activity) };
+            fuse("test", &[hook.clone(), status], Wall(ms)).activity
+        };
+        assert_eq!(
+            after(1_500, Activity::Working),
+            Activity::Prompting,
+            "it may have been said before the dialog came"
+        );
+        assert_eq!(after(2_500, Activity::Idle), Activity::Idle, "somebody said no");
+        assert_eq!(after(2_500, Activity::Prompting), Activity::Prompting);
     }
 
     #[test]

@@ -98,3 +98,26 @@ pub fn guess_among(bytes: &[u8], profiles: &[Arc<Profile>]) -> Arc<Profile> {
     };
     profiles.iter().find(fits).cloned().or_else(|| profile::built_in(profile::GENERIC)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::exit::FailureClass;
+
+    #[test]
+    fn one_that_cannot_read_its_settings_is_not_to_be_started_again() {
+        let class = |agent: &str, text: &str| {
+            let recorded = Recorded { size: (80, 24), end: Wall(0), zone: TimeZone::UTC };
+            let profile = profile::built_in(agent).unwrap();
+            replay(&profile, text.replace('\n', "\r\n").as_bytes(), &recorded).end.class
+        };
+        let permanent = Some(FailureClass::Permanent);
+        let broken = "Error: loading config.toml:\n/home/x/.codex/config.toml:1:16: unclosed array, expected `]`\n  |\n1 | model = [broken\n  |                ^\n";
+        assert_eq!(class("codex", broken), permanent);
+        assert_eq!(class("codex", "Error loading configuration: no such profile\n"), permanent);
+        assert_eq!(class("codex", "Error: invalid type: integer `3`, expected a string\nin `model`\n"), permanent);
+        let talk = "› why does it say this\n\n• It says: Error loading configuration: no such profile\n\n› \n\n  gpt-5 · ~/x\n";
+        assert_eq!(class("codex", talk), None);
+        assert_eq!(class("codex", "Error: stream error: connection reset\n"), None);
+    }
+}

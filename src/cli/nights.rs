@@ -9,7 +9,7 @@ use crate::protocol::SCHEMA;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  nightkeep nights\n  nightkeep nights --limit 90")]
 pub struct Args {
-    /// At most so many; each is made from its part of the journal
+    /// At most so many; one that is over is told by its sums, which its report left in the journal
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     limit: u16,
 }

@@ -8,10 +8,10 @@ use crate::client::ClientError;
 use crate::protocol::details::{NoteDoneRequest, NoteRequest, NoteStatus, SessionNotes};
 use std::fmt::Write as _;
 
-/// Writes a note to a session: its next attempts are given it, until you say that it is settled
+/// Writes a note to a session: its agent is told at its next prompt, its next attempts are given it, until you say that it is settled
 ///
-/// A program finds its notes in the file named by NIGHTKEEP_NOTES; nothing is typed into one that runs. Without a text:
-/// the notes of the session, from the journal when no daemon runs.
+/// Into an agent that runs it is typed when that stands at its empty prompt, once. A program that starts finds its notes in
+/// the file named by NIGHTKEEP_NOTES. Without a text: the notes of the session, from the journal when no daemon runs.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples:\n  nightkeep note load 'skip the table events_2019, it is broken'\n  nightkeep note load\n  nightkeep note load --done n3"
@@ -86,6 +86,9 @@ fn list(context: &Context, notes: &SessionNotes) -> Result<(), Failure> {
 fn standing(note: &NoteStatus) -> String {
     if let Some(at) = &note.settled {
         return format!("settled {at}");
+    }
+    if let Some(typed) = note.typed.last().filter(|typed| note.given.last() == Some(&typed.attempt)) {
+        return format!("open, typed into {} at {}", typed.attempt, typed.at);
     }
     match (note.times_given, note.given.last()) {
         (0, _) | (_, None) => "open, not given yet".to_owned(),

@@ -27,8 +27,10 @@ use tokio::time::Instant;
 const WAITS: Duration = Duration::from_millis(400);
 /// How often the screen is looked at while a draft is typed.
 const EVERY: Duration = Duration::from_millis(100);
-/// Whoever typed within this time may go on.
+/// Whoever typed at the terminal within this time may go on.
 const HANDS_OFF: Duration = Duration::from_secs(10);
+/// The same of what was typed through the recorder, which comes as a whole.
+const SENT: Duration = Duration::from_secs(2);
 /// Stands for what was typed by a daemon that could not say so any more.
 const BEFORE: &str = "(by the daemon before)";
 
@@ -57,8 +59,10 @@ struct Live {
 /// What the recorder knows of keys.
 #[derive(Debug, Clone, Copy, Default)]
 struct Keys {
-    /// When something was typed last.
-    last: Option<Mono>,
+    /// When somebody typed at the terminal last.
+    by_hand: Option<Mono>,
+    /// When something was typed through the recorder last.
+    sent: Option<Mono>,
     /// Bytes that were typed through the recorder from a moment on.
     bytes: u64,
     /// Whether anything was typed from then on, also at the terminal itself.
@@ -240,8 +244,9 @@ impl Rim {
         let Some(keys) = self.keys(attempt, began.unwrap_or(Mono(0))).await else {
             return Look { disturbed: true, ..look };
         };
-        let lately = keys.last.is_some_and(|last| clock::mono().since(last) < HANDS_OFF);
-        Look { empty: look.empty || !keys.any, disturbed: lately, ..look }
+        let within = |at: Option<Mono>, time| at.is_some_and(|at| clock::mono().since(at) < time);
+        let disturbed = within(keys.by_hand, HANDS_OFF) || within(keys.sent, SENT);
+        Look { empty: look.empty || !keys.any, disturbed, ..look }
     }
     /// Whether all of a text went through the recorder since it was decided to type it.
     async fn was_pasted(&self, wanted: &ToPaste) -> bool {
@@ -253,15 +258,16 @@ impl Rim {
         let look = move || {
             let mut keys = Keys::default();
             for line in read_events(&path).ok()? {
+                let at = Mono(line.m / 1_000_000);
                 let bytes = if let RecorderEvent::Input { bytes } = line.event {
+                    keys.sent = Some(at);
                     bytes
                 } else if line.event == RecorderEvent::Keys {
+                    keys.by_hand = Some(at);
                     0
                 } else {
                     continue;
                 };
-                let at = Mono(line.m / 1_000_000);
-                keys.last = Some(at);
                 if at >= since {
                     keys.bytes += bytes;
                     keys.any = true;

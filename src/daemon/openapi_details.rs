@@ -54,7 +54,7 @@ pub(super) fn routes(schemas: &mut SchemaGenerator) -> Vec<Route> {
         Route {
             method: "post",
             path: "/v1/sessions/{name}/notes",
-            does: "Writes a note to it: its next attempts are given it until it is settled.",
+            does: "Writes a note to it: typed into its agent at the next prompt, given to its next attempts until it is settled.",
             request: Some(schema::<NoteRequest>(schemas)),
             answer: schema::<Done>(schemas),
         },

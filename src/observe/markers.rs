@@ -82,6 +82,12 @@ impl Scout {
         }
         while let Some((&byte, behind)) = rest.split_first() {
             rest = behind;
+            if self.begun == 0 && !self.open && byte != mark[0] {
+                // Nothing is begun: on to where something may begin.
+                let next = rest.iter().position(|byte| *byte == mark[0]).unwrap_or(rest.len());
+                rest = rest.get(next..).unwrap_or_default();
+                continue;
+            }
             if byte == b'\n' {
                 (self.begun, self.open) = (0, false);
                 continue;

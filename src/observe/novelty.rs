@@ -13,6 +13,8 @@ use std::sync::LazyLock;
 
 /// Texts that are remembered.
 const REMEMBERED: usize = 512;
+/// Texts that were drawn lately and are known at a glance: more than the rows of a screen.
+const DRAWN: usize = 256;
 /// Characters of a text that take part.
 const PART: usize = 400;
 /// Once something was new, nothing is looked at for so long: a flood costs nothing.
@@ -38,6 +40,8 @@ pub(super) struct Novelty {
     /// The highest share that was seen with the same words around it.
     highest: BTreeMap<u64, f64>,
     last: u64,
+    /// Hashes of texts that were drawn lately, each at a place of its own: a screen draws its rows again and again.
+    drawn: Vec<u64>,
     /// The longest unfinished line since the last whole one.
     longest: usize,
     new_at: Option<Wall>,
@@ -61,7 +65,7 @@ impl Novelty {
     }
     /// Takes a state of a line that is drawn over, or a line that is drawn again.
     pub(super) fn drawn(&mut self, text: &str, at: Wall) {
-        if self.rests(at) || self.is_last(text) {
+        if self.rests(at) || self.is_last(text) || self.was_drawn() {
             return;
         }
         let text = part(text);
@@ -99,6 +103,12 @@ impl Novelty {
     fn is_last(&mut self, text: &str) -> bool {
         let hash = hash(text);
         std::mem::replace(&mut self.last, hash) == hash
+    }
+    /// Whether the last text was drawn lately: its words and its shares are known.
+    fn was_drawn(&mut self) -> bool {
+        self.drawn.resize(DRAWN, 0);
+        let place = usize::try_from(self.last % DRAWN as u64).unwrap_or(0);
+        self.drawn.get_mut(place).is_some_and(|known| std::mem::replace(known, self.last) == self.last)
     }
     fn is_new(&mut self, hash: u64) -> bool {
         if !self.seen.insert(hash) {

@@ -17,7 +17,7 @@ use crate::core::told::Number;
 use crate::terminal::{Line, LineScanner, harmless, redact, shorten};
 use jiff::tz::TimeZone;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 /// Most different errors kept; further ones are counted under [`OTHER_ERRORS`].
 pub const ERRORS_MAX: usize = 200;
@@ -56,6 +56,8 @@ pub struct Observer {
     scout: Scout,
     /// Where in the log the next byte stands.
     place: u64,
+    /// The last rows as they were looked at last, for those of them that stay as they are.
+    rows: Vec<String>,
 }
 
 /// All but the scanner, so that lines can be looked at while the scanner gives them out.
@@ -111,7 +113,7 @@ impl Observer {
             })
             .collect::<Result<_, _>>()?;
         let (scanner, sight) = (LineScanner::new(), Sight::new(session)?);
-        Ok(Self { scanner, sight, rules, scout: Scout::default(), place: 0 })
+        Ok(Self { scanner, sight, rules, scout: Scout::default(), place: 0, rows: Vec::new() })
     }
 
     /// Says where in the log the first byte stands that it is fed; without a word it is the log's first.
@@ -178,7 +180,8 @@ impl Observer {
         for error in found {
             sight.error(&error, false, at);
         }
-        let rows = self.look_at_last_rows();
+        self.look_at_last_rows();
+        let rows = std::mem::take(&mut self.rows);
         let rule = self.rules.iter().find(|rule| rows.iter().any(|row| rule.regex.is_match(row)));
         let hits: Option<Vec<usize>> = rule.map(|rule| {
             let fits = rows.iter().enumerate().filter(|(_, row)| rule.regex.is_match(row));
@@ -196,22 +199,29 @@ impl Observer {
         &self.sight.seen
     }
 
-    /// Brings `last_line` and `tail` up to date. Gives the rows they stand for.
-    fn look_at_last_rows(&mut self) -> Vec<String> {
+    /// Brings `last_line` and `tail` up to date, and `rows`, which they stand for.
+    fn look_at_last_rows(&mut self) {
         let rows = self.scanner.last_rows(TAIL);
-        let tail: Vec<String> = rows.iter().map(|row| kept(row)).collect();
         let seen = &mut self.sight.seen;
-        if tail != seen.tail {
-            let last_line = tail.last().cloned().unwrap_or_default();
-            self.sight.changed |= last_line != seen.last_line;
-            seen.last_line = last_line;
-            seen.tail = tail;
-            if let Some(at) = seen.last_at {
-                self.sight.novelty.unfinished(&self.scanner.pending(), at);
+        if rows != self.rows {
+            // Most of a screen that is drawn over and over stays as it is.
+            let before: HashMap<&str, &String> = self.rows.iter().map(String::as_str).zip(&seen.tail).collect();
+            let tail: Vec<String> = rows
+                .iter()
+                .map(|row| before.get(row.as_str()).map_or_else(|| kept(row), |kept| (*kept).clone()))
+                .collect();
+            self.rows = rows;
+            if tail != seen.tail {
+                let last_line = tail.last().cloned().unwrap_or_default();
+                self.sight.changed |= last_line != seen.last_line;
+                seen.last_line = last_line;
+                seen.tail = tail;
+                if let Some(at) = seen.last_at {
+                    self.sight.novelty.unfinished(&self.scanner.pending(), at);
+                }
             }
         }
         self.sight.seen.new_at = self.sight.novelty.new_at();
-        rows
     }
 }
 

@@ -279,7 +279,7 @@ pub struct NoteStatus {
     pub by: String,
     /// When.
     pub at: String,
-    /// The last attempts that were started with it, oldest first.
+    /// The last attempts that were given it, at their start or by typing, oldest first.
     pub given: Vec<String>,
     /// How many there were in all.
     pub times_given: u32,
@@ -287,6 +287,18 @@ pub struct NoteStatus {
     pub settled: Option<String>,
     /// By whom, and why.
     pub settled_by: Option<String>,
+    /// When it was typed into agents that ran already, oldest first.
+    #[serde(default)]
+    pub typed: Vec<TypedNote>,
+}
+
+/// That a note was typed into an agent that ran already.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TypedNote {
+    /// Of which attempt.
+    pub attempt: String,
+    /// When it was seen to be taken.
+    pub at: String,
 }
 
 /// `POST /v1/sessions/{name}/notes`.

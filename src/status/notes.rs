@@ -7,7 +7,7 @@ use crate::core::ids::{AttemptId, SessionName};
 use crate::core::note::{Note, Notes};
 use crate::core::state::State;
 use crate::protocol::SCHEMA;
-use crate::protocol::details::{NoteStatus, SessionNotes};
+use crate::protocol::details::{NoteStatus, SessionNotes, TypedNote};
 use std::fmt::Write as _;
 
 /// A note for documents. Its lines stay lines.
@@ -21,6 +21,11 @@ pub fn status(note: &Note) -> NoteStatus {
         times_given: note.times_given,
         settled: note.settled.as_ref().map(|settled| rfc3339(settled.at)),
         settled_by: note.settled.as_ref().map(|settled| who(&settled.by)),
+        typed: note
+            .typed
+            .iter()
+            .map(|typed| TypedNote { attempt: typed.attempt.to_string(), at: rfc3339(typed.at) })
+            .collect(),
     }
 }
 

@@ -199,6 +199,8 @@ fn note_written(note: &Note) -> Step {
         0 => "not given yet".to_owned(),
         n => format!("given to {}", super::text::count(n.into(), "attempt", "attempts")),
     };
+    let by_typing = note.typed.last().is_some_and(|typed| note.given.last() == Some(&typed.attempt));
+    let given = if by_typing { format!("{given}, the last by typing") } else { given };
     let standing = if note.is_open() { "open" } else { "settled" };
     let what = format!("note {} ({standing}, {given}): {}", note.id(), harmless(&note.text));
     step(note.at, what, Some(harmless(&note.by.who)))

@@ -7,7 +7,7 @@ const FILLER: char = '\0';
 /// Most characters without width kept for one row.
 const MARKS_MAX: usize = 256;
 /// A jump to the right beyond the text goes at most to this column; programs say 999 for "the right edge".
-const RIGHT_EDGE: usize = 200;
+pub(super) const RIGHT_EDGE: usize = 200;
 
 /// What an erase takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +64,11 @@ impl ActiveRow {
     }
     /// Whether the program went back to the first column: what stands there is whole.
     pub(super) fn returned(&self) -> bool {
-        self.col == 0 && self.went_left && !self.cells.is_empty()
+        self.is_back() && !self.cells.is_empty()
+    }
+    /// Whether the program went back to the first column.
+    pub(super) fn is_back(&self) -> bool {
+        self.col == 0 && self.went_left
     }
     /// Notes that the present state was shown as a draft.
     pub(super) fn drafted(&mut self) {
@@ -80,15 +84,20 @@ impl ActiveRow {
         self.rewritten = None;
         self.changed = false;
     }
-    /// Loads the text of an older row to be changed.
+    /// Loads the text of an older row to be changed. The row was reset; since then the cursor went at most to and fro.
     pub(super) fn load(&mut self, text: &str) {
+        let (col, went_left) = (self.col, self.went_left);
         self.reset();
-        let col = self.col;
         self.col = 0;
         for c in text.chars() {
-            self.put(c);
+            if c.is_ascii() {
+                self.cells.push(c);
+                self.col += 1;
+            } else {
+                self.put(c);
+            }
         }
-        self.col = col;
+        (self.col, self.went_left) = (col, went_left);
         self.undrafted = false;
         self.rewritten = None;
         self.changed = false;

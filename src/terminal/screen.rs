@@ -4,7 +4,7 @@
 //! absolute addresses meet the right rows in programs that asked for the size.
 
 use super::lines::{Line, Out};
-use super::row::{ActiveRow, Erase};
+use super::row::{ActiveRow, Erase, RIGHT_EDGE};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 
@@ -84,6 +84,8 @@ pub(super) struct Screen {
     /// Index of the row under the cursor; its text is in `row` while it is being changed.
     active: usize,
     row: ActiveRow,
+    /// `row` has not got the text of its row yet: most rows that are gone to are erased, or left as they are.
+    unread: bool,
     /// The number of the row (counted from the beginning) at which the screen was last known to begin.
     anchor: u64,
     height: usize,
@@ -96,6 +98,8 @@ pub(super) struct Screen {
     erased: VecDeque<u64>,
     line_max: usize,
     alternate: bool,
+    /// For the text of a row that is shown, so that it is not allocated each time.
+    scratch: String,
 }
 
 impl Screen {
@@ -107,6 +111,7 @@ impl Screen {
             bytes: 0,
             active: 0,
             row: ActiveRow::default(),
+            unread: false,
             anchor: 0,
             height: HEIGHT,
             region: None,
@@ -115,6 +120,7 @@ impl Screen {
             erased: VecDeque::new(),
             line_max: LINE_MAX,
             alternate: false,
+            scratch: String::new(),
         }
     }
     /// The alternate screen: it gives drafts only.
@@ -127,6 +133,7 @@ impl Screen {
     /// Writes a character at the cursor.
     #[inline]
     pub(super) fn put(&mut self, c: char, out: &mut Out<'_>) {
+        self.read();
         if self.row.col() >= self.line_max {
             if self.alternate {
                 return;
@@ -138,6 +145,10 @@ impl Screen {
     }
     /// Erases in the row.
     pub(super) fn erase(&mut self, what: Erase, out: &mut Out<'_>) {
+        if what == Erase::All {
+            self.unread = false;
+        }
+        self.read();
         // Many programs erase behind the end of each line; that takes nothing away.
         if what != Erase::ToEnd || self.row.col() < self.row.len() {
             self.draft(out);
@@ -146,16 +157,19 @@ impl Screen {
     }
     /// Makes columns blank.
     pub(super) fn erase_chars(&mut self, count: usize, out: &mut Out<'_>) {
+        self.read();
         self.draft(out);
         self.row.erase_chars(count);
     }
     /// Takes columns out.
     pub(super) fn delete_chars(&mut self, count: usize, out: &mut Out<'_>) {
+        self.read();
         self.draft(out);
         self.row.delete_chars(count);
     }
     /// Puts blank columns in.
     pub(super) fn insert_blanks(&mut self, count: usize, out: &mut Out<'_>) {
+        self.read();
         self.draft(out);
         self.row.insert_blanks(count, self.line_max);
     }
@@ -164,6 +178,7 @@ impl Screen {
     /// outcome is that of [`Screen::put`] for each character and [`Screen::line_feed`].
     pub(super) fn plain_line(&mut self, text: &str, out: &mut Out<'_>) -> bool {
         let last = self.active + 1 == self.rows.len() && self.region.is_none();
+        self.read();
         let row = &mut self.rows[self.active];
         let fresh = !row.given && row.text.is_empty() && self.row.is_untouched();
         if !last || !fresh || text.len() > self.line_max {
@@ -179,15 +194,17 @@ impl Screen {
 
     /// Moves to a column, counted from 0.
     pub(super) fn go_to_col(&mut self, col: usize) {
+        self.read_if_far(col);
         self.row.go_to(col);
     }
     /// Moves left.
     pub(super) fn go_left(&mut self, count: usize) {
+        self.read_if_far(self.row.col());
         self.row.go_to(self.row.col().saturating_sub(count));
     }
     /// Moves right.
     pub(super) fn go_right(&mut self, count: usize) {
-        self.row.go_to(self.row.col().saturating_add(count));
+        self.go_to_col(self.row.col().saturating_add(count));
     }
     /// Moves to the next tab stop.
     pub(super) fn tab(&mut self, out: &mut Out<'_>) {
@@ -256,7 +273,7 @@ impl Screen {
         let (row, col) = self.saved;
         let index = usize::try_from(row.saturating_sub(self.gone)).unwrap_or(usize::MAX);
         self.move_to(index.min(self.rows.len() - 1), out);
-        self.row.go_to(col);
+        self.go_to_col(col);
     }
 
     // The screen as a whole.
@@ -354,13 +371,16 @@ impl Screen {
 
     /// The text under the cursor.
     pub(super) fn pending(&self) -> String {
+        if self.unread {
+            return self.rows[self.active].text.clone();
+        }
         let mut text = String::new();
         self.row.text(&mut text);
         text
     }
     /// Whether the program has returned to the first column of a row with text.
     pub(super) fn pending_is_whole(&self) -> bool {
-        self.row.returned()
+        if self.unread { self.row.is_back() && !self.rows[self.active].text.is_empty() } else { self.row.returned() }
     }
     /// Adds rows with text to `rows`, the last one first, until there are `count`.
     pub(super) fn last_rows(&self, count: usize, rows: &mut Vec<String>) {
@@ -410,13 +430,32 @@ impl Screen {
     /// Leaves the row under the cursor for another one, or for another screen.
     pub(super) fn leave(&mut self, out: &mut Out<'_>) {
         if self.row.changed() {
-            self.draft(out);
-            self.store();
+            let mut text = std::mem::take(&mut self.scratch);
+            text.clear();
+            let fresh = self.row.text(&mut text);
+            self.draft_of(&text, fresh, out);
+            self.set_text(self.active, &text);
+            self.scratch = text;
         }
     }
     fn enter(&mut self, index: usize) {
         self.active = index;
-        self.row.load(&self.rows[index].text);
+        self.row.reset();
+        self.unread = !self.rows[index].text.is_empty();
+    }
+    /// Reads the text of the row under the cursor, before it is changed.
+    #[inline]
+    fn read(&mut self) {
+        if self.unread {
+            self.unread = false;
+            self.row.load(&self.rows[self.active].text);
+        }
+    }
+    /// The same before the cursor goes to where the row's length says how far it may.
+    fn read_if_far(&mut self, col: usize) {
+        if col > RIGHT_EDGE {
+            self.read();
+        }
     }
     fn draft_if_due(&mut self, out: &mut Out<'_>) {
         if self.row.draft_due() {
@@ -425,10 +464,18 @@ impl Screen {
     }
     fn draft(&mut self, out: &mut Out<'_>) {
         if self.row.undrafted() {
-            self.row.drafted();
-            let mut text = String::with_capacity(self.row.len());
+            let mut text = std::mem::take(&mut self.scratch);
+            text.clear();
             let fresh = self.row.text(&mut text);
-            let text = fresh.map_or(text.as_str(), |end| &text[..end]);
+            self.draft_of(&text, fresh, out);
+            self.scratch = text;
+        }
+    }
+    /// Shows the row under the cursor, whose text that is, unless it was shown.
+    fn draft_of(&mut self, text: &str, fresh: Option<usize>, out: &mut Out<'_>) {
+        if self.row.undrafted() {
+            self.row.drafted();
+            let text = fresh.map_or(text, |end| &text[..end]);
             if !text.is_empty() {
                 out(Line::Draft { text });
             }
@@ -491,9 +538,11 @@ impl Screen {
         self.rows.push_back(Row { text: spare, ..Row::default() });
         self.active = self.rows.len() - 1;
         self.row.reset();
+        self.unread = false;
     }
     /// Writes the text of the row under the cursor into its place: the common way of a log, without a copy.
     fn take_text(&mut self) -> Option<usize> {
+        self.read();
         let row = &mut self.rows[self.active];
         self.bytes -= row.text.len();
         row.text.clear();

@@ -325,7 +325,7 @@ pub const ACTIONS: &[Action] = &[
     action("ack", Context::Alerts, &["c"], Intent::Ack, Alert, "you know: it is not told again").hint("I know"),
     action("resolve", Context::Alerts, &["d"], Intent::Resolve, Alert, "it is over").hint("over"),
     action("retry", Context::Dead, &["R"], Intent::Retry, Session, "a second chance for a dead letter").hint("retry"),
-    action("note", Everywhere, &["n"], Intent::Note, Session, "a note to it, for its next attempts"),
+    action("note", Everywhere, &["n"], Intent::Note, Session, "a note to it, for its next prompt and attempts"),
     action("answer", Everywhere, &["Y"], Intent::Answer, Session, "answer what it asks"),
     action("settle", Context::Notes, &["d"], Intent::Resolve, Session, "the note is settled").hint("settled"),
     action("quit", Everywhere, &["Q", "ctrl-c"], Intent::Quit, Dashboard, "leave; the night goes on"),

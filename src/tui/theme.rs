@@ -255,7 +255,7 @@ pub fn look(session: &SessionStatus) -> Look {
         ("starting", _) => look("◐", "starting", Tone::Working, 9),
         ("running", Some("idle")) => look("○", "quiet", Tone::Working, 10),
         ("running", Some("working")) => look("●", "working", Tone::Working, 11),
-        ("running", _) => look("●", "running", Tone::Working, 11),
+        ("running", _) => look("◆", "running", Tone::Working, 11),
         ("queued", _) => look("⋯", "queued", Tone::Off, 12),
         ("waiting", _) => look("·", "waiting", Tone::Off, 13),
         ("scheduled", _) => look("·", "scheduled", Tone::Off, 14),

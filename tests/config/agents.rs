@@ -54,7 +54,7 @@ fn a_rule_is_added_one_takes_the_place_of_another_and_one_goes() {
 fn an_agent_of_ones_own_is_watched_by_its_own_rules() {
     let loaded = clean(
         "[agents.mine]\ncommand = [\"mine\"]\nprograms = [\"mine\"]\nbanner = [\"Mine 1\"]\n\
-         [agents.mine.layout]\ncomposer = '^> '\n\
+         [agents.mine.layout]\ncomposer = '^> '\nlit = \"<Tab> next\"\npanel = 30\n\
          [[agents.mine.rules]]\nid = \"asks\"\nregion = \"dialog\"\nregex = ['^Really\\? \\[y/n\\]']\nactivity = \"prompting\"\n\
          prompt = { kind = \"permission\", about = \"bash-command\", command = '^run: (.*)$', choice = '(?P<key>[yn])' }\n\
          [agents.careful]\nextends = \"mine\"\ncommand = [\"mine\", \"--careful\"]\n\
@@ -98,6 +98,8 @@ fn what_cannot_be_used_is_told_where_it_stands() {
     error(&format!("{}{}", rule(good), rule(good)), "there are two rules `mine`");
     error("[agents.claude]\nwithout = [\"spiner\"]\n", "did you mean `spinner`");
     error("[agents.claude.layout]\ncomposer = 'x*'\n", "every row");
+    error("[agents.claude.layout]\nlit = \"\"\n", "would be found everywhere");
+    error("[agents.claude.layout]\npanel = 0\n", "from 1 to 200");
     error("[[agents.claude.errors]]\nid = \"x\"\nregex = 'x?'\n", "found in every text");
     error("[agents.claude]\nbanner = [\"\"]\n", "would be found everywhere");
 }

@@ -386,7 +386,9 @@ impl Agent {
     }
     fn composer(&mut self, hint: &str) {
         self.tell("idle");
-        let draw = |agent: &Self, typed: &str| agent.draw_idle(if typed.is_empty() { hint } else { typed });
+        // A hint is faint, as nobody typed it.
+        let hint = format!("\x1b[2m{hint}\x1b[0m");
+        let draw = |agent: &Self, typed: &str| agent.draw_idle(if typed.is_empty() { &hint } else { typed });
         if let Typed::Text(text) = self.line(&draw) {
             self.note(&format!("told {text}"));
             self.talk.push(format!("❯ {text}"));

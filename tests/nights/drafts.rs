@@ -15,6 +15,7 @@ use nightkeep::core::effect::Effect;
 use nightkeep::core::event::Event;
 use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::ids::AttemptId;
+use nightkeep::core::plan::Plan;
 use nightkeep::core::run::RunState;
 use nightkeep::core::state::State;
 use nightkeep::core::ticket::Typed;
@@ -29,10 +30,18 @@ pub struct Composer {
     notes: Vec<u64>,
 }
 
+/// Makes programs with a composer of most sessions.
+pub fn equip(plan: &mut Plan, seed: u64) {
+    let rng = &mut Rng::with_seed(seed ^ 0x00C0_4905);
+    for session in plan.sessions.values_mut() {
+        session.profile = (rng.u8(0..3) > 0).then(|| "claude".to_owned());
+    }
+}
+
 impl Sim {
     /// Some agents cannot be started with what they are to do.
     pub(super) fn may_be_told(&mut self, attempt: &AttemptId) -> Judged {
-        let agent = self.world.dirs.get(attempt).is_some_and(|dir| dir.session.is_agent());
+        let agent = self.world.dirs.get(attempt).is_some_and(|dir| dir.session.has_composer());
         let told = agent && Rng::with_seed(self.world.t ^ 0x00D2_AF75).bool();
         if !told || self.night.is_none() {
             return Ok(());
@@ -42,7 +51,7 @@ impl Sim {
     /// The rim waits for the rest of an agent.
     pub(super) fn awaits_rest(&mut self, attempt: &AttemptId, after: u64) {
         let mut aside = Rng::with_seed(self.world.t ^ self.sequence);
-        let works = aside.u64(1_500..900_000);
+        let works = aside.u64(1_500..300_000);
         self.after(after + works, Coming::Rests(self.generation, attempt.clone()));
     }
     /// An agent comes to rest, as far as its screen tells.
@@ -91,7 +100,12 @@ impl Sim {
                 _ => Typed::Taken { seen: "it works on it".to_owned() },
             }
         };
-        self.soon(6_000, Event::DraftTyped { draft: *draft, typed: vec!["it".to_owned()], outcome });
+        let dies = self.faults.daemon_crash && !self.calm && aside.u8(0..6) == 0;
+        if dies && !matches!(outcome, Typed::Untyped { .. }) {
+            // It was typed, and nobody can say so any more.
+            return self.daemon_dies(true);
+        }
+        self.soon(120_000, Event::DraftTyped { draft: *draft, typed: vec!["it".to_owned()], outcome });
         Ok(())
     }
 }

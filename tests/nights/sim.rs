@@ -199,6 +199,7 @@ impl Sim {
         };
         let mut plan = plan::plan(&mut rng);
         spending::equip(&mut plan, seed);
+        super::drafts::equip(&mut plan, seed);
         let world = World::new(&mut rng);
         Self {
             rows_each_step: rng.u8(0..200) == 0 || how.mutant == Some(Mutant::LostRow),

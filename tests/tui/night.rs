@@ -140,3 +140,35 @@ fn a_frame_says_when_it_changes_by_time_alone() {
     // In six seconds it is an hour since.
     assert_eq!(at, Some(NOW));
 }
+
+#[test]
+fn a_session_that_asks_and_one_of_which_nothing_is_known() {
+    let mut asks = world::running("views", "warehouse", "Do you want to proceed?");
+    asks.activity = Some("prompting".into());
+    asks.prompt = Some(nightkeep::protocol::prompts::PromptStatus {
+        ticket: "t1".into(),
+        kind: "permission".into(),
+        about: "bash-command".into(),
+        text: "Do you want to proceed? git push".into(),
+        command: Some("git push".into()),
+        choices: Vec::new(),
+        since: world::ago(60),
+        state: "open".into(),
+        note: None,
+        rule: "claude/permission-bash@1".into(),
+    });
+    let mut unknown = world::running("load", "warehouse", "row 12");
+    unknown.activity = None;
+    let works = world::running("sync", "warehouse", "row 7");
+    let model = world::model(world::status(vec![asks, unknown, works]));
+    shots("asking", &model, as_it_is);
+    let footer = |moves: usize| {
+        let mut ui = ui(&model, (80, 24));
+        for _ in 0..moves {
+            update::update(&model, &mut ui, Intent::Move(nightkeep::tui::intent::Move::Down));
+        }
+        words(&frame(&model, &ui, ThemeName::Dark)).lines().rfind(|line| !line.trim().is_empty()).unwrap().to_owned()
+    };
+    let with = |asks: &bool| (0..5).map(footer).filter(|line| line.contains("Y answer") == *asks).count();
+    assert!(with(&true) == 1 && with(&false) > 0, "{:?}", (0..5).map(footer).collect::<Vec<_>>());
+}

@@ -229,7 +229,7 @@ fn sigterm_while_attached_ends_the_visit_and_the_dashboard() {
 fn the_terminal_is_restored_after_a_panic_wherever_it_was() {
     let house = House::new(TWO);
     let desk = Desk::new(&house, 80, 24);
-    for (place, code) in [("loop", 101), ("task", 1)] {
+    for (place, code) in [("task", 1), ("loop", 101)] {
         desk.types(&format!("export NIGHTKEEP_TEST_PANIC={place}; clear"));
         desk.open();
         let screen = desk.until_shown(&format!("left with {code}"));

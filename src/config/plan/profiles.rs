@@ -317,6 +317,9 @@ fn layout(build: &mut Build<'_, '_>, typed: &raw::ScreenLayout, place: &Place) -
     if typed.composer.as_ref().is_some_and(everywhere) {
         build.problems.error(&place.key("composer"), "every row would be the one that is typed into");
     }
+    if let Some(lit) = &typed.lit {
+        words(build, std::slice::from_ref(lit), &place.key("lit"));
+    }
     let some = |typed: &Option<ScreenPattern>| typed.as_ref().map(pattern);
     Layout {
         composer: some(&typed.composer),
@@ -328,7 +331,8 @@ fn layout(build: &mut Build<'_, '_>, typed: &raw::ScreenLayout, place: &Place) -
         dialog: some(&typed.dialog),
         ignore: typed.ignore.iter().map(pattern).collect(),
         border: typed.border,
-        ..Layout::default()
+        lit: typed.lit.clone(),
+        panel: typed.panel,
     }
 }
 

@@ -174,7 +174,7 @@ pub struct KeyTable {
     pub resolve: Option<Keys>,
     /// A second chance for a dead letter.
     pub retry: Option<Keys>,
-    /// A note to it, for its next attempts.
+    /// A note to it, for its next prompt and attempts.
     pub note: Option<Keys>,
     /// The note is settled.
     pub settle: Option<Keys>,

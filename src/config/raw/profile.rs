@@ -29,6 +29,11 @@ pub struct ScreenLayout {
     pub ignore: Vec<ScreenPattern>,
     /// Whether frames around a dialog are taken off before it is read.
     pub border: bool,
+    /// Words in a row of choices of which one has a colour behind it, and no other mark.
+    pub lit: Option<String>,
+    /// Columns at the right that are a panel of their own on a screen of more than 120.
+    #[schemars(range(min = 1, max = 200))]
+    pub panel: Option<u16>,
 }
 
 /// A rule on the screen or the title.

@@ -36,7 +36,8 @@ impl Watch {
         if let Fact::RunMoved { run, to, .. } = fact {
             self.run_moved(&run.session, matches!(to, RunState::Ended { .. }));
         } else if let Fact::RunCreated { run, .. } = fact {
-            self.run_moved(&run.session, false);
+            // Who waits for it is no longer held up by how its last run ended.
+            self.run_moved(&run.session, true);
         } else if let Fact::AttemptEnded { attempt, .. } | Fact::ChecksDone { attempt, .. } = fact {
             // Of a run that has not ended the next move tells.
             self.run_moved(&attempt.run.session, false);

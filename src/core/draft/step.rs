@@ -6,6 +6,7 @@ use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::ids::{AttemptId, SessionName};
 use crate::core::note::clean_text;
+use crate::core::plan::SessionPlan;
 use crate::core::run::RunState;
 use crate::core::ticket::Typed;
 use crate::core::turn::Turn;
@@ -13,6 +14,8 @@ use std::time::Duration;
 
 /// The wait before it is looked again where a rest was none.
 const AGAIN: Duration = Duration::from_secs(5);
+/// An agent that was started with something to do may stand at its composer for so long before it begins with it.
+const BEGINS_WITHIN: Duration = Duration::from_secs(15);
 /// The wait after nothing was typed, doubled each time.
 const AFTER_UNTYPED: Duration = Duration::from_secs(30);
 
@@ -46,7 +49,7 @@ impl Turn<'_> {
     }
     fn runs_with_composer(&self, id: &AttemptId) -> bool {
         let running = self.run(&id.run).is_some_and(|run| run.state == RunState::Running { attempt: id.clone() });
-        running && self.judged_by(&id.run).is_some_and(crate::core::plan::SessionPlan::has_composer)
+        running && self.judged_by(&id.run).is_some_and(SessionPlan::has_composer)
     }
     /// The living attempt of a session that a text can be typed into.
     pub(in crate::core) fn with_composer(&self, session: &SessionName) -> Option<AttemptId> {
@@ -80,6 +83,9 @@ impl Turn<'_> {
             }
             return;
         };
+        if let Some(left) = self.may_not_have_begun(id).filter(|_| draft.purpose != Purpose::Start) {
+            return self.await_rest_after(id, left);
+        }
         let run = self.run(&id.run);
         let seen = run.and_then(|run| run.attempt(id.number)).and_then(|attempt| attempt.output.agent.as_ref());
         let asks = self.state().tickets.standing_of(id).is_some();
@@ -94,6 +100,16 @@ impl Turn<'_> {
         let draft = Draft { stage: Stage::Typing { since: self.at }, ..draft };
         let draft = self.draft(draft, "its agent is at rest");
         self.type_draft(&draft, false);
+    }
+
+    /// How long an attempt may still take to begin with what it was started with.
+    fn may_not_have_begun(&self, id: &AttemptId) -> Option<Duration> {
+        let told = |session: &SessionPlan| session.launch.as_ref().is_some_and(|launch| launch.prompt.is_some());
+        self.judged_by(&id.run).filter(|session| told(session))?;
+        let started = self.run(&id.run)?.attempt(id.number)?.started.as_ref()?.at;
+        let left = BEGINS_WITHIN.saturating_sub(self.at.wall.since(started));
+        // A clock that was set back is no reason to wait.
+        (!left.is_zero() && self.at.wall >= started).then_some(left)
     }
 
     /// What came of typing a draft. One that is over by now stays as it is.

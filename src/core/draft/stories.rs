@@ -1,3 +1,5 @@
+//! What becomes of drafts, by stories.
+
 use super::*;
 use crate::core::agent::{Activity, AgentSeen, Choice, Confidence, Prompt, PromptKind};
 use crate::core::effect::Effect;
@@ -196,4 +198,18 @@ fn a_start_prompt_is_typed_once_and_before_any_note() {
     assert_eq!(waits(&step), Some(0), "there is a note, too");
     assert!(say(&mut desk).facts.is_empty(), "it was said");
     assert!(rests(&mut desk).unwrap().1.contains("(n1)"));
+}
+
+#[test]
+fn one_that_was_just_started_with_something_to_do_begins_with_that() {
+    let launch = Some(crate::core::plan::Launch { prompt: Some("do it".into()), ..Default::default() });
+    let mut desk = Desk::open([SessionPlan { launch, ..agent("a") }]);
+    desk.started("a");
+    write(&mut desk, "x");
+    sees(&mut desk, idle());
+    desk.pass(seconds(5));
+    let step = desk.step(Event::Rests { attempt: desk.attempt("a") });
+    assert_eq!((typed(&step), waits(&step)), (None, Some(10)), "its composer is there before its first turn");
+    desk.pass(seconds(10));
+    assert!(rests(&mut desk).is_some());
 }

@@ -424,6 +424,13 @@ fn footer(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
     let help = format!("{} help", cx.key("help"));
     let end = area.right() - 1 - put_right(buf, area.x, area.y, area.width - 1, &help, cx.theme.dim);
     let mut x = area.x + 1;
+    let session = (cx.ui.page().session)(cx.model, cx.ui).and_then(|name| cx.model.session(&name));
+    if session.is_some_and(|session| session.prompt.is_some()) {
+        // It waits for nothing but this.
+        let tone = cx.theme.tone(Tone::Waiting);
+        let pieces = [(&*cx.key("answer"), cx.theme.key), (" ", cx.theme.dim), ("answer", tone)];
+        x += put_all(buf, x, area.y, end - x, &pieces) + 2;
+    }
     for (action, keys) in cx.ui.keys.all() {
         let (Some(hint), Some(key)) = (action.hint, keys.first()) else { continue };
         if !contexts.contains(&action.context) || action.name == "help" {

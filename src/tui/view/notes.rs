@@ -76,6 +76,9 @@ fn draw(area: Rect, buf: &mut Buffer, cx: &Cx<'_>) {
             Some(last) => format!("to {}, last {last}", count(note.times_given.into(), "attempt", "attempts")),
         };
         text.labelled("given", &given, cx.theme.text);
+        if let Some(typed) = note.typed.last() {
+            text.labelled("typed", &format!("{} into {}", time(&typed.at), typed.attempt), cx.theme.text);
+        }
         match (&note.settled, &note.settled_by) {
             (Some(at), by) => {
                 text.labelled("settled", &format!("{} by {}", time(at), by.as_deref().unwrap_or("?")), cx.theme.text);
