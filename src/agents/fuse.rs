@@ -110,7 +110,7 @@ fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
         // Its stream tells all the time what it does, but not of every dialog that it shows.
         Source::Events => {
             let asks = |other: &Sign| other.activity == Some(Activity::Prompting) && overtakes(other);
-            now.since(sign.at) > MOMENT && signs.iter().any(|other| asks(other))
+            now.since(sign.at) > MOMENT && signs.iter().any(asks)
         }
         Source::Status | Source::Screen | Source::Title | Source::Headless => false,
     }
@@ -127,6 +127,10 @@ fn prompt(by_weight: &[&Sign], now: Wall) -> Option<Prompt> {
         || by_weight.iter().filter(|sign| sign.activity == Some(Activity::Prompting)).filter_map(|s| s.prompt.as_ref());
     let best = all().find(|prompt| !prompt.choices.is_empty()).or_else(|| all().next())?;
     let mut prompt = best.clone();
+    // A stream comes and goes, and must not make another question of what stands on the screen.
+    let steady = by_weight.iter().copied().filter(|sign| sign.source != Source::Events || best.choices.is_empty());
+    let steady: Vec<&Sign> = steady.filter(|sign| sign.activity == Some(Activity::Prompting)).collect();
+    let all = || steady.iter().filter_map(|sign| sign.prompt.as_ref());
     if prompt.command.is_none() {
         prompt.command = all().find_map(|other| other.command.clone());
     }
@@ -243,8 +247,10 @@ mod tests {
         assert_eq!((seen.activity, seen.prompt), (Activity::Prompting, None));
         assert_eq!(at(&[event.clone()], 3_000).prompt.unwrap().command.as_deref(), Some("git push"));
         let mut screen = sign(Source::Screen, 95, Activity::Prompting);
-        screen.prompt = Some(Prompt { question: "Shell command".into(), ..prompt });
-        assert_eq!(at(&[event, screen], 100).prompt.unwrap().question, "Shell command");
+        let choices = vec![crate::core::agent::Choice { label: "Allow once".into(), ..Default::default() }];
+        let shown = Prompt { question: "Edit".into(), about: String::new(), command: None, choices, ..prompt };
+        screen.prompt = Some(shown.clone());
+        assert_eq!(at(&[event, screen], 100).prompt, Some(shown), "the same with the stream and without it");
     }
 
     #[test]

@@ -265,6 +265,23 @@ mod tests {
     }
 
     #[test]
+    fn the_second_step_of_allow_always_is_a_question_of_its_own() {
+        use crate::agents::rules::{Place, signs};
+        use crate::agents::screen::Snapshot;
+        let screen = "     $ echo made > x\n\n     ▣  Build · Loopback\n\n  ┃\n  ┃  △ Always allow\n  ┃\n\
+             \x20 ┃  This will allow the following patterns until OpenCode is restarted\n  ┃\n  ┃  - echo *\n  ┃\n  ┃\n\
+             \x20 ┃   Confirm   Cancel                  ⇆ select  enter confirm\n  ┃\n";
+        let place = Place { at: Wall(5), zone: jiff::tz::TimeZone::UTC };
+        let found = signs(&profile(), &Snapshot::of_text(screen, ""), &place);
+        assert_eq!(found[0].rule, "opencode/permission-always@1", "{found:?}");
+        let prompt = found[0].prompt.clone().unwrap();
+        assert_eq!((prompt.about.as_str(), prompt.command.as_deref()), ("always", Some("echo *")));
+        let labels: Vec<&str> = prompt.choices.iter().map(|choice| choice.label.as_str()).collect();
+        assert_eq!(labels, ["Confirm", "Cancel"]);
+        assert!(prompt.question.starts_with("This will allow"), "{prompt:?}");
+    }
+
+    #[test]
     fn whoever_begins_to_listen_asks_how_it_stands() {
         let stands = |busy: &str, asked: &str| Told::begin(&profile(), busy, asked, Wall(5)).sign();
         assert_eq!(stands("{}", "[]").unwrap().activity, Some(Activity::Idle));

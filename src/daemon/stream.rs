@@ -24,6 +24,8 @@ use tokio::time::{sleep, timeout};
 
 /// The first wait before it is tried again.
 const PAUSE: Duration = Duration::from_millis(250);
+/// The longest as long as nobody listens: a program takes seconds to begin.
+const STARTS: Duration = Duration::from_secs(1);
 /// The longest.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// How long a connection and an answer may take.
@@ -91,7 +93,7 @@ async fn follow(profile: &Profile, served: &Served, tidings: &Tidings) {
         tidings.lost(Source::Events);
         tracing::debug!(port = served.port, "the events of an agent: {lost}");
         sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
+        pause = (pause * 2).min(if matches!(lost, Lost::Nobody) { STARTS } else { PAUSE_MAX });
     }
 }
 

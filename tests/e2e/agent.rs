@@ -616,6 +616,6 @@ fn serve(mut stream: TcpStream, served: &Mutex<Served>, key: &str, diary: Option
 
 fn ignore_signals() {
     for signal in [signal_hook::consts::SIGHUP, signal_hook::consts::SIGTERM] {
-        let _ = signal_hook::flag::register(signal, std::sync::Arc::default());
+        let _ = signal_hook::flag::register(signal, Arc::default());
     }
 }
