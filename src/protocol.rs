@@ -234,7 +234,8 @@ pub struct MetricStatus {
 /// Something that was found about a run: a stall, a deadline at risk, a result of zero.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct FindingStatus {
-    /// `stalled`, `deadline_at_risk`, `deadline_missed`, `no_progress`, `zero_result` or `unkillable`.
+    /// `stalled`, `deadline_at_risk`, `deadline_missed`, `no_progress`, `zero_result`, `unkillable`, `usage_limit`,
+    /// `runaway` or `denied`.
     pub kind: String,
     /// The metric it is about; empty for the run itself.
     pub subject: String,

@@ -70,6 +70,8 @@ mod reach;
 mod recorder_killed;
 #[path = "e2e/reload.rs"]
 mod reload;
+#[path = "e2e/runaways.rs"]
+mod runaways;
 #[path = "e2e/stalls.rs"]
 mod stalls;
 #[path = "e2e/streams.rs"]

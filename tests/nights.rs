@@ -30,6 +30,8 @@ mod post;
 mod prompts;
 #[path = "nights/rim.rs"]
 mod rim;
+#[path = "nights/runaways.rs"]
+mod runaways;
 #[path = "nights/sim.rs"]
 mod sim;
 #[path = "nights/spending.rs"]

@@ -86,6 +86,7 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
         evidence,
         weights,
         since: Some(now),
+        ..AgentSeen::default()
     }
 }
 

@@ -52,6 +52,41 @@ impl Lines {
     }
 }
 
+/// What is denied where nobody can be asked, as a line tells it: what tells it from others, and what it was.
+pub fn denied(line: &str) -> Vec<(String, String)> {
+    // Most lines tell of nothing denied, and are not read for it.
+    if !["permission_den", "\"declined\"", "rejected permission"].iter().any(|hint| line.contains(hint)) {
+        return Vec::new();
+    }
+    let Ok(value) = serde_json::from_str::<Value>(line) else { return Vec::new() };
+    let text = |value: &Value, path: &str| value.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let named = |value: &Value, tool: &str, input: &str| {
+        let of = ["command", "file_path", "filePath", "path", "url"].map(|key| text(value, &format!("{input}/{key}")));
+        let of = of.into_iter().find(|of| !of.is_empty()).unwrap_or_default();
+        kept(format!("{} {of}", text(value, tool)).trim())
+    };
+    match value.get("type").and_then(Value::as_str) {
+        // Claude: as it happens, and all of them at the end.
+        Some("system") if text(&value, "/subtype") == "permission_denied" => {
+            vec![(text(&value, "/tool_use_id"), kept(&text(&value, "/tool_name")))]
+        }
+        Some("result") => {
+            let all = value.get("permission_denials").and_then(Value::as_array);
+            let all = all.into_iter().flatten();
+            all.map(|one| (text(one, "/tool_use_id"), named(one, "/tool_name", "/tool_input"))).collect()
+        }
+        // Codex.
+        Some("item.completed") if text(&value, "/item/status") == "declined" => {
+            vec![(text(&value, "/item/id"), named(&value, "/item/type", "/item").replace("command_execution ", ""))]
+        }
+        // opencode.
+        Some("tool_use") if text(&value, "/part/state/error").contains("rejected permission") => {
+            vec![(text(&value, "/part/callID"), named(&value, "/part/tool", "/part/state/input"))]
+        }
+        Some(_) | None => Vec::new(),
+    }
+}
+
 /// Reads one line. `None` for what says nothing of its state.
 pub fn sign(profile: &Profile, line: &str, at: Wall, zone: &TimeZone) -> Option<Sign> {
     let value: Value = serde_json::from_str(line).ok()?;
@@ -175,6 +210,26 @@ mod tests {
         assert_eq!(last("gemini", gemini).unwrap().class, Some(FailureClass::Transient));
         let codex = "{\"type\":\"error\",\"message\":\"Reconnecting... 2/5\"}\n";
         assert!(last("codex", codex).unwrap().retries);
+    }
+
+    #[test]
+    fn what_was_denied_is_told_by_its_name() {
+        let as_it_happens = r#"{"type":"system","subtype":"permission_denied","tool_name":"Bash","tool_use_id":"t1","message":"needs approval"}"#;
+        assert_eq!(denied(as_it_happens), [("t1".to_owned(), "Bash".to_owned())]);
+        let at_the_end = r#"{"type":"result","is_error":false,"permission_denials":[{"tool_name":"Bash","tool_use_id":"t1","tool_input":{"command":"make"}},{"tool_name":"Write","tool_use_id":"t2","tool_input":{"file_path":"a.md"}}]}"#;
+        let both = [("t1".to_owned(), "Bash make".to_owned()), ("t2".to_owned(), "Write a.md".to_owned())];
+        assert_eq!(denied(at_the_end), both);
+        let codex = r#"{"type":"item.completed","item":{"id":"i3","type":"command_execution","command":"make","status":"declined"}}"#;
+        assert_eq!(denied(codex), [("i3".to_owned(), "make".to_owned())]);
+        let opencode = r#"{"type":"tool_use","part":{"tool":"bash","callID":"c1","state":{"status":"error","input":{"command":"make"},"error":"The user rejected permission to use this specific tool call."}}}"#;
+        assert_eq!(denied(opencode), [("c1".to_owned(), "bash make".to_owned())]);
+        for none in [
+            r#"{"type":"result","is_error":false,"permission_denials":[]}"#,
+            r#"{"type":"assistant","message":{"content":"permission_denials: rejected permission"}}"#,
+            "permission_denied",
+        ] {
+            assert_eq!(denied(none), [], "{none}");
+        }
     }
 
     #[test]

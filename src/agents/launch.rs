@@ -182,7 +182,7 @@ pub fn kept(starting: &Starting, known: Option<&str>, own: &[String], beside: &[
         return (!own.is_empty()).then_some(None);
     }
     if let Some(known) = known
-        && own.iter().chain(beside).any(|name| names(name, known))
+        && own.iter().chain(beside).any(|name| is_named(name, known))
     {
         return Some(Some(known.to_owned()));
     }
@@ -191,7 +191,7 @@ pub fn kept(starting: &Starting, known: Option<&str>, own: &[String], beside: &[
 }
 
 /// Whether a transcript is named by an id, or by its first part.
-fn names(transcript: &str, id: &str) -> bool {
+pub fn is_named(transcript: &str, id: &str) -> bool {
     let first = id.split('-').next().unwrap_or(id);
     let stem = transcript.strip_suffix(".jsonl").unwrap_or(transcript);
     stem == id || stem.ends_with(&format!("-{id}")) || (first.len() >= 8 && stem.ends_with(&format!("-{first}")))

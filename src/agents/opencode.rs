@@ -24,6 +24,8 @@ fn sign_of(profile: &Profile, kind: &str, value: &Value, at: Wall) -> Option<Sig
                 sign.activity = Some(Activity::Working);
                 sign.retries = true;
                 let words = of("/status/message");
+                let next = value.pointer("/status/next").and_then(Value::as_i64);
+                sign.tried = next.is_some_and(|next| next.saturating_sub(at.0) < 1_000);
                 sign.words = kept(words);
                 let (rule, class) = profile.error(words).unwrap_or((sign.rule.clone(), Some(FailureClass::Transient)));
                 (sign.rule, sign.class) = (rule, class);
@@ -214,6 +216,9 @@ mod tests {
             (sign.activity, sign.class, sign.retries),
             (Some(Activity::Working), Some(FailureClass::UsageLimit), true)
         );
+        assert!(!sign.tried, "it waits");
+        let at_once = retry.replace("1795253899000", "600");
+        assert!(of(&at_once).unwrap().tried, "it does not wait");
         let prompt = of(ASKED).unwrap().prompt.unwrap();
         assert_eq!((prompt.about.as_str(), prompt.command.as_deref()), ("bash-command", Some("git push")));
         assert_eq!(of(ERROR).unwrap().class, Some(FailureClass::Auth));

@@ -67,6 +67,9 @@ pub struct Sign {
     pub prompt: Option<Prompt>,
     /// The words it was read from, harmless and short.
     pub words: String,
+    /// Its model was asked, nothing came of it, and it asks again within a second: counts as a [request for
+    /// nothing](crate::core::runaway), where no transcript shows it.
+    pub tried: bool,
 }
 
 impl Sign {
@@ -84,6 +87,7 @@ impl Sign {
             limit: None,
             prompt: None,
             words: String::new(),
+            tried: false,
         }
     }
     /// When it was seen, and how far it is trusted.

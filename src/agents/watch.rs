@@ -9,12 +9,17 @@ use super::rules::{self, Place};
 use super::screen::{Cut, Region, Snapshot};
 use super::sign::{Sign, Source};
 use super::status;
-use crate::core::agent::{Activity, AgentSeen};
+use crate::core::agent::{Activity, AgentSeen, Denied};
 use crate::core::time::Wall;
 use crate::terminal::emulator::Emulator;
 use jiff::tz::TimeZone;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Most denials that are told apart.
+const DENIED_MAX: usize = 1_000;
+/// Denials that are told by their words.
+const DENIED_TOLD: usize = 5;
 
 /// Watches one attempt.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub struct Watcher {
     dirty: bool,
     seen: Option<AgentSeen>,
     composer: Option<Composer>,
+    /// What it was denied, each once.
+    denied: Vec<(String, String)>,
 }
 
 /// What stands in the composer of an agent, and around it.
@@ -74,7 +81,7 @@ impl Watcher {
     /// Watches an agent on a terminal of that size. Times that name no zone are of `zone`.
     pub fn new(profile: Arc<Profile>, cols: u16, rows: u16, zone: TimeZone) -> Self {
         let (emulator, lines, told) = (Emulator::new(cols, rows, 0, true), Lines::default(), BTreeMap::new());
-        Self { profile, emulator, lines, zone, told, dirty: true, seen: None, composer: None }
+        Self { profile, emulator, lines, zone, told, dirty: true, seen: None, composer: None, denied: Vec::new() }
     }
     /// The profile it is watched by.
     pub fn profile(&self) -> &Arc<Profile> {
@@ -99,8 +106,17 @@ impl Watcher {
                 None => self.told.remove(&Source::Status),
             };
         }
-        let (profile, zone, told) = (&self.profile, &self.zone, &mut self.told);
+        let (profile, zone, told, denied) = (&self.profile, &self.zone, &mut self.told, &mut self.denied);
         self.lines.feed(bytes, |line| {
+            for (id, what) in headless::denied(line) {
+                let known = denied.iter().position(|(known, _)| *known == id && !id.is_empty());
+                if let Some(known) = known.and_then(|place| denied.get_mut(place)) {
+                    // At its end it says more of it.
+                    known.1 = what;
+                } else if denied.len() < DENIED_MAX {
+                    denied.push((id, what));
+                }
+            }
             if let Some(mut sign) = headless::sign(profile, line, at, zone) {
                 // A limit is told beside what comes of it.
                 if sign.activity.is_none()
@@ -154,6 +170,10 @@ impl Watcher {
                 *prompt = old.clone();
             }
         }
+        now.denied = Denied {
+            count: u32::try_from(self.denied.len()).unwrap_or(u32::MAX),
+            what: self.denied.iter().take(DENIED_TOLD).map(|(_, what)| what.clone()).collect(),
+        };
         let changed = match &self.seen {
             Some(before) if before.same(&now) => {
                 now.since = before.since;

@@ -52,6 +52,7 @@ fn known_class() -> clap::builder::PossibleValuesParser {
         F::CrashLoop,
         F::BudgetExceeded,
         F::Infra,
+        F::Runaway,
     ];
     classes.map(|class| PossibleValue::new(class.as_str())).into_iter().collect::<Vec<_>>().into()
 }

@@ -155,6 +155,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         resume,
         answers,
         budget,
+        runaway,
         agent: _,
         profile,
         launch,
@@ -191,6 +192,7 @@ fn facts(session: &SessionPlan) -> Vec<Fact> {
         shown("resume", resume_words(*resume)),
         hidden("answers", answers),
         shown("budget", budget_words(*budget)),
+        hidden("runaway", runaway),
         hidden("agent", (launch, profile)),
         shown("worktree", worktree.is_some()),
     ]

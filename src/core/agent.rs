@@ -5,6 +5,7 @@
 
 use super::exit::FailureClass;
 use super::fact::Fact;
+use super::finding::{FindingKind, Found};
 use super::ids::AttemptId;
 use super::limit::{LimitSeen, RunLimit};
 use super::time::Wall;
@@ -178,6 +179,26 @@ pub struct AgentSeen {
     /// When each line of the evidence was seen, and how far it is trusted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<Weight>,
+    /// What it was not let do, with nobody to ask.
+    #[serde(skip_serializing_if = "Denied::is_none")]
+    pub denied: Denied,
+}
+
+/// Permissions that an agent without a screen was denied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Denied {
+    /// How many.
+    pub count: u32,
+    /// What for, the first of them, harmless.
+    pub what: Vec<String>,
+}
+
+impl Denied {
+    /// Whether there were none.
+    pub fn is_none(&self) -> bool {
+        self.count == 0
+    }
 }
 
 /// When something was seen, and how far it is trusted.
@@ -198,7 +219,7 @@ impl AgentSeen {
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        let what = |seen: &Self| (seen.activity, seen.class, seen.retries, seen.resumes);
+        let what = |seen: &Self| (seen.activity, seen.class, seen.retries, seen.resumes, seen.denied.count);
         prompts && what(self) == what(other) && reset(self) == reset(other)
     }
     /// What it does and why, in a line.
@@ -245,6 +266,28 @@ impl AgentSeen {
 }
 
 impl Turn<'_> {
+    /// An agent ended well although it was not let do something: with nobody to ask, it may have left out what mattered.
+    pub(super) fn denied_at_end(&mut self, id: &AttemptId) {
+        let attempt = self.run(&id.run).and_then(|run| run.attempt(id.number));
+        let Some(seen) = attempt.and_then(|attempt| attempt.output.agent.as_deref()) else { return };
+        let Denied { count, what } = seen.denied.clone();
+        let words = match count {
+            0 => {
+                return self.resolve(
+                    &id.run,
+                    FindingKind::Denied,
+                    "",
+                    &format!("attempt {} was denied nothing", id.number),
+                );
+            }
+            1 => "a good end, but a permission was denied".to_owned(),
+            count => format!("a good end, but {count} permissions were denied"),
+        };
+        let found =
+            Found { kind: FindingKind::Denied, subject: String::new(), what: words, evidence: what, acted: None };
+        self.found(&id.run, found);
+    }
+
     /// An agent does something else than before. What it met is its provider's matter as well.
     pub(super) fn agent_seen(&mut self, id: &AttemptId, bytes: u64, seen: AgentSeen) {
         let Some(run) = self.run(&id.run) else { return };

@@ -120,7 +120,9 @@ impl Turn<'_> {
                     self.attempt_ended(id, exit, Some(failure::by_intent(then)));
                     self.after_stop(&id.run, then);
                 }
-                AfterStop::Timeout | AfterStop::Stalled | AfterStop::GaveUp { .. } if exit.stopped => {
+                AfterStop::Timeout | AfterStop::Stalled | AfterStop::Runaway | AfterStop::GaveUp { .. }
+                    if exit.stopped =>
+                {
                     let verdict = failure::by_intent(then);
                     self.failed(id, exit, verdict);
                 }
@@ -130,6 +132,7 @@ impl Turn<'_> {
                 | AfterStop::Timeout
                 | AfterStop::Stalled
                 | AfterStop::Budget
+                | AfterStop::Runaway
                 | AfterStop::GaveUp { .. } => {
                     self.ended_by_itself(id, exit);
                 }
@@ -253,6 +256,7 @@ impl Turn<'_> {
             | AfterStop::Held
             | AfterStop::Timeout
             | AfterStop::Stalled
+            | AfterStop::Runaway
             | AfterStop::GaveUp { .. }
                 if closing =>
             {
@@ -262,6 +266,7 @@ impl Turn<'_> {
             | AfterStop::Held
             | AfterStop::Timeout
             | AfterStop::Stalled
+            | AfterStop::Runaway
             | AfterStop::GaveUp { .. } => match self.withdrawn(run) {
                 Some(why) => self.end(run, Outcome::Stopped, format!("stopped, and not started again: {why}")),
                 None if held => self.go(run, RunState::Held, "held by the operator"),

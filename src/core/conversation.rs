@@ -65,6 +65,9 @@ fn next(run: &Run, session: &SessionPlan, rng: &mut fastrand::Rng) -> Conversati
     if class == Some(FailureClass::ContextFull) {
         return begin("the conversation before it is full");
     }
+    if class == Some(FailureClass::Runaway) {
+        return begin("the conversation before it ran away");
+    }
     if !before.kept {
         return begin("no conversation was kept before it");
     }
@@ -95,7 +98,8 @@ fn was_refused(last: &Attempt, before: &Conversation, session: &SessionPlan) -> 
         | FailureClass::Operator
         | FailureClass::Lost
         | FailureClass::BudgetExceeded
-        | FailureClass::Infra => false,
+        | FailureClass::Infra
+        | FailureClass::Runaway => false,
     });
     before.resumed && quick && own
 }

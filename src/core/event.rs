@@ -361,6 +361,13 @@ pub enum Event {
         /// What it does.
         seen: Box<AgentSeen>,
     },
+    /// How often the agent of an attempt asks its model, and what comes of it.
+    Paced {
+        /// Which attempt.
+        attempt: AttemptId,
+        /// It.
+        pace: Box<super::runaway::Pace>,
+    },
 }
 
 /// What was seen of a guarded thing.

@@ -137,6 +137,8 @@ pub enum FailureClass {
     BudgetExceeded,
     /// The machine is at fault: disk full, a bug of nightkeep.
     Infra,
+    /// An agent asked its model again and again for nothing, or more than it may.
+    Runaway,
 }
 
 impl FailureClass {
@@ -159,6 +161,7 @@ impl FailureClass {
             Self::CrashLoop => "crash_loop",
             Self::BudgetExceeded => "budget_exceeded",
             Self::Infra => "infra",
+            Self::Runaway => "runaway",
         }
     }
 }

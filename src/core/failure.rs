@@ -52,7 +52,8 @@ pub fn counts(class: FailureClass) -> bool {
         | FailureClass::Timeout
         | FailureClass::OomKilled
         | FailureClass::KilledOther
-        | FailureClass::CrashLoop => true,
+        | FailureClass::CrashLoop
+        | FailureClass::Runaway => true,
         FailureClass::ProviderDown
         | FailureClass::UsageLimit
         | FailureClass::Operator
@@ -80,6 +81,7 @@ pub(super) fn by_intent(then: AfterStop) -> Verdict {
         AfterStop::Stalled => verdict(FailureClass::Stalled, "intent/stalled"),
         AfterStop::GaveUp { class } => verdict(class, gave_up::RULE),
         AfterStop::Budget => verdict(FailureClass::BudgetExceeded, "intent/budget"),
+        AfterStop::Runaway => verdict(FailureClass::Runaway, "intent/runaway"),
     }
 }
 
@@ -295,7 +297,9 @@ mod tests {
         for class in [C::ProviderDown, C::UsageLimit, C::Operator, C::Lost, C::Infra, C::BudgetExceeded] {
             assert!(!counts(class), "{class:?}");
         }
-        for class in [C::Transient, C::Stalled, C::Timeout, C::OomKilled, C::KilledOther, C::CrashLoop, C::Permanent] {
+        for class in
+            [C::Transient, C::Stalled, C::Timeout, C::OomKilled, C::KilledOther, C::CrashLoop, C::Permanent, C::Runaway]
+        {
             assert!(counts(class), "{class:?}");
         }
     }

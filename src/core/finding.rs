@@ -29,6 +29,10 @@ pub enum FindingKind {
     Unkillable,
     /// A usage limit after which it does not go on by itself.
     UsageLimit,
+    /// Its agent asks its model again and again for nothing, or more than it may.
+    Runaway,
+    /// A good end of an agent that was denied permissions, with nobody to ask.
+    Denied,
 }
 
 impl FindingKind {
@@ -42,13 +46,15 @@ impl FindingKind {
             Self::ZeroResult => "zero_result",
             Self::Unkillable => "unkillable",
             Self::UsageLimit => "usage_limit",
+            Self::Runaway => "runaway",
+            Self::Denied => "denied",
         }
     }
     /// Whether it is about a program that runs, so that its end is the finding's end too.
     fn ends_with_its_attempt(self) -> bool {
         match self {
-            Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress | Self::Unkillable => true,
-            Self::DeadlineMissed | Self::ZeroResult | Self::UsageLimit => false,
+            Self::Stalled | Self::DeadlineAtRisk | Self::NoProgress | Self::Unkillable | Self::Runaway => true,
+            Self::DeadlineMissed | Self::ZeroResult | Self::UsageLimit | Self::Denied => false,
         }
     }
 }

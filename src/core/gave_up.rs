@@ -45,7 +45,8 @@ pub fn given_up(seen: &AgentSeen, now: Wall) -> Option<FailureClass> {
         | FailureClass::Lost
         | FailureClass::CrashLoop
         | FailureClass::BudgetExceeded
-        | FailureClass::Infra => None,
+        | FailureClass::Infra
+        | FailureClass::Runaway => None,
     }
 }
 

@@ -187,7 +187,8 @@ impl State {
             | FailureClass::KilledOther
             | FailureClass::CrashLoop
             | FailureClass::BudgetExceeded
-            | FailureClass::Infra => true,
+            | FailureClass::Infra
+            | FailureClass::Runaway => true,
         })
     }
     /// How long the pace or the retry budget holds a run back that nothing else does, and which of the two.

@@ -14,8 +14,8 @@
 //! `note`: what the operator wants a session to know · `evidence` and `collected`: what is collected for the report ·
 //! `patterns`: names of files · `delivery`: the report on its way to people · `agent`: what a coding agent does ·
 //! `conversation`: which of its conversations an attempt goes on with ·
-//! `gave_up`: what is done about one that stays where it failed · `ticket`: what one asks, and who answers · `draft`: what is typed
-//! into the composer of one that rests.
+//! `gave_up`: what is done about one that stays where it failed · `runaway`: about one that asks its model for nothing ·
+//! `ticket`: what one asks, and who answers · `draft`: what is typed into the composer of one that rests.
 
 pub mod agent;
 mod agent_exit;
@@ -55,6 +55,7 @@ pub mod retry;
 mod review;
 pub mod rows;
 pub mod run;
+pub mod runaway;
 #[cfg(test)]
 #[expect(clippy::wildcard_enum_match_arm, reason = "tests look for one variant among many")]
 mod scenarios;

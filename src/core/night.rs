@@ -154,6 +154,7 @@ impl Turn<'_> {
             Event::DraftTyped { draft, typed, outcome } => self.draft_typed(draft, &typed, &outcome),
             Event::ReportReady { night, digest } => self.report_ready(&night, &digest),
             Event::Used { attempt, used } => self.used(&attempt, *used),
+            Event::Paced { attempt, pace } => self.paced(&attempt, &pace),
             Event::ConversationKept { attempt, id } => self.conversation_kept(&attempt, id),
         }
     }

@@ -242,6 +242,7 @@ impl Turn<'_> {
                     | AfterStop::Timeout
                     | AfterStop::Stalled
                     | AfterStop::Budget
+                    | AfterStop::Runaway
                     | AfterStop::GaveUp { .. } => {
                         let to = RunState::Stopping { attempt, then: AfterStop::Requeue };
                         self.go(run, to, "being stopped; started by the operator afterwards");
@@ -294,6 +295,7 @@ impl Turn<'_> {
             | AfterStop::Timeout
             | AfterStop::Stalled
             | AfterStop::Budget
+            | AfterStop::Runaway
             | AfterStop::GaveUp { .. } => (Outcome::Stopped, "stopped by the operator"),
         };
         let final_stop = matches!(state, RunState::Stopping { then: AfterStop::Stopped, .. });
@@ -356,7 +358,11 @@ impl Turn<'_> {
                         let to = RunState::Stopping { attempt, then: AfterStop::Held };
                         self.go(run, to, "being stopped; held afterwards");
                     }
-                    AfterStop::Held | AfterStop::Timeout | AfterStop::Stalled | AfterStop::GaveUp { .. } => {
+                    AfterStop::Held
+                    | AfterStop::Timeout
+                    | AfterStop::Stalled
+                    | AfterStop::Runaway
+                    | AfterStop::GaveUp { .. } => {
                         self.set_held(run, true);
                     }
                 }

@@ -169,6 +169,9 @@ pub struct SessionPlan {
     /// What it may use in a night.
     #[serde(default)]
     pub budget: Budget,
+    /// How much its agent may ask of its model.
+    #[serde(default)]
+    pub runaway: super::runaway::RunawayPolicy,
     /// The built-in agent that it is, or that its profile extends: `claude`, `codex`, `gemini`, `opencode` or `aider`.
     #[serde(default)]
     pub agent: Option<String>,

@@ -267,6 +267,7 @@ impl Turn<'_> {
         if verdict.is_some() {
             return;
         }
+        self.denied_at_end(id);
         let (Some(session), Some(run)) = (self.judged_by(&id.run), self.run(&id.run)) else { return };
         let Some(attempt) = run.attempt(id.number) else { return };
         let last = self.state().last_nights.get(&id.run.session);

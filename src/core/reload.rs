@@ -170,6 +170,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         profile,
         launch,
         worktree,
+        runaway,
     } = new;
     let keys = [
         ("project", *project != old.project),
@@ -198,6 +199,7 @@ fn changed_keys(old: &SessionPlan, new: &SessionPlan) -> Vec<&'static str> {
         ("budget", *budget != old.budget),
         ("agent", *agent != old.agent || *launch != old.launch || *profile != old.profile),
         ("worktree", *worktree != old.worktree),
+        ("runaway", *runaway != old.runaway),
     ];
     keys.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
 }

@@ -4,6 +4,7 @@ use super::exit::{ExitRecord, FailureClass, Verdict};
 use super::failure::verdict;
 use super::plan::{Jitter, Launch, OnCrashLoop, RetryPolicy};
 use super::run::{Attempt, Outcome, Run};
+use super::runaway::COOL_DOWN;
 use super::time::Wall;
 use std::time::Duration;
 
@@ -185,6 +186,13 @@ pub fn decide(
             let why = format!("begun anew with a hand-over, {attempts}");
             Decision::BackOff { delay: delay(policy, run.counted, rng), why }
         }
+        FailureClass::Runaway => match of_class(FailureClass::Runaway) {
+            0 | 1 => {
+                let why = format!("begun anew once, after a pause, {attempts}");
+                Decision::BackOff { delay: COOL_DOWN, why }
+            }
+            times => failed(format!("ran away {times} times")),
+        },
         FailureClass::Auth
         | FailureClass::Billing
         | FailureClass::Permanent
@@ -214,7 +222,8 @@ fn may_retry(class: FailureClass) -> bool {
         | FailureClass::OomKilled
         | FailureClass::KilledOther
         | FailureClass::Lost
-        | FailureClass::Infra => true,
+        | FailureClass::Infra
+        | FailureClass::Runaway => true,
         FailureClass::Auth
         | FailureClass::Billing
         | FailureClass::ContextFull

@@ -130,6 +130,8 @@ pub enum AfterStop {
         /// What kind of failure.
         class: FailureClass,
     },
+    /// Its agent ran away: judged like a failure.
+    Runaway,
 }
 
 /// How a run ended.

@@ -263,6 +263,7 @@ impl Turn<'_> {
                 | AfterStop::Held
                 | AfterStop::Timeout
                 | AfterStop::Stalled
+                | AfterStop::Runaway
                 | AfterStop::GaveUp { .. } => {
                     let to = RunState::Stopping { attempt, then: AfterStop::Deadline };
                     self.go(id, to, PAST_DEADLINE);
@@ -357,7 +358,8 @@ fn may_come_again(run: &Run) -> bool {
                 | FailureClass::ContextFull
                 | FailureClass::CrashLoop
                 | FailureClass::BudgetExceeded
-                | FailureClass::Operator => false,
+                | FailureClass::Operator
+                | FailureClass::Runaway => false,
                 FailureClass::Transient
                 | FailureClass::ProviderDown
                 | FailureClass::UsageLimit

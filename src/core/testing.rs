@@ -57,6 +57,7 @@ pub(super) fn session(text: &str) -> SessionPlan {
         resume: crate::core::limit::ResumePolicy::default(),
         answers: Vec::new(),
         budget: crate::core::usage::Budget::default(),
+        runaway: crate::core::runaway::RunawayPolicy::default(),
         agent: None,
         profile: None,
         launch: None,

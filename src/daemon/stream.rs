@@ -8,7 +8,7 @@ use super::tidings::Tidings;
 use crate::agents::launch::Served;
 use crate::agents::opencode::Told;
 use crate::agents::profile::Profile;
-use crate::agents::sign::Source;
+use crate::agents::sign::{Sign, Source};
 use crate::agents::stream::Cutter;
 use crate::core::time::Wall;
 use crate::os::clock;
@@ -116,23 +116,20 @@ async fn hear(profile: &Profile, served: &Served, tidings: &Tidings, client: &Cl
     let (busy, asked) = (ask(client, served, "/session/status").await, ask(client, served, "/permission").await);
     let mut told = Told::begin(profile, &busy, &asked, clock::wall());
     let mut said = None;
+    tell(tidings, &told, &mut said);
     let mut cutter = Cutter::default();
     *pause = PAUSE;
     loop {
-        let sign = told.sign();
-        let asks = sign.as_ref().is_some_and(|sign| sign.prompt.is_some());
-        if sign != said {
-            match sign.clone() {
-                Some(sign) => tidings.tell(sign),
-                None => tidings.lost(Source::Events),
-            }
-            said = sign;
-        }
+        let asks = said.as_ref().is_some_and(|sign| sign.prompt.is_some());
         let wait = if asks { UNSEEN } else { SILENCE };
         match timeout(wait, response.chunk()).await {
             Ok(Ok(Some(bytes))) => {
                 let now: Wall = clock::wall();
-                cutter.push(&bytes).iter().for_each(|event| told.take(profile, event, now));
+                for event in cutter.push(&bytes) {
+                    told.take(profile, &event, now);
+                    // Each by itself: whoever counts what is tried again must not miss one.
+                    tell(tidings, &told, &mut said);
+                }
             }
             Ok(Ok(None)) => return Lost::Ended,
             Ok(Err(e)) => return e.into(),
@@ -140,6 +137,18 @@ async fn hear(profile: &Profile, served: &Served, tidings: &Tidings, client: &Cl
             Err(_) if asks => said.clone().into_iter().for_each(|sign| tidings.tell(sign)),
             Err(_) => return Lost::Silent,
         }
+    }
+}
+
+/// Brings what is known now, if that is something else than before.
+fn tell(tidings: &Tidings, told: &Told, said: &mut Option<Sign>) {
+    let sign = told.sign();
+    if sign != *said {
+        match sign.clone() {
+            Some(sign) => tidings.tell(sign),
+            None => tidings.lost(Source::Events),
+        }
+        *said = sign;
     }
 }
 

@@ -3,9 +3,13 @@
 
 use crate::agents::sign::{Sign, Source};
 use crate::core::agent::AgentSeen;
+use crate::core::time::Wall;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
+
+/// Most requests for nothing that are kept until they are asked for.
+const TRIED_MAX: usize = 1_000;
 
 /// The tidings of one attempt.
 #[derive(Default)]
@@ -13,12 +17,20 @@ pub struct Tidings {
     /// The newest of each source: nothing grows while nobody listens.
     signs: Mutex<BTreeMap<Source, Option<Sign>>>,
     judged: Mutex<Option<AgentSeen>>,
+    /// When its model was asked for nothing, by its signs.
+    tried: Mutex<Vec<Wall>>,
     news: Notify,
 }
 
 impl Tidings {
     /// Brings a sign.
     pub fn tell(&self, sign: Sign) {
+        if sign.tried {
+            let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+            if tried.len() < TRIED_MAX {
+                tried.push(sign.at);
+            }
+        }
         self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, Some(sign));
         self.news.notify_one();
     }
@@ -38,6 +50,10 @@ impl Tidings {
     /// What came since the last call.
     pub fn take(&self) -> BTreeMap<Source, Option<Sign>> {
         std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+    /// When its model was asked for nothing since the last call.
+    pub fn tried(&self) -> Vec<Wall> {
+        std::mem::take(&mut *self.tried.lock().unwrap_or_else(PoisonError::into_inner))
     }
     /// Notes the newest judgement.
     pub fn judge(&self, seen: &AgentSeen) {

@@ -14,13 +14,14 @@ use crate::agents::sign::Sign;
 use crate::agents::transcript::Word;
 use crate::agents::usage::lines::LINE_MAX;
 use crate::agents::usage::meter::Meter;
-use crate::agents::usage::places::{Place, Span, places, whose};
+use crate::agents::usage::places::{Claimant, Place, Span, Trace, places, whose};
 use crate::agents::usage::prices::{Price, Prices, rates};
 use crate::agents::usage::{Agent, Note, Request, opencode_message};
 use crate::core::event::Event;
 use crate::core::ids::AttemptId;
 use crate::core::plan::SessionPlan;
 use crate::core::run::{Attempt, RunState};
+use crate::core::runaway::{Pace, is_calm, judge};
 use crate::core::state::State;
 use crate::core::time::Wall;
 use crate::core::usage::{Money, Used};
@@ -84,6 +85,8 @@ struct Metered {
     conversations: BTreeMap<String, Wall>,
     /// The names of all transcripts that were found beside its own: one of an id that was chosen for it is its own.
     beside: BTreeSet<String>,
+    /// What was told last of how it asks its model; `None` before anything was.
+    paced: Option<Option<bool>>,
     /// What was found of a database, by its and its log's size and time.
     database: Option<[Option<(u64, i64)>; 2]>,
 }
@@ -95,6 +98,8 @@ struct Job {
     agent: Agent,
     session: SessionPlan,
     span: Span,
+    /// The id of its conversation, as far as it is known.
+    conversation: Option<String>,
 }
 
 impl Job {
@@ -102,7 +107,13 @@ impl Job {
         let agent = Agent::named(session.agent.as_deref()?)?;
         let from = attempt.started.as_ref()?.at;
         let to = attempt.exit.as_ref().map(|exit| exit.at);
-        Some(Self { attempt: attempt.id.clone(), agent, session: session.clone(), span: Span { from, to } })
+        let conversation = attempt.conversation.as_ref().and_then(|conversation| conversation.id.clone());
+        let (attempt, session, span) = (attempt.id.clone(), session.clone(), Span { from, to });
+        Some(Self { attempt, agent, session, span, conversation })
+    }
+    /// It, as one that a transcript may be of.
+    fn claimant(&self) -> Claimant<'_> {
+        Claimant { span: self.span, conversation: self.conversation.as_deref() }
     }
     /// Whether only attempts of its own session would be taken for each other.
     fn is_alone<'j>(&self, all: impl IntoIterator<Item = &'j Self>) -> bool {
@@ -257,9 +268,13 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
             }
         }
     }
+    // What its signs say of requests that no transcript shows.
+    let tidings = work.iter().filter_map(|(job, _)| Some((job.attempt.clone(), rim.watchers().tidings(&job.attempt)?)));
+    let tried: Vec<(AttemptId, Vec<Wall>)> = tidings.map(|(attempt, tidings)| (attempt, tidings.tried())).collect();
     let rim_too = Arc::clone(rim);
     let looked = tokio::task::spawn_blocking(move || {
         let mut held = rim_too.usage().held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.tried(tried);
         let told = held.look(&work, &all, &stored, &zone, &prices, last);
         (told, held.signs(&profiles, &zone))
     });
@@ -272,6 +287,7 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
     for told in told {
         let event = match told {
             Told::Used(attempt, used) => Event::Used { attempt, used },
+            Told::Paced(attempt, pace) => Event::Paced { attempt, pace },
             Told::Nothing(attempt) => Event::Trouble {
                 part: format!("the budget of {}", attempt.run.session),
                 what: "no transcript of it is found, so nothing is known of what it uses".to_owned(),
@@ -284,6 +300,7 @@ async fn look(rim: &Arc<Rim>, mine: Vec<Job>, all: Vec<Job>, last: bool) {
 /// What a look has to tell.
 enum Told {
     Used(AttemptId, Box<Used>),
+    Paced(AttemptId, Box<Pace>),
     Nothing(AttemptId),
 }
 
@@ -314,7 +331,7 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
         }
     };
     let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();
-    let spans: Vec<Span> = others.iter().map(|other| other.span).collect();
+    let claimants: Vec<Claimant<'_>> = others.iter().map(|other| other.claimant()).collect();
     let real = std::fs::canonicalize(&job.session.dir).unwrap_or_else(|_| job.session.dir.clone());
     // A session of its is what a file is to others.
     let mut sessions: BTreeMap<String, ((Wall, Wall), Vec<Request>)> = BTreeMap::new();
@@ -328,9 +345,11 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
         *time = (time.0.min(at), time.1.max(at));
         requests.push(request);
     }
-    let times: Vec<(Wall, Wall)> = sessions.values().map(|(time, _)| *time).collect();
+    let traces: Vec<Trace<'_>> =
+        sessions.iter().map(|(name, (time, _))| Trace { began: time.0, written: time.1, name }).collect();
+    let owners = whose(&traces, &claimants);
     let mut mine = Vec::new();
-    for ((session, (_, requests)), owner) in sessions.into_iter().zip(whose(&times, &spans)) {
+    for ((session, (_, requests)), owner) in sessions.into_iter().zip(owners) {
         let Some((place, guessed)) = owner else { continue };
         if others.get(place).is_some_and(|owner| owner.attempt == job.attempt) {
             let stored = |request| Stored {
@@ -346,6 +365,14 @@ async fn database(rim: &Rim, job: &Job, all: &[Job], path: &Path) -> Vec<Stored>
 }
 
 impl Held {
+    fn tried(&mut self, tried: Vec<(AttemptId, Vec<Wall>)>) {
+        for (attempt, times) in tried {
+            if let Some(metered) = self.meters.get_mut(&attempt) {
+                times.into_iter().for_each(|at| metered.meter.tried(at));
+            }
+        }
+    }
+
     /// What the transcripts of these said since the last call of the states of their agents.
     fn signs(&mut self, profiles: &BTreeMap<AttemptId, Arc<Profile>>, zone: &TimeZone) -> Vec<(AttemptId, Sign)> {
         let mut signs = Vec::new();
@@ -377,6 +404,7 @@ impl Held {
                 complained: false,
                 conversations: BTreeMap::new(),
                 beside: BTreeSet::new(),
+                paced: None,
                 database: None,
             });
             metered.choose(job, all, transcripts, zone, &mut self.listing);
@@ -393,6 +421,7 @@ impl Held {
                 }
                 metered.meter.take(0, message.note.clone());
             }
+            told.extend(metered.pace(job).filter(|_| job.span.to.is_none()));
             let used = metered.meter.used();
             if used != metered.told {
                 metered.told.clone_from(&used);
@@ -411,19 +440,43 @@ impl Held {
 }
 
 impl Metered {
+    /// How it asks its model, when that is something new: it is judged otherwise than when it was told last.
+    fn pace(&mut self, job: &Job) -> Option<Told> {
+        let pace = self.meter.pace(clock::wall());
+        let policy = &job.session.runaway;
+        let judged = match judge(&pace, policy) {
+            Some(judged) => Some(judged.stop),
+            // What is told of holds until it is well below of that.
+            None if is_calm(&pace, policy) => None,
+            None => self.paced.flatten(),
+        };
+        (self.paced.replace(judged) != Some(judged)).then(|| Told::Paced(job.attempt.clone(), Box::new(pace)))
+    }
+
     /// Takes up the transcripts that are this attempt's.
     fn choose(&mut self, job: &Job, all: &[Job], found: Vec<Transcript>, zone: &TimeZone, listing: &mut Listing) {
         let others: Vec<&Job> = all.iter().filter(|other| other.shares(job)).collect();
-        let spans: Vec<Span> =
-            others.iter().map(|other| if other.attempt == job.attempt { job.span } else { other.span }).collect();
-        let first = spans.iter().map(|span| span.from.0).min().unwrap_or(job.span.from.0).saturating_sub(1_000);
+        let claimants: Vec<Claimant<'_>> =
+            others.iter().map(|other| if other.attempt == job.attempt { job } else { other }.claimant()).collect();
+        let first = claimants
+            .iter()
+            .map(|claimant| claimant.span.from.0)
+            .min()
+            .unwrap_or(job.span.from.0)
+            .saturating_sub(1_000);
         let mut found = found;
         found.retain(|transcript| transcript.written.0 >= first && listing.is_of(&transcript.path, &job.session.dir));
         found.sort_by(|a, b| (a.began, &a.path).cmp(&(b.began, &b.path)));
         // A helper's is theirs whose session's it lies beside.
-        let times: Vec<(Wall, Wall)> =
-            found.iter().filter(|found| !found.side).map(|found| (found.began, found.written)).collect();
-        let mut owners = whose(&times, &spans).into_iter();
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let names: Vec<String> = found.iter().filter(|found| !found.side).map(|found| name(&found.path)).collect();
+        let traces: Vec<Trace<'_>> = found
+            .iter()
+            .filter(|found| !found.side)
+            .zip(&names)
+            .map(|(found, name)| Trace { began: found.began, written: found.written, name })
+            .collect();
+        let mut owners = whose(&traces, &claimants).into_iter();
         let mut by_session: BTreeMap<PathBuf, Option<(usize, bool)>> = BTreeMap::new();
         let (side, main): (Vec<Transcript>, Vec<Transcript>) = found.into_iter().partition(|found| found.side);
         for transcript in main {
@@ -434,7 +487,8 @@ impl Metered {
         }
         for transcript in side {
             let beside = transcript.path.ancestors().find_map(|above| by_session.get(above).copied());
-            let alone = || whose(&[(transcript.began, transcript.written)], &spans).into_iter().next().flatten();
+            let trace = Trace { began: transcript.began, written: transcript.written, name: "" };
+            let alone = || whose(&[trace], &claimants).into_iter().next().flatten();
             let owner = beside.unwrap_or_else(alone);
             self.take_up(job, &others, transcript, owner, zone);
         }

@@ -56,16 +56,20 @@ pub(super) fn commit(commit: &Commit) -> CommitReport {
     }
 }
 
-/// What a project's repository showed beside its own work tree.
-pub(super) fn beside(work: &ProjectWork) -> (Vec<WorktreeReport>, Vec<SubmoduleReport>) {
-    let tree = |tree: &WorktreeWork| WorktreeReport {
+/// A further work tree, harmless.
+pub(super) fn tree(tree: &WorktreeWork) -> WorktreeReport {
+    WorktreeReport {
         path: quote(&tree.path),
         branch: tree.branch.as_deref().map(quote),
         commits: tree.commits.iter().map(commit).collect(),
         commit_count: tree.commit_count,
         dirty_count: tree.dirty_count,
         problem: tree.problem.as_deref().map(quote),
-    };
+    }
+}
+
+/// What a project's repository showed beside its own work tree.
+pub(super) fn beside(work: &ProjectWork) -> (Vec<WorktreeReport>, Vec<SubmoduleReport>) {
     let module = |module: &SubmoduleWork| SubmoduleReport {
         path: quote(&module.path),
         from: module.from.as_deref().map(quote),

@@ -116,6 +116,7 @@ fn document(report: &Report) -> Result<Value, serde_json::Error> {
     for (row, session) in rows.iter_mut().zip(&report.sessions) {
         row["result"] = json!(result(session));
         row["numbers"] = json!(session.metrics.iter().map(metric).collect::<Vec<_>>());
+        row["worktree_said"] = json!(session.worktree.as_ref().map(WorktreeReport::words));
         row["tools_said"] = json!(session.tools.iter().map(tool).collect::<Vec<_>>());
         row["bar"] = night_bar(session, report);
         row["used"] = json!(session.usage.as_ref().map(words));

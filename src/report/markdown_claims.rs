@@ -192,15 +192,7 @@ impl Page<'_> {
     fn beside(&self, lines: &mut Vec<String>, project: &ProjectReport, most: usize) {
         for tree in project.worktrees.iter().take(most) {
             lines.push(format!("  - work tree {}: {}", code(&cut_at_word(&tree.path, 120)), prose(&tree.words())));
-            for commit in tree.commits.iter().take(most) {
-                let hash: String = commit.hash.chars().take(10).collect();
-                let subject = code(&cut_at_word(&commit.subject, 100));
-                lines.push(format!("    - {} {subject} by {}", code(&hash), code(&cut_at_word(&commit.author, 40))));
-            }
-            let more = tree.commit_count.saturating_sub(tree.commits.len().min(most) as u64);
-            if more > 0 {
-                lines.push(format!("    - {more} more commits in the JSON"));
-            }
+            lines.extend(commits(tree, most).map(|commit| format!("    {commit}")));
         }
         more_of(lines, project.worktrees.len() as u64, project.worktrees.len().min(most), "work trees");
         for module in project.submodules.iter().take(most) {
@@ -254,6 +246,18 @@ impl Page<'_> {
             count(document.items, "item", "items")
         )
     }
+}
+
+/// The commits of a further work tree, one a line.
+pub(super) fn commits(tree: &super::beside::WorktreeReport, most: usize) -> impl Iterator<Item = String> {
+    let line = |commit: &super::model::CommitReport| {
+        let hash: String = commit.hash.chars().take(10).collect();
+        let subject = code(&cut_at_word(&commit.subject, 100));
+        format!("- {} {subject} by {}", code(&hash), code(&cut_at_word(&commit.author, 40)))
+    };
+    let more = tree.commit_count.saturating_sub(tree.commits.len().min(most) as u64);
+    let told: Vec<String> = tree.commits.iter().take(most).map(line).collect();
+    told.into_iter().chain((more > 0).then(|| format!("- {more} more commits in the JSON")))
 }
 
 /// What a project comes to in a line.

@@ -177,6 +177,10 @@ impl Page<'_> {
             }
             lines.extend(s.metrics.iter().map(|m| format!("- {}", code(&metric(m)))));
             lines.extend(s.findings.iter().map(|f| self.finding(f)));
+            if let Some(tree) = &s.worktree {
+                lines.push(format!("- its work tree: {}", prose(&tree.words())));
+                lines.extend(super::markdown_claims::commits(tree, 5).map(|commit| format!("  {commit}")));
+            }
             if !s.last_words.is_empty() && s.state == "succeeded" {
                 lines.push(String::new());
                 lines.extend(fence(&s.last_words));

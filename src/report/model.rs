@@ -365,6 +365,9 @@ pub struct SessionReport {
     /// Whether it is an agent: one of which nothing is known did not use nothing.
     #[serde(default)]
     pub agent: bool,
+    /// What happened in the git worktree of its own; null without one, and where nothing happened.
+    #[serde(default)]
+    pub worktree: Option<super::beside::WorktreeReport>,
 }
 
 /// How a program ended.

@@ -38,6 +38,7 @@ pub(super) enum Kind {
     Blocker,
     UserAction,
     Partial,
+    Denied,
     Held,
     Artifact,
     Unfinished,
@@ -54,6 +55,7 @@ impl Kind {
             Self::Blocker => "blocker",
             Self::UserAction => "user_action",
             Self::Partial => "partial",
+            Self::Denied => "denied",
             Self::Held => "held",
             Self::Artifact => "artifact",
             Self::Unfinished => "unfinished",
@@ -204,8 +206,18 @@ fn of_run(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> 
             let what = format!("{name} did not finish before the night ended");
             Some((Kind::Unfinished, what, format!("nightkeep up {name}")))
         }
-        Outcome::Succeeded | Outcome::Stopped | Outcome::Skipped => None,
+        Outcome::Succeeded => denied(name, run),
+        Outcome::Stopped | Outcome::Skipped => None,
     }
+}
+
+/// An agent that ended well and was denied something, unless a check shows that its work is done.
+fn denied(name: &SessionName, run: &RunFacts) -> Option<(Kind, String, String)> {
+    let found = run.findings.iter().find(|found| found.kind == FindingKind::Denied && found.is_open())?;
+    let proven = run.attempts.last().is_some_and(|attempt| attempt.checks.iter().any(|check| check.passed));
+    let what = found.evidence.first().map_or_else(String::new, |first| format!(": {}", quote(first)));
+    let said = format!("{name} ended without an error, but was denied what it asked for{what}");
+    (!proven).then(|| (Kind::Denied, said, format!("nightkeep why {name}")))
 }
 
 /// The class of the last failure.
@@ -231,7 +243,8 @@ fn worth_another_try(class: FailureClass) -> bool {
         | FailureClass::Permanent
         | FailureClass::OomKilled
         | FailureClass::CrashLoop
-        | FailureClass::BudgetExceeded => false,
+        | FailureClass::BudgetExceeded
+        | FailureClass::Runaway => false,
     }
 }
 

@@ -142,7 +142,9 @@ fn of_project(facts: &Facts, project: &ProjectName) -> Seen {
             files.push(File { path: change.path.clone(), exists: true, bytes: None, lines: None, committed });
         }
     }
-    let commits = work.iter().flat_map(|work| &work.commits);
+    // What a session of a worktree of its own committed is on its branch.
+    let beside = work.iter().flat_map(|work| &work.worktrees).flat_map(|tree| &tree.commits);
+    let commits = work.iter().flat_map(|work| &work.commits).chain(beside);
     let commits = commits.map(|commit| Commit { hash: commit.hash.clone(), held: true }).collect();
     (files, commits, scan.and_then(|scan| scan.last_edit).map(seconds_of))
 }

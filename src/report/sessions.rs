@@ -1,5 +1,6 @@
 //! The sessions of a night, worst first.
 
+use super::beside::{WorktreeReport, tree};
 use super::facts::{AttemptFacts, Facts, RunFacts};
 use super::fold::{ran, seconds};
 use super::model::{
@@ -131,7 +132,15 @@ fn session(facts: &Facts, run: &RunFacts, plan: Option<&SessionPlan>) -> Session
         findings: run.findings.iter().map(finding).collect(),
         usage: super::usage::of_session(facts, &run.id.session),
         agent: plan.is_some_and(SessionPlan::is_agent),
+        worktree: plan.and_then(|plan| worktree(facts, plan)),
     }
+}
+
+/// What its project's repository shows of the work tree that is its own: that on its branch.
+fn worktree(facts: &Facts, plan: &SessionPlan) -> Option<WorktreeReport> {
+    let branch = &plan.worktree.as_ref()?.branch;
+    let work = facts.projects.get(plan.project.as_ref()?)?.work.as_ref()?;
+    work.worktrees.iter().find(|tree| tree.branch.as_ref() == Some(branch)).map(tree)
 }
 
 /// Of each tool the last run, in the order in which they ended.

@@ -397,6 +397,7 @@ fn next(run: &Run, plan: Option<&SessionPlan>, state: &State, now: At, zone: &Ti
                 format!("it is judged as {}: its agent gave up", class.as_str().replace('_', " "))
             }
             AfterStop::Budget => "it ends, and is not tried again: its budget is used up".to_owned(),
+            AfterStop::Runaway => "it is judged like a failure: it ran away".to_owned(),
         },
         RunState::Ended { outcome } => match outcome {
             Outcome::Succeeded => "nothing: it is done".to_owned(),

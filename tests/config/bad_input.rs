@@ -463,6 +463,15 @@ fn budgets_are_finite_and_not_negative() {
 }
 
 #[test]
+fn limits_of_a_runaway_are_rates_of_something() {
+    session_error("runaway = { requests_per_minute = 0 }", 35, "1 to 1000");
+    session_error("runaway = { requests_per_minute = 5000 }", 35, "1 to 1000");
+    session_error("runaway = { tokens_per_minute = 0 }", 33, "at least 1");
+    session_error("runaway = { action = \"kill\" }", 22, "alert");
+    errors("[projects.p]\ndir = \".\"\nrunaway = { request_per_minute = 5 }\n", &[("3:13", "requests_per_minute")]);
+}
+
+#[test]
 fn agents_prompts_and_projects_are_resolved() {
     let agent = |lines: &str| format!("[sessions.a]\n{lines}\n");
     errors(&agent("agent = \"cluade\"\nprompt = \"x\""), &[("2:9", "did you mean `claude`?")]);

@@ -139,6 +139,23 @@ fn resume_says_until_when_and_how_often_key_by_key() {
 }
 
 #[test]
+fn runaway_is_the_session_s_own_then_its_project_s_then_that_for_all_key_by_key() {
+    use nightkeep::core::runaway::OnRunaway;
+    let loaded = clean(
+        "[defaults]\nrunaway = { requests_per_minute = 90, action = \"alert\" }\n[projects.p]\ndir = \".\"\n\
+         runaway = { requests_per_minute = 60 }\n[sessions.a]\ncommand = \"a\"\n[sessions.b]\nproject = \"p\"\ncommand = \"b\"\n\
+         [sessions.c]\nproject = \"p\"\ncommand = \"c\"\nrunaway = { tokens_per_minute = 5_000_000, action = \"stop\" }\n",
+    );
+    let runaway = |name: &str| {
+        let policy = named(&loaded, name).runaway;
+        (policy.requests_per_minute, policy.tokens_per_minute, policy.action)
+    };
+    assert_eq!(runaway("a"), (Some(90), None, OnRunaway::Alert));
+    assert_eq!(runaway("b"), (Some(60), None, OnRunaway::Alert));
+    assert_eq!(runaway("c"), (Some(60), Some(5_000_000), OnRunaway::Stop));
+}
+
+#[test]
 fn the_full_example_loads_and_says_what_is_not_in_effect_yet() {
     let outcome = outcome(include_str!("valid/full.toml"));
     assert!(outcome.loaded.is_some(), "{}", rendered(&outcome));

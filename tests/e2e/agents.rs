@@ -164,3 +164,41 @@ fn a_worktree_is_made_once_on_a_branch_of_its_own_without_hooks_and_kept() {
     let troubles = house.facts_of("trouble");
     assert!(troubles.iter().any(|fact| fact["what"].to_string().contains("in no git repository")), "{troubles:?}");
 }
+
+#[test]
+fn what_a_session_commits_in_its_worktree_stands_with_it_in_the_report() {
+    let house = House::new("");
+    let repository = house.path("repo");
+    fs::create_dir_all(&repository).unwrap();
+    fs::write(repository.join("a.txt"), "one\n").unwrap();
+    git(&repository, &["init", "-q", "-b", "main"]);
+    git(&repository, &["add", "."]);
+    git(&repository, &["commit", "-qm", "first"]);
+    let commit = "git -c user.name=agent -c user.email=agent@x commit -q";
+    house.write(&format!(
+        "[projects.p]\ndir = \"{0}\"\n[sessions.own]\nproject = \"p\"\nworktree = true\n\
+         command = 'echo two > b.txt; git add b.txt; {commit} -m \"the second file\"; echo three > c.txt'\n\
+         [sessions.idle]\nproject = \"p\"\nworktree = true\ncommand = 'true'\n\
+         [sessions.main]\nproject = \"p\"\ncommand = 'true'\n",
+        repository.display()
+    ));
+    house.ok(&["up", "--trust"]);
+    for name in ["own", "idle", "main"] {
+        house.until_state(name, "succeeded");
+    }
+    house.ok(&["down"]);
+    let report = house.json(&["report", "--format", "json"]);
+    let of = |name: &str| {
+        let sessions = report["sessions"].as_array().unwrap();
+        sessions.iter().find(|session| session["name"] == name).unwrap()["worktree"].clone()
+    };
+    let own = of("own");
+    assert_eq!((&own["branch"], &own["commit_count"]), (&"nightkeep/own".into(), &1.into()), "{own:#}");
+    assert_eq!((&own["commits"][0]["subject"], &own["dirty_count"]), (&"the second file".into(), &1.into()), "{own:#}");
+    assert_eq!((of("idle"), of("main")), (Value::Null, Value::Null), "nothing happened there");
+    assert_eq!(report["totals"]["commits"], 0, "the project's own branch has none of it");
+    let markdown = house.ok(&["report", "--format", "md", "--full"]);
+    assert!(markdown.contains("- its work tree: on nightkeep/own, 1 commit, 1 uncommitted change"), "{markdown}");
+    let html = house.ok(&["report", "--format", "html"]);
+    assert!(html.contains("Its work tree: on nightkeep"), "the page says so");
+}

@@ -79,6 +79,7 @@ fn kind(event: &Event) -> (&'static str, About<'_>) {
         Event::Say { attempt, .. } => ("say", About::Run(&attempt.run)),
         Event::Rests { attempt } => ("rests", About::Run(&attempt.run)),
         Event::DraftTyped { .. } => ("draft typed", About::All),
+        Event::Paced { attempt, .. } => ("paced", About::Run(&attempt.run)),
     }
 }
 

@@ -23,6 +23,7 @@ use nightkeep::core::pause::{LATE, SPREAD};
 use nightkeep::core::plan::{DependencyOn, Jitter};
 use nightkeep::core::retry::base_delay;
 use nightkeep::core::run::{Due, Outcome, RunState};
+use nightkeep::core::runaway::COOL_DOWN;
 use nightkeep::core::state::State;
 use nightkeep::core::time::{At, Wall};
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,6 +91,7 @@ impl Judge {
             self.fact(event, entry, state, world).map_err(|what| format!("{what}\n  fact: {:?}", entry.fact))?;
         }
         self.spending.step(&step.facts, state)?;
+        super::runaways::step(event, step, state, world)?;
         for effect in &step.effects {
             self.effect(event, effect)?;
         }
@@ -327,6 +329,7 @@ impl Judge {
         let (least, most) = match verdict.class {
             FailureClass::CrashLoop => (Duration::ZERO, policy.crash_loop_window.max(policy.max_delay)),
             FailureClass::Lost | FailureClass::Infra => (Duration::ZERO, policy.max_delay),
+            FailureClass::Runaway => (COOL_DOWN, COOL_DOWN),
             _ => {
                 let base = base_delay(policy, run.counted);
                 match policy.jitter {

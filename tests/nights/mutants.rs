@@ -77,6 +77,8 @@ pub enum Mutant {
     AnswersWithoutARule,
     ForgetsTheSpending,
     PastesAgain,
+    LetsItRunAway,
+    CallsHelpersARunaway,
 }
 
 impl Mutant {
@@ -137,6 +139,8 @@ impl Mutant {
         Self::AnswersWithoutARule,
         Self::ForgetsTheSpending,
         Self::PastesAgain,
+        Self::LetsItRunAway,
+        Self::CallsHelpersARunaway,
     ];
 
     /// The invariants of which one must find it.
@@ -194,6 +198,8 @@ impl Mutant {
             Self::AnswersWithoutARule => &["T2"],
             Self::ForgetsTheSpending => &["B1", "B2"],
             Self::PastesAgain => &["D1", "D2"],
+            Self::LetsItRunAway => &["R2"],
+            Self::CallsHelpersARunaway => &["R1"],
         }
     }
 
@@ -461,8 +467,8 @@ impl Mutant {
                     run.findings.retain(|finding| !asks(finding.kind));
                 }
             }
-            // These are the rim's: see `Sim::types` and `Sim::pastes`.
-            Self::TypesWithoutLooking | Self::PastesAgain => {}
+            // These are the rim's: see `Sim::types`, `Sim::pastes` and `Sim::look_at_pace`.
+            Self::TypesWithoutLooking | Self::PastesAgain | Self::LetsItRunAway | Self::CallsHelpersARunaway => {}
             Self::AnswersWithoutARule => {
                 let open = step.facts.iter().find_map(|entry| match &entry.fact {
                     Fact::TicketMoved { ticket, .. } if ticket.is_open() && ticket.judged => {

@@ -308,6 +308,7 @@ pub fn session(i: usize, rng: &mut Rng) -> SessionPlan {
         profile: None,
         launch: None,
         worktree: None,
+        runaway: Default::default(),
     }
 }
 

@@ -9,6 +9,7 @@ use nightkeep::core::fact::{Entry, Fact};
 use nightkeep::core::ids::{AttemptId, SessionName};
 use nightkeep::core::plan::{Plan, SessionPlan};
 use nightkeep::core::run::{AfterStop, RunState};
+use nightkeep::core::runaway::OnRunaway;
 use nightkeep::core::state::State;
 use nightkeep::core::usage::{Budget, Money, Sum, Tokens, Used};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,9 @@ pub fn equip(plan: &mut Plan, seed: u64) {
         session.agent = rng.bool().then(|| "claude".to_owned());
         if rng.u8(0..3) == 0 {
             session.budget = tokens(rng);
+        }
+        if rng.u8(0..4) == 0 {
+            session.runaway.action = OnRunaway::Alert;
         }
     }
     for project in plan.projects.values_mut() {
@@ -63,6 +67,7 @@ impl Sim {
         let Some(program) = self.world.dirs.get(attempt).and_then(|dir| dir.program.as_ref()) else { return Ok(()) };
         let lived = program.active(self.world.t);
         self.meter(attempt);
+        self.look_at_pace(attempt)?;
         self.step(Event::Used { attempt: attempt.clone(), used: Box::new(used(lived)) })
     }
 }

@@ -57,6 +57,7 @@ pub fn session(text: &str) -> SessionPlan {
         profile: None,
         launch: None,
         worktree: None,
+        runaway: Default::default(),
     }
 }
 

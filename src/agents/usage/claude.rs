@@ -1,11 +1,14 @@
 //! Claude Code: a JSON object a line. A reply has a line for each of its parts, all with the same message id, request id
 //! and usage; at its end the program writes what it reckons the session cost.
 
-use super::count::{Count, MOST};
+use super::count::{Count, Flag, MOST};
 use super::{Note, Request, mentions, moment};
 use crate::core::usage::{Money, Tokens};
 use serde::Deserialize;
 use std::borrow::Cow;
+
+/// From this wait on, in milliseconds, a failed request is not held against its agent.
+const PAUSE_MS: u64 = 1_000;
 
 #[derive(Deserialize)]
 struct Line<'l> {
@@ -17,6 +20,12 @@ struct Line<'l> {
     request_id: Option<Cow<'l, str>>,
     #[serde(borrow)]
     message: Option<Message<'l>>,
+    #[serde(default, rename = "isApiErrorMessage")]
+    failed: Flag,
+    #[serde(borrow)]
+    subtype: Option<Cow<'l, str>>,
+    #[serde(rename = "retryInMs")]
+    pause_ms: Option<Count>,
     #[serde(rename = "totalCostUSD")]
     total_cost: Option<f64>,
 }
@@ -48,13 +57,19 @@ struct Kept {
 
 /// What a line tells.
 pub(super) fn line(line: &[u8]) -> Option<Note> {
-    if !mentions(line, &["\"usage\"", "cost-state"]) {
+    if !mentions(line, &["\"usage\"", "cost-state", "isApiErrorMessage", "\"api_error\""]) {
         return None;
     }
     let line: Line<'_> = serde_json::from_slice(line).ok()?;
     let at = line.timestamp.as_deref().and_then(moment);
     match line.kind.as_deref() {
         Some("cost-state") => line.total_cost.and_then(Money::of_usd).map(Note::Own),
+        Some("assistant") if line.failed.0 => Some(Note::Request(Request { at, empty: true, ..Request::default() })),
+        // One that waits before it tries again asks no more than it should.
+        Some("system") if line.subtype.as_deref() == Some("api_error") => {
+            let empty = line.pause_ms.is_none_or(|pause| pause.0 < PAUSE_MS);
+            Some(Note::Request(Request { at, empty, ..Request::default() }))
+        }
         Some("assistant") => {
             let message = line.message?;
             // The program's own words in the place of a reply, such as those of an error.

@@ -25,6 +25,8 @@ struct Payload<'l> {
     #[serde(borrow)]
     id: Option<Cow<'l, str>>,
     info: Option<Info>,
+    #[serde(default)]
+    error: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -49,6 +51,11 @@ impl Usage {
     }
 }
 
+/// A request that brought nothing.
+fn failed(at: Option<crate::core::time::Wall>) -> Option<Note> {
+    Some(Note::Request(Request { at, empty: true, ..Request::default() }))
+}
+
 /// Where the reading of a session stands.
 #[derive(Debug, Default)]
 pub struct Rollout {
@@ -63,7 +70,7 @@ pub struct Rollout {
 impl Rollout {
     /// What a line tells.
     pub(super) fn line(&mut self, line: &[u8]) -> Option<Note> {
-        if !mentions(line, &["token_count", "turn_context", "session_meta"]) {
+        if !mentions(line, &["token_count", "turn_context", "session_meta", "_error\"", "\"error\""]) {
             return None;
         }
         let line: Line<'_> = serde_json::from_slice(line).ok()?;
@@ -94,6 +101,8 @@ impl Rollout {
                 let model = self.model.clone();
                 Some(Note::Request(Request { at, key, model, tokens, by_sums: true, ..Request::default() }))
             }
+            (Some("event_msg"), Some("stream_error")) => failed(at),
+            (Some("event_msg"), Some("task_complete")) if payload.error.is_some() => failed(at),
             (Some(_) | None, _) => at.map(Note::At),
         }
     }

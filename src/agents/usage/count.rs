@@ -53,3 +53,13 @@ impl<'de> Deserialize<'de> for Count {
         deserializer.deserialize_any(Any)
     }
 }
+
+/// A yes: whatever is not `true` is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flag(pub bool);
+
+impl<'de> Deserialize<'de> for Flag {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        serde_json::Value::deserialize(deserializer).map(|value| Self(value == true))
+    }
+}

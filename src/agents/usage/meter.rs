@@ -2,6 +2,7 @@
 
 use super::prices::{LIST, OWN, Prices};
 use super::{Note, Request};
+use crate::core::runaway::{Pace, Recent, Tried};
 use crate::core::time::Wall;
 use crate::core::usage::{DAYS_MAX, MODELS_MAX, Money, Sum, Used};
 use jiff::Timestamp;
@@ -29,6 +30,7 @@ pub struct Meter {
     order: VecDeque<String>,
     files: BTreeMap<u32, File>,
     by: BTreeSet<&'static str>,
+    recent: Recent,
 }
 
 /// A request as it was counted.
@@ -67,6 +69,7 @@ impl Meter {
             order: VecDeque::new(),
             files: BTreeMap::new(),
             by: BTreeSet::new(),
+            recent: Recent::default(),
         }
     }
 
@@ -101,6 +104,17 @@ impl Meter {
                 }
             }
         }
+    }
+
+    /// An agent asked its model, and nothing came of it: told by what the agent says, where no transcript shows it.
+    pub fn tried(&mut self, at: Wall) {
+        if at >= self.from {
+            self.recent.take(at, None, Tried { empty: true, ..Tried::default() });
+        }
+    }
+    /// How often the model was asked within the last minutes, and what came of it.
+    pub fn pace(&mut self, now: Wall) -> Pace {
+        Pace { guessed: self.used.guessed, ..self.recent.pace(now) }
     }
 
     /// All that is known; `None` when nothing is.
@@ -140,6 +154,12 @@ impl Meter {
     }
 
     fn count(&mut self, file: u32, at: Option<Wall>, mut request: Request) {
+        // What is rounded bears the time of its chat, not its own.
+        if let Some(at) = at.filter(|_| !request.rounded) {
+            let key = request.key.as_deref();
+            let (sent, received) = (request.tokens.sent(), request.tokens.output);
+            self.recent.take(at, key, Tried { sent, received, empty: request.empty });
+        }
         if request.tokens.total() == 0 {
             // It says nothing, and nothing known is not 0.
             return;

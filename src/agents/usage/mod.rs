@@ -74,6 +74,8 @@ pub struct Request {
     pub cost: Option<Money>,
     /// Its numbers are rounded.
     pub rounded: bool,
+    /// It brought nothing: it failed, or made a summary of what was there already.
+    pub empty: bool,
     /// It is what sums grew by: told again, where lines before it are missing, it would be more than it was.
     pub by_sums: bool,
 }

@@ -1,7 +1,7 @@
 //! opencode: messages as JSON in a database. What it sends does not count what it reads from a cache.
 
 use super::Request;
-use super::count::{Count, MOST};
+use super::count::{Count, Flag, MOST};
 use crate::core::time::Wall;
 use crate::core::usage::{Money, Tokens};
 use serde::Deserialize;
@@ -18,6 +18,10 @@ struct Message<'l> {
     time: Option<Times>,
     #[serde(borrow)]
     path: Option<Place<'l>>,
+    error: Option<serde::de::IgnoredAny>,
+    /// It sums the conversation up.
+    #[serde(default)]
+    summary: Flag,
 }
 
 #[derive(Default, Deserialize)]
@@ -37,9 +41,10 @@ struct Cache {
     write: Count,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Times {
     created: Option<i64>,
+    completed: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +59,7 @@ pub fn message(id: &str, data: &str) -> Option<(Request, Option<String>)> {
     if message.role.as_deref() != Some("assistant") {
         return None;
     }
-    let counts = message.tokens?;
+    let counts = message.tokens.unwrap_or_default();
     let cache = counts.cache.unwrap_or_default();
     let (input, read, write) = (counts.input.0, cache.read.0, cache.write.0);
     let without = input.saturating_add(read).saturating_add(write).saturating_add(counts.output.0);
@@ -62,16 +67,21 @@ pub fn message(id: &str, data: &str) -> Option<(Request, Option<String>)> {
     let thoughts = if counts.total.0 == without { 0 } else { counts.reasoning.0 };
     let output = counts.output.0.saturating_add(thoughts);
     let tokens = Tokens { input, cache_read: read, cache_write: write, output };
-    if tokens.total() == 0 || tokens.total() > MOST {
+    let times = message.time.unwrap_or_default();
+    let failed = message.error.is_some();
+    // One that goes on says nothing yet.
+    let nothing = tokens.total() == 0 && !failed && times.completed.is_none();
+    if nothing || tokens.total() > MOST {
         return None;
     }
     let request = Request {
-        at: message.time.and_then(|time| time.created).map(Wall),
+        at: times.created.map(Wall),
         key: Some(id.to_owned()),
         model: message.model.unwrap_or_default().into_owned(),
         tokens,
         // It says 0 where it knows no price.
         cost: message.cost.filter(|cost| *cost > 0.0).and_then(Money::of_usd),
+        empty: failed || tokens.total() == 0 || message.summary.0,
         ..Request::default()
     };
     Some((request, message.path.and_then(|path| path.cwd).map(Cow::into_owned)))

@@ -1,6 +1,7 @@
 //! Where the transcripts of an agent are, and whose of several attempts in one directory a transcript is.
 
 use super::Agent;
+use crate::agents::launch::is_named;
 use crate::core::time::Wall;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -110,26 +111,57 @@ pub struct Span {
 /// A transcript is written a little after its attempt ended, and may begin a little before it is seen to run.
 const SLACK_MS: i64 = 5_000;
 
-/// Whose each of these transcripts is, told by when it began and was last written to, of the attempts of one agent in one
-/// directory: the place among them, and whether that is a guess. A transcript is theirs who ran when it began; of several
-/// theirs who has none yet, the latest of them; or, when they had ended before it was last written to, theirs who goes on
-/// with it. Every transcript has one owner, so nothing is counted twice.
-pub fn whose(transcripts: &[(Wall, Wall)], attempts: &[Span]) -> Vec<Option<(usize, bool)>> {
-    let mut order: Vec<usize> = (0..transcripts.len()).collect();
-    order.sort_by_key(|place| transcripts.get(*place).copied());
+/// A transcript, as far as it tells whose it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Trace<'a> {
+    /// When it began.
+    pub began: Wall,
+    /// When it was last written to.
+    pub written: Wall,
+    /// The name of its file, or its id in a database.
+    pub name: &'a str,
+}
+
+/// An attempt that a transcript may be of.
+#[derive(Debug, Clone, Copy)]
+pub struct Claimant<'a> {
+    /// Its time.
+    pub span: Span,
+    /// The id of its conversation, as far as it is known.
+    pub conversation: Option<&'a str>,
+}
+
+/// Whose each of these transcripts is, of the attempts of one agent in one directory: the place among them, and whether
+/// that is a guess. One that is named by the conversation of an attempt is surely that attempt's; of several that went on
+/// with it, theirs who ran then. Any other is theirs who ran when it began; of several theirs who has none yet, the latest
+/// of them; or, when they had ended before it was last written to, theirs who goes on with it. Every transcript has one
+/// owner, so nothing is counted twice.
+pub fn whose(transcripts: &[Trace<'_>], attempts: &[Claimant<'_>]) -> Vec<Option<(usize, bool)>> {
+    let names = |trace: &Trace<'_>| -> Vec<usize> {
+        let named = |claimant: &Claimant<'_>| claimant.conversation.is_some_and(|id| is_named(trace.name, id));
+        attempts.iter().enumerate().filter(|(_, claimant)| named(claimant)).map(|(place, _)| place).collect()
+    };
+    let mut order: Vec<(usize, &Trace<'_>, Vec<usize>)> =
+        transcripts.iter().enumerate().map(|(place, trace)| (place, trace, names(trace))).collect();
+    // What is sure goes first: who has one already is guessed last.
+    order.sort_by_key(|(_, trace, named)| (named.is_empty(), trace.began, trace.written));
     let mut owners = vec![None; transcripts.len()];
     let mut has = vec![false; attempts.len()];
-    for place in order {
-        let Some((began, written)) = transcripts.get(place).copied() else { continue };
+    for (place, trace, named) in order {
+        let may = |place: &usize| named.is_empty() || named.contains(place);
         let latest = |at: Wall| {
-            let fitting = attempts.iter().enumerate().filter(|(_, span)| span.holds(at));
+            let running = attempts.iter().enumerate().filter(|(_, claimant)| claimant.span.holds(at));
+            let fitting = running.filter(|(place, _)| may(place));
             let without = |place: usize| !has.get(place).copied().unwrap_or(true);
-            let best = fitting.clone().max_by_key(|(place, span)| (without(*place), span.from, *place));
-            best.map(|(place, _)| (place, fitting.count() > 1))
+            let best = fitting.clone().max_by_key(|(place, one)| (without(*place), one.span.from, *place));
+            best.map(|(place, _)| (place, named.is_empty() && fitting.count() > 1))
         };
-        let first = latest(began);
-        let still = first.and_then(|(owner, _)| attempts.get(owner)).is_some_and(|span| span.holds(written));
-        let owner = if still { first } else { latest(written).or(first) };
+        let first = latest(trace.began);
+        let goes_on = |claimant: &Claimant<'_>| claimant.span.holds(trace.written);
+        let still = first.and_then(|(owner, _)| attempts.get(owner)).is_some_and(goes_on);
+        let owner = if still { first } else { latest(trace.written).or(first) };
+        // Clocks may differ; its name does not.
+        let owner = owner.or_else(|| named.last().map(|place| (*place, false)));
         if let Some(taken) = owner.and_then(|(owner, _)| has.get_mut(owner)) {
             *taken = true;
         }

@@ -2,7 +2,7 @@
 
 use super::lines::{LINE_MAX, Lines};
 use super::meter::Meter;
-use super::places::{Place, Span, hash, places, whose};
+use super::places::{Claimant, Place, Span, Trace, hash, places, whose};
 use super::prices::{LIST, OWN, Price, Prices, rates};
 use super::{Agent, Note, Reader, Request, directory_in, opencode_message};
 use crate::core::time::Wall;
@@ -375,7 +375,11 @@ fn transcripts_are_where_the_environment_says() {
 fn a_transcript_is_theirs_who_ran_when_it_began() {
     let minute = |n: i64| Wall(NINE.0 + n * 60_000);
     let span = |from, to: Option<i64>| Span { from: minute(from), to: to.map(minute) };
-    let one = |began, written, attempts: &[Span]| whose(&[(minute(began), minute(written))], attempts)[0];
+    let trace = |began, written, name| Trace { began: minute(began), written: minute(written), name };
+    let nobody = |spans: &[Span]| -> Vec<Claimant<'_>> {
+        spans.iter().map(|span| Claimant { span: *span, conversation: None }).collect()
+    };
+    let one = |began, written, attempts: &[Span]| whose(&[trace(began, written, "x.jsonl")], &nobody(attempts))[0];
     let two = [span(0, None), span(10, None)];
     assert_eq!(one(1, 30, &two), Some((0, false)), "the other one was not there yet");
     assert_eq!(one(11, 30, &two), Some((1, true)), "either may have begun it");
@@ -386,9 +390,36 @@ fn a_transcript_is_theirs_who_ran_when_it_began() {
     assert_eq!(one(-60, -50, &after_another), None);
     assert_eq!(one(0, 1, &[]), None);
     let at_once = [span(0, None), span(0, None)];
-    let files = [(minute(1), minute(30)), (minute(1), minute(30)), (minute(2), minute(30))];
-    let owners: Vec<usize> = whose(&files, &at_once).into_iter().map(|owner| owner.unwrap().0).collect();
+    let files = [trace(1, 30, "a"), trace(1, 30, "b"), trace(2, 30, "c")];
+    let owners: Vec<usize> = whose(&files, &nobody(&at_once)).into_iter().map(|owner| owner.unwrap().0).collect();
     assert_eq!(owners, [1, 0, 1], "each has one before any has two");
+}
+
+#[test]
+fn a_transcript_that_is_named_by_a_conversation_is_surely_theirs() {
+    let minute = |n: i64| Wall(NINE.0 + n * 60_000);
+    let claimant = |from, to: Option<i64>, id| Claimant {
+        span: Span { from: minute(from), to: to.map(minute) },
+        conversation: Some(id),
+    };
+    let (a, b) = ("3de864a6-0762-4e5a-a8ba-9a13f5715afe", "50a0562a-40bb-438f-8719-f9d2f756bff8");
+    let trace = |began, written, name| Trace { began: minute(began), written: minute(written), name };
+    let files = [
+        trace(1, 30, "50a0562a-40bb-438f-8719-f9d2f756bff8.jsonl"),
+        trace(1, 30, "3de864a6-0762-4e5a-a8ba-9a13f5715afe.jsonl"),
+        trace(5, 30, "aaaaaaaa-0762-4e5a-a8ba-9a13f5715afe.jsonl"),
+    ];
+    let both = [claimant(0, None, a), claimant(0, None, b)];
+    assert_eq!(whose(&files, &both), [Some((1, false)), Some((0, false)), Some((1, true))]);
+    let new = [claimant(0, None, a), claimant(0, None, "another")];
+    assert_eq!(whose(&files[1..], &new), [Some((0, false)), Some((1, true))], "the other is who has none yet");
+    // Taken up again, it goes on in the same file; another session runs all the time.
+    let again = [claimant(0, Some(10), a), claimant(20, None, a), claimant(0, None, b)];
+    assert_eq!(whose(&[trace(1, 8, files[1].name)], &again), [Some((0, false))]);
+    assert_eq!(whose(&[trace(1, 30, files[1].name)], &again), [Some((1, false))]);
+    assert_eq!(whose(&[trace(-90, -80, files[1].name)], &again), [Some((1, false))], "whatever the clock says");
+    let rollout = "rollout-2026-11-21T10-00-00-3de864a6-0762-4e5a-a8ba-9a13f5715afe.jsonl";
+    assert_eq!(whose(&[trace(1, 8, rollout)], &both), [Some((0, false))]);
 }
 
 #[test]
@@ -433,4 +464,53 @@ proptest! {
             prop_assert_eq!(run(&cuts), run(&[]));
         }
     }
+}
+
+/// The requests of the last minute, when it is a minute past nine: all of them, and those that brought nothing.
+fn asked(agent: Agent, text: &str) -> (u64, u64) {
+    let mut meter = meter();
+    read(agent, &mut meter, 1, text);
+    let minute = meter.pace(Wall(NINE.0 + 60_000)).minutes[0];
+    (minute.requests, minute.fruitless)
+}
+
+#[test]
+fn requests_that_failed_are_known_as_such_and_cost_nothing() {
+    let failed = r#"{"type":"assistant","timestamp":"2026-11-21T09:00:10Z","isApiErrorMessage":true,"error":"server_error","message":{"id":"x","model":"<synthetic>","usage":{"input_tokens":0,"output_tokens":0}}}"#;
+    let again = |pause: &str| {
+        format!(
+            r#"{{"type":"system","subtype":"api_error","timestamp":"2026-11-21T09:00:11Z","error":{{"status":529}},"retryInMs":{pause},"retryAttempt":1,"maxRetries":10}}"#
+        )
+    };
+    let talk = r#"{"type":"user","timestamp":"2026-11-21T09:00:12Z","message":{"content":"isApiErrorMessage \"api_error\" \"usage\""}}"#;
+    let text = format!("{failed}\n{}\n{}\n{talk}\n", again("558.94"), again("4000"));
+    assert_eq!(asked(Agent::Claude, &text), (3, 2), "who waits before it tries again is none");
+    assert_eq!(used(Agent::Claude, &text), None, "nothing known is not 0");
+    let parts = [1, 7, 42].map(|output| claude("a", "2026-11-21T09:00:20Z", output)).concat();
+    assert_eq!(asked(Agent::Claude, &(text + &parts)), (4, 2), "a reply is one, whatever number of lines it has");
+
+    let codex = r#"{"timestamp":"2026-11-21T09:00:10Z","type":"event_msg","payload":{"type":"stream_error","message":"stream disconnected"}}
+{"timestamp":"2026-11-21T09:00:11Z","type":"event_msg","payload":{"type":"task_complete","last_agent_message":null,"error":{"message":"x","codex_error_info":"other"}}}
+{"timestamp":"2026-11-21T09:00:12Z","type":"event_msg","payload":{"type":"task_complete","last_agent_message":"done","error":null}}
+"#;
+    assert_eq!(asked(Agent::Codex, codex), (2, 2));
+}
+
+#[test]
+fn opencode_s_messages_without_a_result_are_requests_too_unless_they_go_on() {
+    let message = |more: &str| {
+        let data = format!(
+            r#"{{"role":"assistant","tokens":{{"input":0,"output":0,"reasoning":0,"cache":{{"read":0,"write":0}}}},"time":{{"created":1{more}}}}}"#
+        );
+        opencode_message("m", &data).map(|(request, _)| request.empty)
+    };
+    assert_eq!(message(""), None, "it goes on");
+    assert_eq!(message(",\"completed\":9"), Some(true));
+    let failed = r#"{"role":"assistant","error":{"name":"UnknownError"},"time":{"created":1}}"#;
+    assert_eq!(opencode_message("m", failed).map(|(request, _)| request.empty), Some(true));
+    let summary = r#"{"role":"assistant","summary":true,"tokens":{"input":900,"output":200},"time":{"created":1}}"#;
+    let (request, _) = opencode_message("m", summary).unwrap();
+    assert_eq!((request.empty, request.tokens.total()), (true, 1_100), "it costs, and brings nothing new");
+    let work = summary.replace("true", "{\"diffs\":[]}");
+    assert!(!opencode_message("m", &work).unwrap().0.empty);
 }

@@ -12,6 +12,7 @@ use crate::core::plan::{
     Caps, Check, Command, Dependency, DependencyOn, Launch, MetricPlan, OnStall, OnTmuxLoss, ProjectPlan, Requirement,
     SessionPlan, StallPolicy, Success, Worktree,
 };
+use crate::core::runaway::RunawayPolicy;
 use crate::core::usage::{Budget, Money};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -103,6 +104,7 @@ pub(crate) fn session_plan(
         resume: resume(layers),
         answers: answers::rules(build, layers),
         budget: budget(layers),
+        runaway: runaway(build.raw, layers),
         agent: agents::base(build.raw, layers),
         profile: profiles::of_session(build.raw, layers),
         launch: command.and_then(|(_, launch)| launch),
@@ -155,6 +157,19 @@ fn budget(layers: &Layers<'_>) -> Budget {
     let tokens = layers.pick("budget", |s| s.budget.as_ref()?.tokens).map(|(tokens, _)| tokens);
     let usd = layers.pick("budget", |s| s.budget.as_ref()?.usd).and_then(|(usd, _)| Money::of_usd(usd));
     Budget { tokens, usd }
+}
+
+/// How much its agent may ask, key by key: its own word, that of its project, that for all.
+fn runaway(file: &raw::File, layers: &Layers<'_>) -> RunawayPolicy {
+    let project = layers.pick("project", |s| s.project.as_deref()).and_then(|(name, _)| file.projects.get(name));
+    let of_project = project.and_then(|project| project.runaway.as_ref());
+    let typed = [layers.own.runaway.as_ref(), of_project, layers.defaults.runaway.as_ref()];
+    let typed = || typed.iter().copied().flatten();
+    RunawayPolicy {
+        requests_per_minute: typed().find_map(|typed| typed.requests_per_minute),
+        tokens_per_minute: typed().find_map(|typed| typed.tokens_per_minute),
+        action: typed().find_map(|typed| typed.action).unwrap_or_default(),
+    }
 }
 
 /// What it and all it starts may take.

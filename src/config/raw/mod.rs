@@ -14,7 +14,7 @@ pub use dashboard::{Dashboard, KeyTable, Keys, Theme};
 pub use profile::{ErrorRule, RuleActivity, ScreenCondition, ScreenLayout, ScreenPrompt, ScreenRule};
 pub use session::{
     After, AfterEntry, Answer, AnswerKind, Budget, CommandText, Exhausted, ExitCode, FailureWord, Metric, Resume,
-    Retry, Session, Success,
+    Retry, Runaway, Session, Success,
 };
 pub use words::{
     ByteSize, ClockRange, ClockTime, Condition, CrashLoop, Cron, Delay, Fault, KeyName, Pattern, Period, ScreenPattern,
@@ -139,6 +139,9 @@ pub struct Project {
     /// What its sessions together may spend in a night.
     #[serde(default)]
     pub budget: Option<Budget>,
+    /// How much the agent of each of its sessions may ask of its model.
+    #[serde(default)]
+    pub runaway: Option<Runaway>,
 }
 
 /// Files of a project to look at for the report, as patterns relative to its directory. `*` stays within a folder, `**` does

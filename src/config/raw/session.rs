@@ -2,6 +2,7 @@
 
 use super::words::{ByteSize, ClockTime, CrashLoop, Cron, Delay, Pattern, Period, WrittenCondition};
 use crate::core::plan::{DependencyOn, Jitter, OnCrashLoop, OnStall, OnTmuxLoss};
+use crate::core::runaway::OnRunaway;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -74,6 +75,8 @@ pub struct Session {
     /// Most processes and threads that it and all it starts may be at once.
     #[schemars(range(min = 1))]
     pub max_processes: Option<u32>,
+    /// How much its agent may ask of its model, and what is done when it asks more or goes round in a loop.
+    pub runaway: Option<Runaway>,
 }
 
 /// A command: one string for the shell, or program and arguments.
@@ -218,6 +221,20 @@ pub struct Budget {
     /// US dollars, by the agent's own figure or the price list.
     #[schemars(range(min = 0.0, max = 1_000_000.0))]
     pub usd: Option<f64>,
+}
+
+/// How much an agent may ask of its model.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Runaway {
+    /// Requests a minute, over five minutes; without it only requests that bring nothing are limited.
+    #[schemars(range(min = 1, max = 1000))]
+    pub requests_per_minute: Option<u64>,
+    /// Tokens a minute, over five minutes, those read from a cache included.
+    #[schemars(range(min = 1))]
+    pub tokens_per_minute: Option<u64>,
+    /// What is done: stop without it.
+    pub action: Option<OnRunaway>,
 }
 
 /// What may happen after a usage limit.

@@ -225,7 +225,11 @@ fn of_finding(state: &State, name: &SessionName, finding: &Finding) -> (String, 
         FindingKind::Stalled | FindingKind::DeadlineMissed | FindingKind::Unkillable | FindingKind::UsageLimit => {
             Severity::High
         }
-        FindingKind::DeadlineAtRisk | FindingKind::NoProgress | FindingKind::ZeroResult => Severity::Medium,
+        FindingKind::DeadlineAtRisk
+        | FindingKind::NoProgress
+        | FindingKind::ZeroResult
+        | FindingKind::Runaway
+        | FindingKind::Denied => Severity::Medium,
     };
     let same = same(kind, project.as_deref(), Some(name.as_str()), &finding.subject, "");
     let condition = Condition {
@@ -459,7 +463,8 @@ fn explained(state: &State, name: &SessionName, run: &Run) -> Option<String> {
         | FailureClass::KilledOther
         | FailureClass::Lost
         | FailureClass::CrashLoop
-        | FailureClass::BudgetExceeded => None,
+        | FailureClass::BudgetExceeded
+        | FailureClass::Runaway => None,
     }
 }
 

@@ -10,4 +10,5 @@ mod nobody_watched;
 mod outage;
 mod reload;
 mod restart;
+mod runaway;
 mod verbs;

@@ -49,6 +49,7 @@ fn session(metrics: &[(&str, &str, Option<f64>)], wanted: &[&str]) -> SessionPla
         resume: ResumePolicy::default(),
         answers: Vec::new(),
         budget: crate::core::usage::Budget::default(),
+        runaway: crate::core::runaway::RunawayPolicy::default(),
         agent: None,
         profile: None,
         launch: None,
