@@ -74,6 +74,8 @@ mod reload;
 mod runaways;
 #[path = "e2e/stalls.rs"]
 mod stalls;
+#[path = "e2e/streams.rs"]
+mod streams;
 #[path = "e2e/tell.rs"]
 mod tell;
 #[path = "e2e/tmux_killed.rs"]

@@ -255,6 +255,27 @@ def killed(guest):
     return one.told("attempt 2 sent the conversation of attempt 1, and that it was interrupted")
 
 
+def cut_off(guest):
+    one = guest(api.says("My word is heron."), api.hangs(), api.says(DONE))
+    one.until_done(attempt=1, said="heron")
+    one.house.ok("send", NAME, "say another")
+    one.house.ok("send", NAME, "--key", "Enter")
+    one.until_turns(2)
+    one.until_seen("it works", lambda s: s["activity"] == "working")
+    # Nobody is there either when it comes again.
+    processes.kill(one.house.daemon())
+    one.kill()
+    until("no daemon", lambda: not one.house.daemon(), 30)
+    one.house.up()
+    turns = one.until_turns(3)
+    one.until_done(attempt=2)
+    expect(turns[2].holds("heron", PROMPT), "the second attempt did not send what was said in the first")
+    expect(turns[2].holds("You were interrupted"), "the second attempt was not told that it was interrupted")
+    time.sleep(5)
+    expect(len(one.api.turns()) == 3, f"it asked {len(one.api.turns())} times")
+    return one.told("attempt 2 sent the conversation of attempt 1, and that it was interrupted, once")
+
+
 def bad_key(guest):
     one = guest(BAD_KEY[guest.agent.name])
     seen = one.until_seen("class auth", lambda s: s.get("class") == "auth")
@@ -438,6 +459,7 @@ TRIED = [
     ("asks", "a command to run", "a ticket with the command, `answer` lets it run, it goes on", asks, EVERY, 240),
     ("refused", "a command to run", "`answer` with no: it does not run", refused, EVERY, 240),
     ("killed", "an answer, then SIGKILL", "the next attempt goes on with the conversation", killed, EVERY, 300),
+    ("cut", "an answer, then none; SIGKILL of it and of the daemon", "it goes on with the conversation", cut_off, ("opencode",), 300),
     ("key", "401, or 400 for Gemini", "class auth, left standing", bad_key, EVERY, 200),
     ("limit", "429 of a plan, over in 25 s", "usage limit until then, goes on, once", limit, ("claude", "codex"), 600),
     ("busy", "429 three times", "it tries again by itself and is let be", busy, ("claude",), 300),

@@ -16,6 +16,8 @@ const MOMENT: Duration = Duration::from_secs(5);
 const SURELY_LATER: Duration = Duration::from_millis(1_200);
 /// What the processes do is a sign for so long.
 const PROCESSES: Duration = Duration::from_secs(90);
+/// A question that only events tell of is one after so long: its screen shows it better, and a little later.
+const UNSEEN: Duration = Duration::from_secs(3);
 /// Signs beside the first that are kept as evidence.
 const EVIDENCE: usize = 4;
 
@@ -50,7 +52,7 @@ pub fn fuse(profile: &str, signs: &[Sign], now: Wall) -> AgentSeen {
     limits.sort_by_key(|(rank, limit)| (limit.resets.is_none(), *rank));
     let limit = limits.first().map(|(_, limit)| (*limit).clone());
     let is_limit = failed.is_some_and(|sign| sign.class == Some(FailureClass::UsageLimit));
-    let prompt = (activity == Activity::Prompting).then(|| prompt(&by_weight)).flatten();
+    let prompt = (activity == Activity::Prompting).then(|| prompt(&by_weight, now)).flatten();
 
     let supported = signs.iter().any(|sign| sign.source != first.source && sign.activity == Some(activity));
     let denied = signs.iter().any(|sign| {
@@ -106,16 +108,30 @@ fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
         Source::Hook if asks && signs.iter().any(answered) => true,
         Source::Hook | Source::Transcript => now.since(sign.at) > MOMENT && signs.iter().any(overtakes),
         Source::Process => now.since(sign.at) > PROCESSES,
-        Source::Status | Source::Screen | Source::Title | Source::Events | Source::Headless => false,
+        // Its stream tells all the time what it does, but not of every dialog that it shows.
+        Source::Events => {
+            let asks = |other: &Sign| other.activity == Some(Activity::Prompting) && overtakes(other);
+            now.since(sign.at) > MOMENT && signs.iter().any(asks)
+        }
+        Source::Status | Source::Screen | Source::Title | Source::Headless => false,
     }
 }
 
 /// The prompt that is known best: one with choices before one without, a command from wherever it is named.
-fn prompt(by_weight: &[&Sign]) -> Option<Prompt> {
+fn prompt(by_weight: &[&Sign], now: Wall) -> Option<Prompt> {
+    let asks = |sign: &&&Sign| sign.activity == Some(Activity::Prompting) && sign.prompt.is_some();
+    let early = |sign: &Sign| sign.source == Source::Events && now.since(sign.at) < UNSEEN;
+    if by_weight.iter().filter(asks).all(|sign| early(sign)) {
+        return None;
+    }
     let all =
         || by_weight.iter().filter(|sign| sign.activity == Some(Activity::Prompting)).filter_map(|s| s.prompt.as_ref());
     let best = all().find(|prompt| !prompt.choices.is_empty()).or_else(|| all().next())?;
     let mut prompt = best.clone();
+    // A stream comes and goes, and must not make another question of what stands on the screen.
+    let steady = by_weight.iter().copied().filter(|sign| sign.source != Source::Events || best.choices.is_empty());
+    let steady: Vec<&Sign> = steady.filter(|sign| sign.activity == Some(Activity::Prompting)).collect();
+    let all = || steady.iter().filter_map(|sign| sign.prompt.as_ref());
     if prompt.command.is_none() {
         prompt.command = all().find_map(|other| other.command.clone());
     }
@@ -201,6 +217,41 @@ mod tests {
         let screen = Sign { at: Wall(9_000), ..sign(Source::Screen, 86, Activity::Working) };
         let seen = fuse("test", &[hook, screen], Wall(9_000));
         assert_eq!((seen.activity, seen.class), (Activity::Working, None), "it went on by itself");
+    }
+
+    #[test]
+    fn a_stream_is_overtaken_by_a_dialog_and_by_nothing_else() {
+        let mut event = sign(Source::Events, 94, Activity::Working);
+        event.at = Wall(1_000);
+        let screen = |activity| Sign { at: Wall(9_000), ..sign(Source::Screen, 86, activity) };
+        let seen = |activity| fuse("test", &[event.clone(), screen(activity)], Wall(9_000)).activity;
+        assert_eq!(seen(Activity::Idle), Activity::Working);
+        assert_eq!(seen(Activity::Prompting), Activity::Prompting);
+        let early = fuse("test", &[event.clone(), screen(Activity::Prompting)], Wall(4_000)).activity;
+        assert_eq!(early, Activity::Working, "it may be answered already");
+    }
+
+    #[test]
+    fn a_question_that_only_events_know_is_told_a_little_later() {
+        let prompt = Prompt {
+            kind: PromptKind::Permission,
+            about: "bash-command".into(),
+            question: "May it use bash?".into(),
+            command: Some("git push".into()),
+            choices: Vec::new(),
+            stable_since: Wall(0),
+        };
+        let mut event = sign(Source::Events, 94, Activity::Prompting);
+        event.prompt = Some(prompt.clone());
+        let at = |signs: &[Sign], ms| fuse("test", signs, Wall(ms));
+        let seen = at(&[event.clone()], 2_900);
+        assert_eq!((seen.activity, seen.prompt), (Activity::Prompting, None));
+        assert_eq!(at(&[event.clone()], 3_000).prompt.unwrap().command.as_deref(), Some("git push"));
+        let mut screen = sign(Source::Screen, 95, Activity::Prompting);
+        let choices = vec![crate::core::agent::Choice { label: "Allow once".into(), ..Default::default() }];
+        let shown = Prompt { question: "Edit".into(), about: String::new(), command: None, choices, ..prompt };
+        screen.prompt = Some(shown.clone());
+        assert_eq!(at(&[event, screen], 100).prompt, Some(shown), "the same with the stream and without it");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! The command line of an attempt of an agent: its program, its conversation, what it is to do, and what to read first.
 
-use super::profile::Starting;
+use super::profile::{Starting, Streaming};
 use crate::core::conversation::{Conversation, is_id};
 use crate::core::plan::Launch;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// Longest argument that the system takes, in bytes; a hand-over is left out of a prompt that would grow beyond it.
 const ARGUMENT_MAX: usize = 128 * 1024 - 1;
@@ -24,15 +25,19 @@ pub struct With<'a> {
     pub before: Option<&'a str>,
     /// The file with settings for this attempt only.
     pub settings: Option<&'a str>,
+    /// Its prompt is no argument: it is typed.
+    pub types_prompt: bool,
+    /// A free port, for one that serves its events.
+    pub port: Option<u16>,
 }
 
 /// The program and its arguments.
 pub fn argv(launch: &Launch, with: &With<'_>) -> Vec<String> {
     let own = Starting::default();
     let starting = with.starting.unwrap_or(&own);
-    let chosen = launch.command.iter().skip(1).any(|word| starting.is_chosen(word));
+    let chosen = starting.has_chosen(&launch.command);
     let id = with.conversation.and_then(|conversation| conversation.id.as_deref()).filter(|id| is_id(id));
-    let resumed = with.conversation.is_some_and(|conversation| conversation.resumed) && can_resume(launch, starting);
+    let resumed = is_resumed(launch, with, starting);
     let filled = |words: &[String]| filled(words, "{id}", id);
     let mut argv = match &launch.resume {
         Some(resume) if resumed => filled(resume).unwrap_or_else(|| launch.command.clone()),
@@ -48,11 +53,78 @@ pub fn argv(launch: &Launch, with: &With<'_>) -> Vec<String> {
     if !starting.settings.first().is_some_and(has) {
         argv.extend(super::launch::filled(&starting.settings, "{file}", with.settings).unwrap_or_default());
     }
-    if let Some(prompt) = prompt(launch, with, resumed) {
+    if let Some((streaming, port)) = starting.stream.as_ref().zip(with.port)
+        && streaming.is_for(&argv)
+        && streaming.port(&argv).is_none()
+    {
+        for [name, value] in &streaming.arguments {
+            if !argv.iter().any(|word| is_option(word, name)) {
+                argv.extend([name.clone(), value.replace("{port}", &port.to_string())]);
+            }
+        }
+    }
+    if let Some(prompt) = prompt(launch, with, resumed).filter(|_| !with.types_prompt) {
         argv.extend(launch.before_prompt.iter().cloned());
         argv.push(prompt);
     }
     argv
+}
+
+/// Whether a word is this option, with or without its value.
+fn is_option(word: &str, name: &str) -> bool {
+    word.split('=').next() == Some(name)
+}
+
+impl Streaming {
+    /// Whether a command is one that can serve its events.
+    pub fn is_for(&self, argv: &[String]) -> bool {
+        !argv.iter().skip(1).any(|word| self.unless.iter().any(|other| is_option(word, other)))
+    }
+    /// The port that a command names: the value as it stands there.
+    fn port<'a>(&self, argv: &'a [String]) -> Option<&'a str> {
+        let [name, _] = self.arguments.first()?;
+        let at = argv.iter().position(|word| is_option(word, name))?;
+        argv.get(at)?.split_once('=').map(|(_, value)| value).or_else(|| argv.get(at + 1).map(String::as_str))
+    }
+    /// Where a program that was started so serves its events; `None` where that is not known.
+    pub fn served(&self, argv: &[String], env: &BTreeMap<String, String>) -> Option<Served> {
+        let port: u16 = self.port(argv).filter(|_| self.is_for(argv))?.parse().ok().filter(|port| *port != 0)?;
+        let of = |name: &String| env.get(name).filter(|value| !value.is_empty()).cloned();
+        Some(Served {
+            port,
+            user: of(&self.user_variable).unwrap_or_else(|| self.user.clone()),
+            password: of(&self.password),
+        })
+    }
+}
+
+/// Where a program serves its events: on the loopback.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The port.
+    pub port: u16,
+    /// The name that goes with the password.
+    pub user: String,
+    /// What it asks for.
+    pub password: Option<String>,
+}
+
+impl std::fmt::Debug for Served {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Served").field("port", &self.port).finish_non_exhaustive()
+    }
+}
+
+/// What is to be typed as its prompt, where that is no argument.
+pub fn typed(launch: &Launch, with: &With<'_>) -> Option<String> {
+    let own = Starting::default();
+    let resumed = is_resumed(launch, with, with.starting.unwrap_or(&own));
+    prompt(launch, with, resumed).filter(|_| with.types_prompt)
+}
+
+fn is_resumed(launch: &Launch, with: &With<'_>, starting: &Starting) -> bool {
+    with.conversation.is_some_and(|conversation| conversation.resumed) && can_resume(launch, starting)
 }
 
 /// Settings for one start by which an agent calls a program as its hook, as JSON; `None` for one that has no such hooks.
@@ -75,8 +147,7 @@ fn shell_word(text: &str) -> String {
 
 /// Whether a conversation that was kept can be taken up by this command.
 pub fn can_resume(launch: &Launch, starting: &Starting) -> bool {
-    let chosen = launch.command.iter().skip(1).any(|word| starting.is_chosen(word));
-    launch.resume.is_some() || (!chosen && !starting.resume.is_empty())
+    launch.resume.is_some() || (!starting.has_chosen(&launch.command) && !starting.resume.is_empty())
 }
 
 /// Words with a value in the place of its name; `None` when they need one and there is none.
@@ -152,7 +223,7 @@ mod tests {
     }
     fn launch(command: &[&str], before_prompt: &[&str]) -> Launch {
         let (command, before_prompt) = (words(command), words(before_prompt));
-        Launch { command, before_prompt, prompt: Some("do it".into()), resume: None }
+        Launch { command, before_prompt, prompt: Some("do it".into()), ..Launch::default() }
     }
     fn conversation(resumed: bool, id: Option<&str>) -> Conversation {
         Conversation { id: id.map(str::to_owned), resumed, kept: resumed, why: String::new() }
@@ -253,6 +324,7 @@ mod tests {
             brief: Some("/run/brief.md"),
             before: Some("exit 1"),
             settings: Some("/run/settings.json"),
+            ..With::default()
         };
         let begun = argv(&launch(&["claude"], &[]), &with(&begun));
         assert_eq!(begun[3..5], ["--settings", "/run/settings.json"]);
@@ -266,6 +338,59 @@ mod tests {
         assert_eq!(argv(&waits, &with(&taken_up)).len(), 5, "nobody said what it is to do");
         let long = Launch { prompt: Some("x".repeat(ARGUMENT_MAX)), ..launch(&["claude"], &[]) };
         assert!(argv(&long, &with(&conversation(false, Some(ID)))).iter().all(|word| word.len() <= ARGUMENT_MAX));
+    }
+
+    #[test]
+    fn a_prompt_that_is_typed_is_no_argument() {
+        let opencode = built_in("opencode").unwrap();
+        let taken_up = conversation(true, Some("ses_1"));
+        let launch = launch(&["opencode"], &["--prompt"]);
+        let with = With {
+            starting: Some(&opencode.start),
+            conversation: Some(&taken_up),
+            before: Some("exit 1"),
+            types_prompt: true,
+            ..With::default()
+        };
+        assert_eq!(argv(&launch, &with).join(" "), "opencode --session ses_1");
+        assert_eq!(
+            typed(&launch, &with).as_deref(),
+            Some("You were interrupted (exit 1). Go on with your task where you left off.")
+        );
+        assert_eq!(typed(&launch, &With { types_prompt: false, ..with.clone() }), None);
+        assert_eq!(typed(&Launch { prompt: None, ..launch }, &with), None, "nobody said what it is to do");
+        assert_eq!(opencode.start.types_prompt, crate::core::plan::TypesPrompt::Resumed);
+    }
+
+    #[test]
+    fn one_that_serves_its_events_is_given_a_port_unless_it_has_one_or_is_none() {
+        let opencode = built_in("opencode").unwrap();
+        let (begun, streaming) = (conversation(false, Some(ID)), opencode.start.stream.as_ref().unwrap());
+        let with =
+            With { starting: Some(&opencode.start), conversation: Some(&begun), port: Some(4711), ..With::default() };
+        let line = |command: &[&str]| argv(&launch(command, &["--prompt"]), &with);
+        let env = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
+        let served = |command: &[&str], pairs: &[(&str, &str)]| streaming.served(&line(command), &env(pairs));
+        let plain = line(&["opencode", "-m", "x"]).join(" ");
+        assert_eq!(plain, "opencode -m x --port 4711 --hostname 127.0.0.1 --prompt do it");
+        assert_eq!(line(&["opencode", "--port=5"]).join(" "), "opencode --port=5 --prompt do it");
+        let other = line(&["opencode", "--hostname", "::1"]).join(" ");
+        assert_eq!(other, "opencode --hostname ::1 --port 4711 --prompt do it");
+        assert!(!line(&["opencode", "run", "-m", "x"]).contains(&"--port".to_owned()));
+        assert!(!line(&["opencode", "--mdns"]).contains(&"--port".to_owned()));
+        let plain = served(&["opencode"], &[]).unwrap();
+        assert_eq!((plain.port, plain.user.as_str(), plain.password), (4711, "opencode", None));
+        let own = [("OPENCODE_SERVER_PASSWORD", "hunter2"), ("OPENCODE_SERVER_USERNAME", "anna")];
+        let own = served(&["opencode", "--port", "5"], &own).unwrap();
+        assert!(!format!("{own:?}").contains("hunter2"));
+        assert_eq!((own.port, own.user.as_str(), own.password.as_deref()), (5, "anna", Some("hunter2")));
+        for command in
+            [&["opencode", "--port", "0"][..], &["opencode", "--port", "x"], &["opencode", "run", "--port", "5"]]
+        {
+            assert_eq!(served(command, &[]), None, "{command:?}");
+        }
     }
 
     #[test]

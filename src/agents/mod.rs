@@ -17,6 +17,7 @@ pub mod rules;
 pub mod screen;
 pub mod sign;
 pub mod status;
+pub mod stream;
 pub mod transcript;
 pub mod typed;
 pub mod usage;

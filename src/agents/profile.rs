@@ -5,6 +5,7 @@
 use super::screen::Region;
 use crate::core::agent::{Activity, PromptKind};
 use crate::core::exit::FailureClass;
+use crate::core::plan::TypesPrompt;
 use regex::{Regex, RegexBuilder};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -258,12 +259,36 @@ pub struct Starting {
     pub hooks: Vec<String>,
     /// Arguments that say which conversation it has: a command with one of them keeps its own.
     pub chosen: Vec<String>,
+    /// When its prompt is no argument, but typed.
+    pub types_prompt: TypesPrompt,
+    /// How it is made to tell what happens in it while it runs.
+    pub stream: Option<Streaming>,
+}
+
+/// How a program is made to serve its events to this machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Streaming {
+    /// Pairs of an argument and its value; `{port}` stands for a free port. The first pair names the port.
+    pub arguments: Vec<[String; 2]>,
+    /// A command with one of these words is no program with a screen, or serves others.
+    pub unless: Vec<String>,
+    /// The variable with the password that it asks for.
+    pub password: String,
+    /// The name that goes with it ...
+    pub user: String,
+    /// ... unless this variable has another.
+    pub user_variable: String,
 }
 
 impl Starting {
     /// Whether an argument says which conversation it has.
     pub fn is_chosen(&self, word: &str) -> bool {
         self.chosen.iter().any(|known| known == word.split('=').next().unwrap_or(word))
+    }
+    /// Whether a command says so itself.
+    pub fn has_chosen(&self, command: &[String]) -> bool {
+        command.iter().skip(1).any(|word| self.is_chosen(word))
     }
 }
 

@@ -244,6 +244,11 @@ impl AgentSeen {
     pub fn waits(&self) -> bool {
         self.prompt.is_some() || self.activity == Activity::Prompting || self.retries || self.is_at_limit()
     }
+    /// Whether it stands there and goes on only when it is told what to do, whatever came before.
+    pub fn stands(&self) -> bool {
+        let waits = self.prompt.is_some() || self.retries || self.resumes;
+        self.activity == Activity::Idle && self.confidence >= Confidence::Medium && !waits
+    }
     /// Whether it is done and waits for the next thing to do: nothing failed, nothing is asked, nothing goes on by itself.
     pub fn is_at_rest(&self) -> bool {
         let waits = self.prompt.is_some() || self.retries || self.resumes || self.class.is_some();

@@ -210,6 +210,39 @@ pub struct Launch {
     pub prompt: Option<String>,
     /// The profile's own command to take up a conversation; `{id}` stands for its id.
     pub resume: Option<Vec<String>>,
+    /// When the prompt is no argument, but typed.
+    #[serde(skip_serializing_if = "TypesPrompt::is_never")]
+    pub types_prompt: TypesPrompt,
+    /// It is not made to serve its events, and those that it serves are not listened to.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub no_events: bool,
+}
+
+/// When the prompt of an agent is typed into it, because it takes none on its command line.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TypesPrompt {
+    /// It is an argument.
+    #[default]
+    Never,
+    /// When it goes on with a conversation.
+    Resumed,
+    /// At every start.
+    Always,
+}
+
+impl TypesPrompt {
+    fn is_never(&self) -> bool {
+        *self == Self::Never
+    }
+    /// Whether it is typed into an attempt that goes on with a conversation, or begins one.
+    pub fn holds(self, resumed: bool) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Resumed => resumed,
+            Self::Always => true,
+        }
+    }
 }
 
 impl SessionPlan {

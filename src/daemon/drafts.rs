@@ -75,9 +75,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn now(seen: &AgentSeen) -> Now {
+fn now(seen: &AgentSeen, began: bool) -> Now {
     match seen.activity {
-        _ if seen.is_at_rest() => Now::Rests,
+        // What failed before its first turn failed in another attempt; the core knows what may be typed then.
+        _ if seen.is_at_rest() || (!began && seen.stands()) => Now::Rests,
         Activity::Working | Activity::Stalled => Now::Works,
         Activity::Idle if seen.class.is_none() && seen.prompt.is_none() => Now::Unknown,
         Activity::Idle | Activity::Prompting => Now::Waits,
@@ -88,7 +89,6 @@ fn now(seen: &AgentSeen) -> Now {
 impl Drafts {
     /// Takes what was made of a screen after so many bytes of output.
     pub fn judged(&self, attempt: &AttemptId, seen: &AgentSeen, bytes: u64, composer: Option<&Composer>) {
-        let now = now(seen);
         let mut all = locked(&self.live);
         let live = all.entry(attempt.clone()).or_insert_with(|| Live {
             now: Now::Unknown,
@@ -98,6 +98,7 @@ impl Drafts {
             began: None,
             asked: String::new(),
         });
+        let now = now(seen, live.began.is_some());
         live.bytes = bytes;
         let asked = composer.map_or("", |composer| composer.asked.as_str());
         // A turn may be over before anybody looks. A question that is no longer to be seen says nothing.

@@ -5,7 +5,7 @@ use super::ears::Ears;
 #[cfg(test)]
 use crate::agents::profile;
 use crate::agents::profile::Profile;
-use crate::agents::sign::Sign;
+use crate::agents::sign::{Sign, Source};
 use crate::agents::watch::{Composer, Watcher};
 use crate::core::agent::AgentSeen;
 use crate::core::time::Wall;
@@ -87,6 +87,10 @@ impl Eyes {
     /// Takes what was found out elsewhere.
     pub fn tell(&mut self, sign: Sign) {
         self.watcher.tell(sign);
+    }
+    /// A source says nothing any more.
+    pub fn lost(&mut self, source: Source) {
+        self.watcher.lost(source);
     }
     /// The log is read from this offset on; so many bytes of it are there.
     pub fn begin(&mut self, offset: u64, there: u64) {

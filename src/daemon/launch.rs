@@ -3,7 +3,7 @@
 
 use super::inbox::{Closed, Inbox};
 use super::perform::Rim;
-use crate::agents::launch::{With, argv, can_resume, kept, settings};
+use crate::agents::launch::{With, argv, can_resume, kept, settings, typed};
 use crate::agents::profile::{Starting, built_in};
 use crate::core::conversation::Conversation;
 use crate::core::event::Event;
@@ -12,7 +12,7 @@ use crate::core::plan::SessionPlan;
 use crate::recording::hooks::HOOKS_FILE;
 use crate::recording::spec::Spec;
 use crate::status::brief::{Brief, of_attempt};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -22,6 +22,10 @@ const VARIABLE: &str = "NIGHTKEEP_BRIEF";
 const FILE: &str = "brief.md";
 /// An agent's settings for this start, there as well.
 const SETTINGS: &str = "settings.json";
+/// What is typed as its prompt, there as well.
+const PROMPT: &str = "prompt.txt";
+/// Most bytes of that.
+const PROMPT_MAX: u64 = 128 << 10;
 
 /// A hand-over on its way to a program.
 pub struct Launch {
@@ -30,6 +34,8 @@ pub struct Launch {
     /// Settings for this start, and their file.
     settings: Option<(PathBuf, String)>,
     conversation: Option<Conversation>,
+    /// What is to be typed, and its file.
+    typed: Option<(PathBuf, String)>,
 }
 
 /// What the attempt is started with by the journal. Its environment names the hand-over.
@@ -43,7 +49,7 @@ pub async fn take(inbox: &Inbox, attempt: &AttemptId, run_dir: &Path, spec: &mut
         .await?;
     let file = run_dir.join(FILE);
     spec.env.insert(VARIABLE.to_owned(), file.to_string_lossy().into_owned());
-    Ok(Launch { brief, file, settings: None, conversation })
+    Ok(Launch { brief, file, settings: None, conversation, typed: None })
 }
 
 impl Launch {
@@ -55,6 +61,7 @@ impl Launch {
             settings(&profile.start, &program.to_string_lossy(), &run_dir.join(HOOKS_FILE).to_string_lossy())
         });
         self.settings = hooks.map(|text| (run_dir.join(SETTINGS), text));
+        let resumed = self.conversation.as_ref().is_some_and(|conversation| conversation.resumed);
         let settings = self.settings.as_ref().map(|(file, _)| file.to_string_lossy());
         let file = self.file.to_string_lossy();
         let with = With {
@@ -63,8 +70,25 @@ impl Launch {
             brief: self.brief.tells.then_some(&*file),
             before: self.brief.before.as_deref(),
             settings: settings.as_deref(),
+            types_prompt: launch.types_prompt.holds(resumed),
+            port: free_port().filter(|_| !launch.no_events),
         };
         spec.argv = argv(launch, &with);
+        self.typed = typed(launch, &with).map(|text| (run_dir.join(PROMPT), text));
+        if let Some(streaming) = profile.as_ref().and_then(|profile| profile.start.stream.as_ref())
+            && let Some(served) = streaming.served(&spec.argv, &spec.env)
+            && with.port == Some(served.port)
+            && served.password.is_none()
+        {
+            // What it serves can run commands: nobody else on this machine may ask it for anything.
+            match password() {
+                Ok(password) => drop(spec.env.insert(streaming.password.clone(), password)),
+                Err(e) => {
+                    tracing::warn!("its events are not asked for, as there is no password: {e}");
+                    spec.argv = argv(launch, &With { port: None, ..with });
+                }
+            }
+        }
     }
     /// Writes its files, before anything is started.
     pub fn write(&self) -> std::io::Result<()> {
@@ -73,8 +97,30 @@ impl Launch {
             open.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(text.as_bytes())
         };
         write(&self.file, &self.brief.text)?;
-        self.settings.as_ref().map_or(Ok(()), |(path, text)| write(path, text))
+        let others = [&self.settings, &self.typed];
+        others.into_iter().flatten().try_for_each(|(path, text)| write(path, text))
     }
+}
+
+/// What the attempt of a run directory is to be told once it waits for that.
+pub fn prompt_to_type(run_dir: &Path) -> Option<String> {
+    let file = crate::recording::open_regular(&run_dir.join(PROMPT)).ok()?;
+    let mut text = String::new();
+    file.take(PROMPT_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+/// A port of the loopback that is free now. Somebody else may take it before it is used; the program says so then.
+fn free_port() -> Option<u16> {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).ok()?;
+    listener.local_addr().ok().map(|address| address.port())
+}
+
+/// A password that nobody can guess.
+fn password() -> std::io::Result<String> {
+    let mut bytes = [0; 32];
+    std::fs::File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 impl Rim {

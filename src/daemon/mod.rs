@@ -47,6 +47,7 @@ mod sampler;
 pub mod secrets;
 mod send;
 mod sensors;
+mod stream;
 mod summarizer;
 pub mod templates;
 mod terminals;

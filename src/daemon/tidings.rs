@@ -15,7 +15,7 @@ const TRIED_MAX: usize = 1_000;
 #[derive(Default)]
 pub struct Tidings {
     /// The newest of each source: nothing grows while nobody listens.
-    signs: Mutex<BTreeMap<Source, Sign>>,
+    signs: Mutex<BTreeMap<Source, Option<Sign>>>,
     judged: Mutex<Option<AgentSeen>>,
     /// When its model was asked for nothing, by its signs.
     tried: Mutex<Vec<Wall>>,
@@ -31,7 +31,12 @@ impl Tidings {
                 tried.push(sign.at);
             }
         }
-        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, sign);
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(sign.source, Some(sign));
+        self.news.notify_one();
+    }
+    /// A source says nothing any more, and what it said last is not known to hold.
+    pub fn lost(&self, source: Source) {
+        self.signs.lock().unwrap_or_else(PoisonError::into_inner).insert(source, None);
         self.news.notify_one();
     }
     /// Causes a look.
@@ -43,8 +48,8 @@ impl Tidings {
         self.news.notified().await;
     }
     /// What came since the last call.
-    pub fn take(&self) -> Vec<Sign> {
-        std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner)).into_values().collect()
+    pub fn take(&self) -> BTreeMap<Source, Option<Sign>> {
+        std::mem::take(&mut *self.signs.lock().unwrap_or_else(PoisonError::into_inner))
     }
     /// When its model was asked for nothing since the last call.
     pub fn tried(&self) -> Vec<Wall> {

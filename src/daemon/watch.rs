@@ -8,7 +8,9 @@ use super::earlier;
 use super::ears::Ears;
 use super::eyes::Eyes;
 use super::inbox::Inbox;
+use super::launch::prompt_to_type;
 use super::perform::{Rim, zone};
+use super::stream::Stream;
 use super::tidings::Tidings;
 use super::told::{Commands, Markers, too_many};
 use crate::adapters::shim_client;
@@ -114,6 +116,8 @@ struct Follow {
     born: Instant,
     /// What is found out of it elsewhere.
     tidings: Arc<Tidings>,
+    /// Events that its program serves are listened to.
+    has_events: bool,
 }
 
 /// What one look at the files led to.
@@ -155,6 +159,7 @@ impl Follow {
             commands,
             born: Instant::now(),
             tidings: Arc::default(),
+            has_events: session.launch.as_ref().is_some_and(|launch| !launch.no_events),
         }
     }
 
@@ -166,6 +171,15 @@ impl Follow {
             let hears = output.eyes.as_ref().is_some_and(Eyes::has_hooks);
             output.ears = hears.then(|| Ears::new(self.files.run_dir()));
         }
+        if let Some(text) = prompt_to_type(self.files.run_dir()) {
+            let _ = self.inbox.tell(Event::Say { attempt: self.attempt.clone(), text }).await;
+        }
+        let _stream = self
+            .agent
+            .as_deref()
+            .filter(|_| self.has_events)
+            .and_then(|agent| self.rim.profile(agent))
+            .and_then(|profile| Stream::listen(&profile, self.files.run_dir(), Arc::clone(&self.tidings)));
         // A recorder binds its socket within milliseconds of its start; this bridges that, and a lost socket later.
         let mut pause = Duration::from_millis(2);
         loop {
@@ -340,7 +354,12 @@ impl Follow {
     async fn catch_up(&mut self, tell: bool) {
         let Some(mut output) = self.output.take() else { return };
         if let Some(eyes) = &mut output.eyes {
-            self.tidings.take().into_iter().for_each(|sign| eyes.tell(sign));
+            for (source, sign) in self.tidings.take() {
+                match sign {
+                    Some(sign) => eyes.tell(sign),
+                    None => eyes.lost(source),
+                }
+            }
             if let Some(profile) = self.agent.as_ref().and_then(|agent| self.rim.profile(agent)) {
                 eyes.see_by(profile);
             }

@@ -8,4 +8,5 @@ pub mod files;
 pub mod leftovers;
 pub mod memory;
 pub mod process;
+pub mod sockets;
 pub mod tree;

@@ -20,7 +20,7 @@ pub mod spec;
 pub mod told;
 
 /// Opens a regular file to read. Anything else (a fifo would hang us, a device never ends) is refused.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     let nonblocking = i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
     if file.metadata()?.is_file() {

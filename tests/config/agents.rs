@@ -147,3 +147,24 @@ fn a_rule_that_also_sees_the_conversation_is_warned_of() {
         "[agents.mine]\ncommand = [\"m\"]\n[[agents.mine.rules]]\nid = \"a\"\nregion = \"dialog\"\ncontains = [\"?\"]\nactivity = \"prompting\"\n"
     ));
 }
+
+#[test]
+fn a_profile_says_whether_its_prompt_is_typed_and_its_events_are_asked_for() {
+    use nightkeep::core::plan::TypesPrompt;
+    let launch = |agents: &str, agent: &str| {
+        let loaded = clean(&format!("{agents}[sessions.b]\nagent = \"{agent}\"\nprompt = \"x\"\n"));
+        let session = loaded.plan.sessions.get(&SessionName::new("b").unwrap()).unwrap();
+        let launch = session.launch.clone().unwrap();
+        (launch.types_prompt, launch.no_events)
+    };
+    assert_eq!(launch("", "claude"), (TypesPrompt::Never, false));
+    assert_eq!(launch("", "opencode"), (TypesPrompt::Resumed, false));
+    let own = "[agents.mine]\nextends = \"opencode\"\nevents = false\ncommand = ";
+    assert_eq!(launch(&format!("{own}[\"opencode\", \"-m\", \"x\"]\n"), "mine"), (TypesPrompt::Resumed, true));
+    assert_eq!(launch(&format!("{own}[\"opencode\", \"--continue\"]\n"), "mine").0, TypesPrompt::Always);
+    assert_eq!(launch(&format!("{own}[\"opencode\", \"run\"]\n"), "mine").0, TypesPrompt::Never, "it has no composer");
+    let other = "[agents.mine]\ncommand = [\"mine\"]\ntypes_prompt = \"always\"\n";
+    assert_eq!(launch(other, "mine"), (TypesPrompt::Always, false));
+    let never = "[agents.mine]\nextends = \"opencode\"\ntypes_prompt = \"never\"\n";
+    assert_eq!(launch(never, "mine").0, TypesPrompt::Never);
+}

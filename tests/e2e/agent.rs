@@ -18,6 +18,9 @@
 //! | `status` `quiet` | from here on it says, or does not say, what it does by the Program Status Protocol |
 //! | `transcript` | from here on it writes a transcript |
 //! | `hup` | from here on it ignores a hang-up and a polite end |
+//! | `serve` | from here on it serves its events as opencode does, at the port of its arguments |
+//! | `event JSON` `standing JSON JSON` | an event; what it answers to who is busy and what is asked (no blanks in the first) |
+//! | `until NAME` | works until that file is in its home |
 //! | `hang` | draws nothing more and waits |
 //! | `exit 3` `crash` | leaves, or is gone |
 
@@ -25,9 +28,11 @@ use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetat
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Names the script.
@@ -66,6 +71,15 @@ struct Agent {
     messages: u32,
     slow: bool,
     deaf: u32,
+    served: Option<Arc<Mutex<Served>>>,
+}
+
+/// What it serves.
+#[derive(Default)]
+struct Served {
+    events: Vec<String>,
+    busy: String,
+    asked: String,
 }
 
 /// What was typed into the composer or a text field.
@@ -101,6 +115,7 @@ impl Agent {
             messages: 0,
             slow: false,
             deaf: 0,
+            served: None,
         };
         agent.write("\x1b[?1049h\x1b[?2004h\x1b[?25l");
         agent.title("✳ Claude Code");
@@ -160,12 +175,30 @@ impl Agent {
             "quiet" => self.status = false,
             "transcript" => self.transcript = transcript(),
             "hup" => ignore_signals(),
+            "serve" => self.served = served(self.diary.clone()),
+            "event" => self.serves(|served| served.events.push(rest.to_owned())),
+            "standing" => self.serves(|served| {
+                let (busy, asked) = rest.split_once(' ').unwrap_or((rest, "[]"));
+                (served.busy, served.asked) = (busy.to_owned(), asked.to_owned());
+            }),
+            "until" => {
+                let file = Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(rest);
+                while !file.exists() {
+                    std::thread::sleep(FRAME);
+                }
+            }
             "hang" => self.hang(),
             "crash" => std::process::abort(),
             "exit" => return Some(rest.parse().unwrap_or(0)),
             other => self.say(&format!("there is no step {other}")),
         }
         None
+    }
+
+    fn serves(&self, change: impl FnOnce(&mut Served)) {
+        if let Some(served) = &self.served {
+            change(&mut served.lock().unwrap_or_else(PoisonError::into_inner));
+        }
     }
 
     fn say(&mut self, text: &str) {
@@ -526,8 +559,63 @@ fn transcript() -> Option<PathBuf> {
     Some(folder.join(format!("{id}.jsonl")))
 }
 
+/// Serves events to whoever has the password, at the port of its arguments.
+fn served(diary: Option<PathBuf>) -> Option<Arc<Mutex<Served>>> {
+    let arguments = std::env::var(ARGUMENTS).unwrap_or_default();
+    let port: u16 = arguments.lines().skip_while(|word| *word != "--port").nth(1)?.parse().ok()?;
+    let password = std::env::var("OPENCODE_SERVER_PASSWORD").ok()?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).ok()?;
+    let served = Arc::new(Mutex::new(Served::default()));
+    let shared = Arc::clone(&served);
+    std::thread::spawn(move || {
+        use base64::Engine as _;
+        let key = base64::engine::general_purpose::STANDARD.encode(format!("opencode:{password}"));
+        for stream in listener.incoming().flatten() {
+            let (shared, key, diary) = (Arc::clone(&shared), key.clone(), diary.clone());
+            std::thread::spawn(move || serve(stream, &shared, &key, diary.as_deref()));
+        }
+    });
+    Some(served)
+}
+
+fn serve(mut stream: TcpStream, served: &Mutex<Served>, key: &str, diary: Option<&Path>) -> Option<()> {
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && head.len() < 8_192 {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8_lossy(&head).into_owned();
+    let path = head.split_whitespace().nth(1).unwrap_or_default().to_owned();
+    let answer =
+        |kind: &str, body: &str| format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n{body}");
+    let look = || served.lock().unwrap_or_else(PoisonError::into_inner);
+    if !head.lines().any(|line| line.to_lowercase().starts_with("authorization: basic") && line.ends_with(key)) {
+        if let Some(mut file) = diary.and_then(|diary| OpenOptions::new().append(true).open(diary).ok()) {
+            let _ = file.write_all(format!("refused {path}\n").as_bytes());
+        }
+        return stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nConnection: close\r\n\r\n").ok();
+    }
+    match path.as_str() {
+        "/session/status" => stream.write_all(answer("application/json", &look().busy).as_bytes()).ok(),
+        "/permission" => stream.write_all(answer("application/json", &look().asked).as_bytes()).ok(),
+        "/event" => {
+            stream.write_all(answer("text/event-stream", "").as_bytes()).ok()?;
+            let mut from = look().events.len();
+            loop {
+                let new: Vec<String> = look().events.iter().skip(from).cloned().collect();
+                from += new.len();
+                for event in new {
+                    stream.write_all(format!("data: {event}\n\n").as_bytes()).ok()?;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        _ => stream.write_all(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n").ok(),
+    }
+}
+
 fn ignore_signals() {
     for signal in [signal_hook::consts::SIGHUP, signal_hook::consts::SIGTERM] {
-        let _ = signal_hook::flag::register(signal, std::sync::Arc::default());
+        let _ = signal_hook::flag::register(signal, Arc::default());
     }
 }

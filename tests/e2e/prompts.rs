@@ -37,7 +37,8 @@ impl Stage {
         house.ok(&["up", "--trust"]);
         Self { house }
     }
-    fn session(house: &House, name: &str, script: &str, attempts: u32) -> String {
+    /// What the file says of a session that plays a script, and of its agent.
+    pub fn session(house: &House, name: &str, script: &str, attempts: u32) -> String {
         let program = house.path("claude");
         if !program.exists() {
             let me = std::env::current_exe().expect("this binary");

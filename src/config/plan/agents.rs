@@ -8,7 +8,8 @@ use super::super::raw;
 use super::super::suggest;
 use super::session::argument_problem;
 use super::{Build, Layers};
-use crate::core::plan::{Command, Launch};
+use crate::agents::profile::built_in;
+use crate::core::plan::{Command, Launch, TypesPrompt};
 use std::time::Duration;
 
 /// An agent that needs no profile in the file.
@@ -44,6 +45,26 @@ struct Profile {
     command: Vec<String>,
     before_prompt: &'static [&'static str],
     resume: Option<Vec<String>>,
+    types_prompt: Option<TypesPrompt>,
+    events: Option<bool>,
+    /// The built-in one that it starts from.
+    builtin: Option<&'static str>,
+}
+
+impl Profile {
+    /// When its prompt is typed: at every start also where its command goes on with a conversation by itself, if it takes
+    /// none beside that.
+    fn types_prompt(&self) -> TypesPrompt {
+        let known = self.builtin.and_then(built_in);
+        let by_itself = known.as_ref().map_or(TypesPrompt::Never, |known| known.start.types_prompt);
+        let chosen = known.is_some_and(|known| known.start.has_chosen(&self.command));
+        match self.types_prompt.unwrap_or(by_itself) {
+            TypesPrompt::Resumed if chosen => TypesPrompt::Always,
+            TypesPrompt::Resumed => TypesPrompt::Resumed,
+            TypesPrompt::Never => TypesPrompt::Never,
+            TypesPrompt::Always => TypesPrompt::Always,
+        }
+    }
 }
 
 /// Words of a command after which the prompt follows as it is: it is done without the agent's own screen.
@@ -74,7 +95,10 @@ pub(super) fn command(
         argv.extend(before_prompt.iter().cloned());
         argv.push(prompt.clone());
     }
-    let launch = Launch { command: profile.command, before_prompt, prompt, resume: profile.resume };
+    let no_events = profile.events == Some(false);
+    let types_prompt = if own && profile.types_prompt.is_none() { TypesPrompt::Never } else { profile.types_prompt() };
+    let launch =
+        Launch { command: profile.command, before_prompt, prompt, resume: profile.resume, types_prompt, no_events };
     Some((Command::Argv(argv), launch))
 }
 
@@ -130,6 +154,7 @@ enum NoProfile {
 
 fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
     let (mut command, mut resume): (Option<Vec<String>>, Option<Vec<String>>) = (None, None);
+    let (mut types_prompt, mut events) = (None, None);
     let mut current = name.to_owned();
     let mut seen = vec![];
     loop {
@@ -139,6 +164,8 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
             // A command of its own is another program than the one that the base takes up again.
             resume = resume.or_else(|| own.resume.clone().filter(|_| command.is_none()));
             command = command.or_else(|| own.command.clone());
+            types_prompt = types_prompt.or(own.types_prompt);
+            events = events.or(own.events);
             match &own.extends {
                 // A profile named like a built-in one changes it.
                 Some(base) if *base != current => {
@@ -157,11 +184,16 @@ fn profile(raw: &raw::File, name: &str) -> Result<Profile, NoProfile> {
                 command: command.unwrap_or_else(|| builtin.command.iter().map(|w| (*w).to_owned()).collect()),
                 before_prompt: builtin.before_prompt,
                 resume,
+                types_prompt,
+                events,
+                builtin: Some(builtin.name),
             }),
             (None, _) if own.is_none() => {
                 Err(NoProfile::Unknown { name: current, extended_by: seen.pop().unwrap_or_default() })
             }
-            (None, Some(command)) => Ok(Profile { command, before_prompt: &[], resume }),
+            (None, Some(command)) => {
+                Ok(Profile { command, before_prompt: &[], resume, types_prompt, events, builtin: None })
+            }
             (None, None) => Err(NoProfile::NoCommand { name: name.to_owned() }),
         };
     }

@@ -215,6 +215,11 @@ pub struct Agent {
     pub errors: Option<Vec<ErrorRule>>,
     /// Ids of rules and errors of the profile it starts from that are not to be used.
     pub without: Option<Vec<String>>,
+    /// When the prompt is typed into its empty composer instead of handed over as an argument: `never`, `resumed` (when it
+    /// goes on with a conversation) or `always`.
+    pub types_prompt: Option<crate::core::plan::TypesPrompt>,
+    /// Whether it is made to serve its events to this machine, where it can (opencode); true without it.
+    pub events: Option<bool>,
 }
 
 /// The morning report.

@@ -1,6 +1,7 @@
 //! The decisions about drafts.
 
 use super::{Draft, Purpose, Stage, TRIES_MAX};
+use crate::core::agent::AgentSeen;
 use crate::core::effect::Effect;
 use crate::core::fact::Fact;
 use crate::core::ids::{AttemptId, SessionName};
@@ -88,7 +89,12 @@ impl Turn<'_> {
         let run = self.run(&id.run);
         let seen = run.and_then(|run| run.attempt(id.number)).and_then(|attempt| attempt.output.agent.as_ref());
         let asks = self.state().tickets.standing_of(id).is_some();
-        if asks || !seen.is_some_and(|seen| seen.is_at_rest()) {
+        // A conversation that is gone on with may show how it failed before.
+        let rests = |seen: &AgentSeen| match draft.purpose {
+            Purpose::Start => seen.stands(),
+            Purpose::Notes { .. } => seen.is_at_rest(),
+        };
+        if asks || !seen.is_some_and(|seen| rests(seen)) {
             return self.await_rest_after(id, AGAIN);
         }
         let draft = Draft { stage: Stage::Typing { since: self.at }, ..draft };
