@@ -8,7 +8,7 @@ use crate::client::ClientError;
 use crate::protocol::details::{NoteDoneRequest, NoteRequest, NoteStatus, SessionNotes};
 use std::fmt::Write as _;
 
-/// Writes a note to a session: its agent is told at its next prompt, its next attempts are given it, until you say that it is settled
+/// Writes a note to a session, told to its agent at the next prompt and to each attempt until it is settled
 ///
 /// Into an agent that runs it is typed when that stands at its empty prompt, once. A program that starts finds its notes in
 /// the file named by NIGHTKEEP_NOTES. Without a text: the notes of the session, from the journal when no daemon runs.
