@@ -139,6 +139,10 @@ impl Watcher {
         self.told.insert(sign.source, sign);
         self.dirty = true;
     }
+    /// What a source said last does not count any more.
+    pub fn lost(&mut self, source: Source) {
+        self.dirty |= self.told.remove(&source).is_some();
+    }
     /// Whether something came since the last look.
     pub fn is_dirty(&self) -> bool {
         self.dirty

@@ -213,9 +213,10 @@ pub struct Launch {
     /// When the prompt is no argument, but typed.
     #[serde(skip_serializing_if = "TypesPrompt::is_never")]
     pub types_prompt: TypesPrompt,
-    /// It is not made to serve its events, and those that it serves are not listened to.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub no_events: bool,
+    /// Whether it is made to serve its events. `None`: those that its command serves are listened to; `false`: not even
+    /// those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events: Option<bool>,
 }
 
 /// When the prompt of an agent is typed into it, because it takes none on its command line.

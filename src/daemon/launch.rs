@@ -71,7 +71,7 @@ impl Launch {
             before: self.brief.before.as_deref(),
             settings: settings.as_deref(),
             types_prompt: launch.types_prompt.holds(resumed),
-            port: free_port().filter(|_| !launch.no_events),
+            port: launch.events.filter(|wanted| *wanted).and_then(|_| free_port()),
         };
         spec.argv = argv(launch, &with);
         self.typed = typed(launch, &with).map(|text| (run_dir.join(PROMPT), text));

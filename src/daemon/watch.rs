@@ -159,7 +159,7 @@ impl Follow {
             commands,
             born: Instant::now(),
             tidings: Arc::default(),
-            has_events: session.launch.as_ref().is_some_and(|launch| !launch.no_events),
+            has_events: session.launch.as_ref().is_some_and(|launch| launch.events != Some(false)),
         }
     }
 

@@ -155,16 +155,16 @@ fn a_profile_says_whether_its_prompt_is_typed_and_its_events_are_asked_for() {
         let loaded = clean(&format!("{agents}[sessions.b]\nagent = \"{agent}\"\nprompt = \"x\"\n"));
         let session = loaded.plan.sessions.get(&SessionName::new("b").unwrap()).unwrap();
         let launch = session.launch.clone().unwrap();
-        (launch.types_prompt, launch.no_events)
+        (launch.types_prompt, launch.events)
     };
-    assert_eq!(launch("", "claude"), (TypesPrompt::Never, false));
-    assert_eq!(launch("", "opencode"), (TypesPrompt::Resumed, false));
-    let own = "[agents.mine]\nextends = \"opencode\"\nevents = false\ncommand = ";
-    assert_eq!(launch(&format!("{own}[\"opencode\", \"-m\", \"x\"]\n"), "mine"), (TypesPrompt::Resumed, true));
+    assert_eq!(launch("", "claude"), (TypesPrompt::Never, None));
+    assert_eq!(launch("", "opencode"), (TypesPrompt::Resumed, None));
+    let own = "[agents.mine]\nextends = \"opencode\"\nevents = true\ncommand = ";
+    assert_eq!(launch(&format!("{own}[\"opencode\", \"-m\", \"x\"]\n"), "mine"), (TypesPrompt::Resumed, Some(true)));
     assert_eq!(launch(&format!("{own}[\"opencode\", \"--continue\"]\n"), "mine").0, TypesPrompt::Always);
     assert_eq!(launch(&format!("{own}[\"opencode\", \"run\"]\n"), "mine").0, TypesPrompt::Never, "it has no composer");
     let other = "[agents.mine]\ncommand = [\"mine\"]\ntypes_prompt = \"always\"\n";
-    assert_eq!(launch(other, "mine"), (TypesPrompt::Always, false));
+    assert_eq!(launch(other, "mine"), (TypesPrompt::Always, None));
     let never = "[agents.mine]\nextends = \"opencode\"\ntypes_prompt = \"never\"\n";
     assert_eq!(launch(never, "mine").0, TypesPrompt::Never);
 }

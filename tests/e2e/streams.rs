@@ -84,7 +84,7 @@ fn what_an_agent_serves_of_its_events_is_known_also_to_a_new_daemon_and_to_nobod
          standing {{\"s\":{{\"type\":\"busy\"}}}} [{ask}]\nevent {{\"type\":\"permission.asked\",\"properties\":{ask}}}\n\
          until answered\nstanding {{}} []\nevent {replied}\nevent {idle}\nuntil over\nexit 0"
     );
-    let stage = stage(&script, "extends = \"opencode\"\n");
+    let stage = stage(&script, "extends = \"opencode\"\nevents = true\n");
     let house = &stage.house;
     let reach = |name: &str| std::fs::write(house.path(&format!("home/{name}")), "").unwrap();
     let evidence = |fact: &serde_json::Value| fact["seen"]["evidence"][0].as_str().unwrap_or_default().to_owned();

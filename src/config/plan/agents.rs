@@ -95,10 +95,15 @@ pub(super) fn command(
         argv.extend(before_prompt.iter().cloned());
         argv.push(prompt.clone());
     }
-    let no_events = profile.events == Some(false);
     let types_prompt = if own && profile.types_prompt.is_none() { TypesPrompt::Never } else { profile.types_prompt() };
-    let launch =
-        Launch { command: profile.command, before_prompt, prompt, resume: profile.resume, types_prompt, no_events };
+    let launch = Launch {
+        command: profile.command,
+        before_prompt,
+        prompt,
+        resume: profile.resume,
+        types_prompt,
+        events: profile.events,
+    };
     Some((Command::Argv(argv), launch))
 }
 

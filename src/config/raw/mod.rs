@@ -218,7 +218,8 @@ pub struct Agent {
     /// When the prompt is typed into its empty composer instead of handed over as an argument: `never`, `resumed` (when it
     /// goes on with a conversation) or `always`.
     pub types_prompt: Option<crate::core::plan::TypesPrompt>,
-    /// Whether it is made to serve its events to this machine, where it can (opencode); true without it.
+    /// Whether it is made to serve its events to this machine, where it can (opencode). Without it only those are listened
+    /// to that its command serves, with `false` not even those.
     pub events: Option<bool>,
 }
 
