@@ -16,7 +16,8 @@ const MOMENT: Duration = Duration::from_secs(5);
 const SURELY_LATER: Duration = Duration::from_millis(1_200);
 /// What the processes do is a sign for so long.
 const PROCESSES: Duration = Duration::from_secs(90);
-/// A question that only events tell of is one after so long: its screen shows it better, and a little later.
+/// A question that the screen does not show is one after so long: the screen tells more of it, what can be answered
+/// above all, and is read a little later than a hook is heard.
 const UNSEEN: Duration = Duration::from_secs(3);
 /// Signs beside the first that are kept as evidence.
 const EVIDENCE: usize = 4;
@@ -120,7 +121,7 @@ fn is_past(sign: &Sign, signs: &[Sign], now: Wall) -> bool {
 /// The prompt that is known best: one with choices before one without, a command from wherever it is named.
 fn prompt(by_weight: &[&Sign], now: Wall) -> Option<Prompt> {
     let asks = |sign: &&&Sign| sign.activity == Some(Activity::Prompting) && sign.prompt.is_some();
-    let early = |sign: &Sign| sign.source == Source::Events && now.since(sign.at) < UNSEEN;
+    let early = |sign: &Sign| sign.source != Source::Screen && now.since(sign.at) < UNSEEN;
     if by_weight.iter().filter(asks).all(|sign| early(sign)) {
         return None;
     }
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_that_only_events_know_is_told_a_little_later() {
+    fn a_question_that_no_screen_shows_is_told_a_little_later() {
         let prompt = Prompt {
             kind: PromptKind::Permission,
             about: "bash-command".into(),
@@ -244,8 +245,10 @@ mod tests {
         let mut event = sign(Source::Events, 94, Activity::Prompting);
         event.prompt = Some(prompt.clone());
         let at = |signs: &[Sign], ms| fuse("test", signs, Wall(ms));
-        let seen = at(&[event.clone()], 2_900);
-        assert_eq!((seen.activity, seen.prompt), (Activity::Prompting, None));
+        for source in [Source::Events, Source::Hook, Source::Status] {
+            let seen = at(&[Sign { source, ..event.clone() }], 2_900);
+            assert_eq!((seen.activity, seen.prompt), (Activity::Prompting, None), "{source:?}");
+        }
         assert_eq!(at(&[event.clone()], 3_000).prompt.unwrap().command.as_deref(), Some("git push"));
         let mut screen = sign(Source::Screen, 95, Activity::Prompting);
         let choices = vec![crate::core::agent::Choice { label: "Allow once".into(), ..Default::default() }];

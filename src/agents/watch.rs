@@ -175,6 +175,9 @@ impl Watcher {
             count: u32::try_from(self.denied.len()).unwrap_or(u32::MAX),
             what: self.denied.iter().take(DENIED_TOLD).map(|(_, what)| what.clone()).collect(),
         };
+        // Somebody asks, and it may show on the screen yet: it is looked at again, also when nothing more is drawn.
+        let asks = signs.iter().any(|sign| sign.activity == Some(Activity::Prompting) && sign.prompt.is_some());
+        self.dirty = asks && now.activity == Activity::Prompting && now.prompt.is_none();
         let changed = match &self.seen {
             Some(before) if before.same(&now) => {
                 now.since = before.since;
@@ -235,6 +238,21 @@ mod tests {
         assert!(composer("codex", codex).is_some_and(|composer| composer.bare && !composer.brackets));
         let typed = codex.replace("\x1b[2mExplain", "Explain");
         assert!(composer("codex", &typed).is_some_and(|composer| !composer.bare));
+    }
+
+    #[test]
+    fn a_question_that_only_a_hook_tells_of_is_looked_at_until_it_is_one() {
+        let profile = profile::built_in("claude").unwrap();
+        let told = r#"{"hook_event_name":"PermissionRequest","tool_name":"Bash","tool_input":{"command":"git push"}}"#;
+        let hook = crate::agents::hooks::sign(&profile, told, Wall(1_000), &TimeZone::UTC).unwrap();
+        let mut watcher = Watcher::new(profile, 60, 20, TimeZone::UTC);
+        watcher.tell(hook);
+        assert!(watcher.look(Wall(1_100)), "somebody asks");
+        assert_eq!(watcher.seen().unwrap().prompt, None, "its dialog may be on its way");
+        assert!(watcher.is_dirty() && !watcher.look(Wall(2_000)) && watcher.is_dirty());
+        assert!(watcher.look(Wall(4_000)) && !watcher.is_dirty());
+        let prompt = watcher.seen().unwrap().prompt.clone().unwrap();
+        assert_eq!(prompt.command.as_deref(), Some("git push"));
     }
 
     #[test]

@@ -34,8 +34,6 @@ const ANSWERS: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(60);
 /// Most bytes of an answer to a question.
 const ANSWER_MAX: usize = 256 << 10;
-/// A question that the screen does not show is looked at again after this long.
-const UNSEEN: Duration = Duration::from_millis(3_100);
 
 /// The stream of one attempt; it ends when this is dropped.
 pub struct Stream(AbortHandle);
@@ -120,9 +118,7 @@ async fn hear(profile: &Profile, served: &Served, tidings: &Tidings, client: &Cl
     let mut cutter = Cutter::default();
     *pause = PAUSE;
     loop {
-        let asks = said.as_ref().is_some_and(|sign| sign.prompt.is_some());
-        let wait = if asks { UNSEEN } else { SILENCE };
-        match timeout(wait, response.chunk()).await {
+        match timeout(SILENCE, response.chunk()).await {
             Ok(Ok(Some(bytes))) => {
                 let now: Wall = clock::wall();
                 for event in cutter.push(&bytes) {
@@ -133,8 +129,6 @@ async fn hear(profile: &Profile, served: &Served, tidings: &Tidings, client: &Cl
             }
             Ok(Ok(None)) => return Lost::Ended,
             Ok(Err(e)) => return e.into(),
-            // Its screen may still not show it. Telling it again causes a look.
-            Err(_) if asks => said.clone().into_iter().for_each(|sign| tidings.tell(sign)),
             Err(_) => return Lost::Silent,
         }
     }
